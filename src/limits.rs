@@ -1,0 +1,38 @@
+//! Every bound of the program, named in one place, with the relations between them checked at compile time.
+//!
+//! Owns numbers only. Timings that differ between acquirers are not here: they are profile data (`payment::Policy`).
+
+/// Taps waiting for the driver; one more is dropped and counted.
+pub const INTENT_QUEUE: usize = 32;
+/// Device and answer events waiting for the driver; the sender waits.
+pub const INPUT_QUEUE: usize = 64;
+/// Requests waiting for the journal's thread.
+pub const JOURNAL_QUEUE: usize = 64;
+/// Requests waiting for the acquirer's task.
+pub const ACQUIRER_QUEUE: usize = 8;
+/// Requests that may be under way at the acquirer at once (one in the foreground, the rest resolving).
+pub const ACQUIRER_IN_FLIGHT: usize = 4;
+/// Sales that may wait for their result at once; above it no new sale is opened.
+pub const OPEN_SALES: usize = 100;
+/// Largest answer body read from the acquirer, in bytes.
+pub const ANSWER_BYTES: usize = 64 * 1024;
+/// Largest request body sent, in bytes.
+pub const REQUEST_BYTES: usize = 64 * 1024;
+/// Digits that the keypad accepts for an amount in fen (9,999,999.99).
+pub const AMOUNT_DIGITS: usize = 9;
+/// Shortest payment code in characters.
+pub const CODE_DIGITS_MIN: usize = 16;
+/// Longest all-digit payment code in characters.
+pub const CODE_DIGITS_MAX: usize = 24;
+/// Sales listed on the keypad page.
+pub const RECENT_SALES: usize = 3;
+/// Preview frames a second at the most.
+pub const PREVIEW_FPS: u32 = 15;
+/// Space kept back for the results of sales that are under way when the disk fills, in bytes.
+pub const RESERVE_BYTES: u64 = 16 * 1024 * 1024;
+/// Code fingerprints remembered so that one code is not presented twice.
+pub const CODES_REMEMBERED: usize = 64;
+
+const _: () = assert!(INTENT_QUEUE <= INPUT_QUEUE);
+const _: () = assert!(ACQUIRER_IN_FLIGHT <= ACQUIRER_QUEUE);
+const _: () = assert!(CODE_DIGITS_MIN < CODE_DIGITS_MAX);

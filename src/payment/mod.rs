@@ -1,0 +1,1 @@
+//! The money core: events in, facts and commands out. Pure.

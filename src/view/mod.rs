@@ -1,0 +1,1 @@
+//! What a person sees and can ask, as plain data. Pure.
