@@ -1,0 +1,109 @@
+//! What happened. Past tense, and nothing of it is believed without proof.
+
+use crate::code::PaymentCode;
+use crate::domain::{Money, OperatorNo, TxnId};
+use crate::evidence::{Claim, Rejection, Verified};
+
+use super::command::Ticket;
+
+/// Whether a request can have reached the acquirer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certainty {
+    /// No byte of the request can have left: nothing was asked, nothing was charged.
+    NotSent,
+    /// Anything else. When unsure, this.
+    MaybeSent,
+}
+
+impl Certainty {
+    /// Returns the stable key used in records.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::NotSent => "not_sent",
+            Self::MaybeSent => "maybe_sent",
+        }
+    }
+}
+
+/// How the customer's code came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryMode {
+    /// Read by the camera.
+    Camera,
+    /// Typed by the cashier.
+    Manual,
+}
+
+impl EntryMode {
+    /// Returns the stable key used in records.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Camera => "camera",
+            Self::Manual => "manual",
+        }
+    }
+
+    /// Finds a mode by its key.
+    pub fn from_key(key: &str) -> Option<Self> {
+        [Self::Camera, Self::Manual]
+            .into_iter()
+            .find(|mode| mode.key() == key)
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The cashier asked for an amount.
+    SaleRequested {
+        /// Made at the edge.
+        txn: TxnId,
+        /// The price.
+        amount: Money,
+        /// Who stands at the till.
+        operator: OperatorNo,
+    },
+    /// The customer's code was read or typed.
+    CodePresented {
+        /// The code.
+        code: PaymentCode,
+        /// How it came in.
+        entry: EntryMode,
+    },
+    /// Before sending: give up. After sending: stop waiting, that is, revoke.
+    CancelRequested,
+    /// Ask the acquirer now instead of at the next turn of the schedule. Any open sale.
+    QueryRequested {
+        /// Which sale.
+        txn: TxnId,
+    },
+    /// The cashier wants to serve the next customer; the sale goes on in the background (待核实).
+    ParkRequested,
+    /// The result was seen.
+    ResultDismissed,
+    /// A signed answer came.
+    Answered {
+        /// The request it answers.
+        ticket: Ticket,
+        /// What it says.
+        claim: Verified<Claim>,
+    },
+    /// An answer came that is not believed.
+    AnswerRejected {
+        /// The request it answers.
+        ticket: Ticket,
+        /// Why.
+        rejection: Rejection,
+    },
+    /// No answer came.
+    SendFailed {
+        /// The request.
+        ticket: Ticket,
+        /// Whether it can have arrived.
+        certainty: Certainty,
+        /// For the log and the record, never shown to a customer.
+        why: String,
+    },
+    /// Time passed; anything that is due is done.
+    DeadlineReached,
+}
