@@ -1,0 +1,76 @@
+//! Money and times as a Chinese shop writes them: `1,234.50`, `09:41`, local time UTC+8.
+
+use crate::domain::{Money, Timestamp};
+
+/// China has one time zone and no daylight saving: UTC+8.
+const LOCAL_OFFSET_S: i64 = 8 * 3600;
+
+/// Writes `1,234.50` without a currency sign.
+pub fn amount(money: Money) -> String {
+    format!(
+        "{}.{:02}",
+        thousands(money.minor() / 100),
+        money.minor() % 100
+    )
+}
+
+/// Writes a whole number with thousands separators.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Writes `HH:MM` local time.
+pub fn clock(at: Timestamp) -> String {
+    let seconds = local_seconds(at);
+    format!("{:02}:{:02}", seconds / 3600, seconds / 60 % 60)
+}
+
+/// Writes `HH:MM:SS` local time.
+pub fn clock_seconds(at: Timestamp) -> String {
+    let seconds = local_seconds(at);
+    format!(
+        "{:02}:{:02}:{:02}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
+}
+
+/// Returns the UTC milliseconds at which the local day of `at` began.
+pub fn local_day_start_ms(at: Timestamp) -> i64 {
+    at.0 - local_seconds(at) * 1000 - at.0.rem_euclid(1000)
+}
+
+fn local_seconds(at: Timestamp) -> i64 {
+    (at.0.div_euclid(1000) + LOCAL_OFFSET_S).rem_euclid(86_400)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_have_two_decimals_and_thousands() {
+        let show = |fen| amount(Money::from_fen(fen).expect("amount"));
+        assert_eq!(show(0), "0.00");
+        assert_eq!(show(1280), "12.80");
+        assert_eq!(show(123_456_789), "1,234,567.89");
+        assert_eq!(show(100_000), "1,000.00");
+    }
+
+    #[test]
+    fn times_are_local_to_china() {
+        let at = Timestamp(1_700_000_000_123);
+        assert_eq!(clock_seconds(at), "06:13:20");
+        assert_eq!(clock(Timestamp(-1)), "07:59");
+        assert_eq!(clock(Timestamp(local_day_start_ms(at))), "00:00");
+    }
+}

@@ -1,0 +1,269 @@
+//! What a person sees, as plain data: one page and a status bar.
+//!
+//! Owns the shapes only. Every text that depends on the language is a code or an enum here; the words live in `ui/`.
+//! Amounts and times come ready to show, because the markup must never compute money.
+
+use crate::domain::{Channel, TxnId};
+
+use super::notice::Notice;
+
+/// Everything on the screen at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Screen {
+    /// Rises with each change of page or meaning; a tap made on an older screen is ignored.
+    pub seq: u64,
+    /// The bar on top.
+    pub status: Status,
+    /// The page below it.
+    pub page: Page,
+}
+
+/// Language of the words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// 简体中文.
+    Chinese,
+    /// English.
+    English,
+}
+
+/// Colours of the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Theme {
+    /// 日间.
+    Light,
+    /// 夜间.
+    Dark,
+}
+
+/// Whether the acquirer answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// No request was made yet.
+    Untried,
+    /// The last request was answered.
+    Online,
+    /// The last request was not answered.
+    Offline,
+}
+
+/// The bar on top of every page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Shop and till, from the configuration.
+    pub shop: String,
+    /// `HH:MM` local time.
+    pub clock: String,
+    /// Whether the acquirer answers.
+    pub link: Link,
+    /// Whether frames arrive from the camera.
+    pub camera: bool,
+    /// Sales whose result is still open in the background.
+    pub pending: usize,
+    /// True against the sandbox: a lasting mark says that no real money moves.
+    pub sandbox: bool,
+    /// Words.
+    pub language: Language,
+    /// Colours.
+    pub theme: Theme,
+}
+
+/// The page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// Type the amount; the last sales.
+    Keypad(Keypad),
+    /// The customer shows the code; camera preview.
+    Prompt(Prompt),
+    /// The cashier types the code's digits.
+    Manual(Manual),
+    /// The result is open.
+    Waiting(Waiting),
+    /// The sale ended.
+    Outcome(OutcomePage),
+    /// Sales that are being checked in the background (待核实).
+    Pending(PendingPage),
+    /// No sale is possible.
+    OutOfService(Notice),
+}
+
+/// The keypad page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keypad {
+    /// The amount as typed, ready to show: `0.00`, `12.`, `12.8`, `1,280.00`.
+    pub amount: String,
+    /// Whether 收款 exists.
+    pub can_charge: bool,
+    /// Whether anything was typed.
+    pub typed: bool,
+    /// The last sales, newest first, at most three.
+    pub recent: Vec<Row>,
+    /// Count of today's paid sales.
+    pub today_count: u64,
+    /// Sum of today's paid sales, ready to show.
+    pub today_total: String,
+    /// Something to tell, e.g. why the last tap was refused.
+    pub notice: Option<Notice>,
+}
+
+/// State of a sale as a list shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowState {
+    /// Paid.
+    Paid,
+    /// Not paid.
+    NotPaid,
+    /// Being checked.
+    Checking,
+    /// Being revoked.
+    Revoking,
+    /// Revoked: not paid, money returned.
+    Revoked,
+}
+
+/// One sale in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// For intents about this row.
+    pub txn: TxnId,
+    /// Six digits for people.
+    pub voucher: String,
+    /// Ready to show.
+    pub amount: String,
+    /// The wallet.
+    pub channel: Channel,
+    /// `HH:MM` local time.
+    pub time: String,
+    /// Its state.
+    pub state: RowState,
+    /// A person must look at it.
+    pub attention: bool,
+}
+
+/// What would make the code readable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AimHint {
+    /// Nothing to say.
+    None,
+    /// 太远.
+    TooFar,
+    /// 太暗.
+    TooDark,
+    /// 反光.
+    Glare,
+    /// The camera gives no picture.
+    NoCamera,
+}
+
+/// The customer shows the code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prompt {
+    /// Ready to show.
+    pub amount: String,
+    /// Aiming hint.
+    pub hint: AimHint,
+    /// Whether 手输 exists (after eight seconds, or at once without a camera).
+    pub can_type: bool,
+    /// Whole seconds since the camera opened.
+    pub elapsed_s: u64,
+    /// Why the last code was not taken.
+    pub notice: Option<Notice>,
+}
+
+/// The cashier types the code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manual {
+    /// Ready to show.
+    pub amount: String,
+    /// How many characters were typed.
+    pub typed: usize,
+    /// The last four typed digits; everything before them is never shown.
+    pub tail: String,
+    /// Whether the send key exists.
+    pub can_send: bool,
+    /// Why the last try was not taken.
+    pub notice: Option<Notice>,
+}
+
+/// What is being waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitKind {
+    /// The charge was sent.
+    Paying,
+    /// The customer types the password.
+    Password,
+    /// The result is unknown and is being asked for.
+    Checking,
+    /// The order is being revoked.
+    Revoking,
+}
+
+/// The result is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// What is being waited for.
+    pub kind: WaitKind,
+    /// Ready to show.
+    pub amount: String,
+    /// The wallet.
+    pub channel: Channel,
+    /// Six digits for people.
+    pub voucher: String,
+    /// Last six characters of the order number.
+    pub order_tail: String,
+    /// Whole seconds since the charge was sent.
+    pub elapsed_s: u64,
+    /// Whole seconds until the till is free by itself.
+    pub remaining_s: u64,
+    /// How often the acquirer was asked.
+    pub asked: u32,
+    /// Whether 立即核实 exists.
+    pub can_query: bool,
+    /// Whether 停止等待 exists.
+    pub can_stop: bool,
+    /// Whether 下一笔 exists (the sale moves to 待核实).
+    pub can_park: bool,
+    /// The cashier asked to stop and the terminal will, as soon as it may.
+    pub stopping: bool,
+    /// Words for "what happened to the money, what to do".
+    pub notice: Option<Notice>,
+}
+
+/// How the sale ended, in the colours of the result page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutcomeKind {
+    /// Green.
+    Paid,
+    /// Red: nothing was taken.
+    NotPaid,
+    /// Red: it was taken back.
+    Revoked,
+}
+
+/// The sale ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutcomePage {
+    /// How.
+    pub kind: OutcomeKind,
+    /// Ready to show: the price.
+    pub amount: String,
+    /// Ready to show, when a discount made it differ from the price.
+    pub payer_amount: Option<String>,
+    /// The wallet.
+    pub channel: Channel,
+    /// Six digits for people.
+    pub voucher: String,
+    /// Last six characters of the order number.
+    pub order_tail: String,
+    /// `HH:MM:SS` local time.
+    pub time: String,
+    /// Words for "what happened to the money, what to do"; none when paid.
+    pub notice: Option<Notice>,
+}
+
+/// Sales that are being checked in the background.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingPage {
+    /// Oldest first.
+    pub rows: Vec<Row>,
+}
