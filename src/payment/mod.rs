@@ -1,11 +1,26 @@
 //! The money core: events in, facts and commands out. Pure: no I/O, no clock, no randomness, no float.
+//!
+//! **Contract.** `step(state, event, now, policy)` returns the next state, the facts that must be on disk first and the
+//! commands to run then. The driver stores the facts and waits for the sync; only then it runs the commands; only then
+//! it shows the state. If storing fails it runs nothing. A boot is a step, too: [`resume`] rebuilds the state.
+//!
+//! Tested by `tests/it/payment.rs` (scenarios, random operations against a model acquirer, restart at every append).
 
 mod command;
 mod event;
 mod fact;
+mod inquiry;
+mod machine;
 mod policy;
+mod recovery;
+mod revoke;
+mod sale;
+mod state;
 
 pub use command::{Command, Request, RequestKind, Sound, Ticket};
 pub use event::{Certainty, EntryMode, Event};
 pub use fact::{Fact, FactKind, Intent, Outcome, UnreadableFact};
+pub use machine::{Step, next_deadline, step};
 pub use policy::{Policy, Timing};
+pub use recovery::resume;
+pub use state::{Draft, Numbers, Phase, Polling, Provisional, RevokeStep, Revoking, Sale, State};

@@ -1,0 +1,144 @@
+//! Asking what became of an order: the schedule, the last question, and what each answer means.
+//!
+//! "Not found" is never "not paid": the order may still be on its way (reliability.md R3). A definitive refusal that did
+//! not name our order is believed only when an inquiry about our order does not contradict it.
+
+use crate::domain::Tick;
+
+use super::command::{Request, RequestKind, Ticket};
+use super::fact::Outcome;
+use super::machine::Turn;
+use super::revoke;
+use super::sale::{Learned, close};
+use super::state::{Phase, Polling, Sale};
+
+/// Starts the schedule. A refusal that has to be confirmed is asked about at once.
+pub(super) fn begin(
+    sale: &mut Sale,
+    turn: &mut Turn<'_>,
+    customer_acts: bool,
+    refused_code: Option<String>,
+) {
+    let timing = turn.policy.timing(sale.intent.channel);
+    let first = timing.poll_ms.first().copied().unwrap_or(0);
+    let mut due = if refused_code.is_some() {
+        turn.now.tick
+    } else {
+        turn.after(first)
+    };
+    if sale.cancel_wanted {
+        due = due.min(revoke::allowed_at(sale, turn.policy).max(turn.now.tick));
+    }
+    sale.phase = Phase::Polling(Polling {
+        step: 1,
+        due,
+        in_flight: None,
+        last: false,
+        customer_acts,
+        refused_code,
+    });
+}
+
+/// Resumes a sale after a restart: asks at once.
+pub(super) fn resumed(now: Tick) -> Phase {
+    Phase::Polling(Polling {
+        step: 0,
+        due: now,
+        in_flight: None,
+        last: false,
+        customer_acts: false,
+        refused_code: None,
+    })
+}
+
+pub(super) fn due(sale: &mut Sale, turn: &mut Turn<'_>) {
+    let Phase::Polling(polling) = &sale.phase else {
+        return;
+    };
+    if polling.in_flight.is_some() {
+        unanswered(sale, turn);
+    } else {
+        let last = sale.cancel_wanted && revoke::allowed_at(sale, turn.policy) <= turn.now.tick;
+        ask(sale, turn, last);
+    }
+}
+
+pub(super) fn learned(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, learned: Learned) {
+    let Phase::Polling(polling) = &mut sale.phase else {
+        return;
+    };
+    let under_way = ticket.kind == RequestKind::Inquire && polling.in_flight == Some(ticket.number);
+    match learned {
+        Learned::Paid(evidence) => return close(sale, turn, Outcome::Paid(evidence)),
+        Learned::Undone { host_code } => {
+            return close(sale, turn, Outcome::Declined { host_code });
+        }
+        Learned::Refused {
+            host_code,
+            named: true,
+        } => {
+            return close(sale, turn, Outcome::Declined { host_code });
+        }
+        Learned::Refused {
+            host_code,
+            named: false,
+        } => {
+            polling.refused_code = Some(host_code);
+            if polling.in_flight.is_none() {
+                polling.due = turn.now.tick;
+            }
+        }
+        Learned::NotFound if ticket.kind == RequestKind::Inquire => {
+            if let Some(host_code) = polling.refused_code.take() {
+                return close(sale, turn, Outcome::Declined { host_code });
+            }
+        }
+        Learned::Paying => polling.customer_acts = true,
+        Learned::NotFound | Learned::RevokeAccepted | Learned::Nothing => {}
+    }
+    if under_way {
+        unanswered(sale, turn);
+    }
+}
+
+/// The inquiry under way brought nothing final: ask later, ask once more, or end the order.
+fn unanswered(sale: &mut Sale, turn: &mut Turn<'_>) {
+    let timing = turn.policy.timing(sale.intent.channel).clone();
+    let allowed = revoke::allowed_at(sale, turn.policy);
+    let stop = sale.cancel_wanted && allowed <= turn.now.tick;
+    let cancel_wanted = sale.cancel_wanted;
+    let Phase::Polling(polling) = &mut sale.phase else {
+        return;
+    };
+    polling.in_flight = None;
+    if polling.last && allowed <= turn.now.tick {
+        return revoke::begin(sale, turn, 1);
+    }
+    match timing.poll_ms.get(polling.step) {
+        Some(wait_ms) if !stop && !polling.last => {
+            polling.step += 1;
+            polling.due = turn.after(*wait_ms);
+            if cancel_wanted {
+                polling.due = polling.due.min(allowed);
+            }
+        }
+        Some(_) | None if allowed > turn.now.tick => {
+            polling.last = false;
+            polling.due = allowed;
+        }
+        Some(_) | None => ask(sale, turn, true),
+    }
+}
+
+fn ask(sale: &mut Sale, turn: &mut Turn<'_>, last: bool) {
+    let request = Request::Inquire {
+        order_no: sale.intent.order_no.clone(),
+    };
+    let number = turn.send(sale, RequestKind::Inquire, request);
+    let due = turn.after(turn.policy.timing(sale.intent.channel).answer_wait_ms);
+    if let Phase::Polling(polling) = &mut sale.phase {
+        polling.in_flight = Some(number);
+        polling.last = last;
+        polling.due = due;
+    }
+}

@@ -1,0 +1,245 @@
+//! Ending an order whose result stays open: revoke under its own number, confirm by inquiry, re-check.
+//!
+//! An acknowledgement is not the outcome: only an inquiry that finds the order undone ends the sale. A revoke of an order
+//! that the acquirer has never seen is provisional, because the delayed charge can overtake it (reliability.md 0.5); a
+//! success that is found later is revoked again under a new number, and the sale still ends as not paid.
+
+use crate::domain::{Now, OrderKind, Tick};
+
+use super::command::{Request, RequestKind, Ticket};
+use super::fact::{FactKind, Outcome};
+use super::machine::Turn;
+use super::policy::{Policy, Timing};
+use super::sale::{Learned, close};
+use super::state::{Phase, Provisional, RevokeStep, Revoking, Sale};
+
+/// After so many confirmations that changed nothing, the revoke is taken for lost or for void.
+const UNCHANGED_MAX: u32 = 3;
+
+/// Returns the first moment at which a revoke may be sent.
+pub(super) fn allowed_at(sale: &Sale, policy: &Policy) -> Tick {
+    sale.sent
+        .after_ms(policy.timing(sale.intent.channel).revoke_not_before_ms)
+}
+
+/// The point of no return: from here the sale can only end as not paid.
+pub(super) fn begin(sale: &mut Sale, turn: &mut Turn<'_>, attempt: u32) {
+    let (revoke_no, sequence) = turn.numbers.order(&turn.policy.term, OrderKind::Revoke);
+    turn.fact(FactKind::RevokeIntended {
+        txn: sale.intent.txn,
+        revoke_no: revoke_no.clone(),
+        sequence,
+        attempt,
+    });
+    let step = RevokeStep::Waiting;
+    let due = turn.now.tick;
+    let (tries, unchanged) = (0, 0);
+    sale.phase = Phase::Revoking(Revoking {
+        revoke_no,
+        attempt,
+        tries,
+        acknowledged: false,
+        unchanged,
+        step,
+        due,
+    });
+    send(sale, turn);
+}
+
+/// Sets the revoke aside until its next try.
+pub(super) fn wait(revoking: &mut Revoking, now: Now, timing: &Timing) {
+    let index = usize::try_from(revoking.tries.saturating_sub(1)).unwrap_or(usize::MAX);
+    let wait_ms = timing
+        .revoke_retry_ms
+        .get(index)
+        .copied()
+        .unwrap_or(timing.revoke_idle_ms);
+    revoking.step = RevokeStep::Waiting;
+    revoking.due = now.tick.after_ms(wait_ms);
+}
+
+pub(super) fn due(sale: &mut Sale, turn: &mut Turn<'_>) {
+    let timing = turn.policy.timing(sale.intent.channel);
+    let Phase::Revoking(revoking) = &mut sale.phase else {
+        return;
+    };
+    match revoking.step {
+        RevokeStep::Waiting => send(sale, turn),
+        RevokeStep::Sending(_) => confirm(sale, turn),
+        RevokeStep::Confirming(_) => wait(revoking, turn.now, timing),
+    }
+}
+
+pub(super) fn learned(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, learned: Learned) {
+    let timing = turn.policy.timing(sale.intent.channel);
+    let Phase::Revoking(revoking) = &mut sale.phase else {
+        return;
+    };
+    if let (RequestKind::Inquire, Learned::Undone { .. }) = (ticket.kind, &learned) {
+        return close(sale, turn, Outcome::Revoked);
+    }
+    let attempt = revoking.attempt;
+    match (revoking.step, ticket.kind, learned) {
+        (RevokeStep::Sending(number), RequestKind::Revoke, learned) if number == ticket.number => {
+            if matches!(learned, Learned::RevokeAccepted | Learned::NotFound) {
+                revoking.acknowledged = true;
+            }
+            confirm(sale, turn);
+        }
+        (RevokeStep::Confirming(number), RequestKind::Inquire, learned)
+            if number == ticket.number =>
+        {
+            let unsettled = matches!(learned, Learned::Paid(_) | Learned::NotFound);
+            revoking.unchanged += u32::from(unsettled);
+            let (acknowledged, worn) = (revoking.acknowledged, revoking.unchanged >= UNCHANGED_MAX);
+            match learned {
+                Learned::Paid(evidence) => {
+                    if revoking.unchanged == 1 {
+                        let txn = sale.intent.txn;
+                        turn.fact(FactKind::SuccessAfterRevoke { txn, evidence });
+                    }
+                    if acknowledged && worn {
+                        begin(sale, turn, attempt + 1);
+                    } else {
+                        wait(revoking, turn.now, timing);
+                    }
+                }
+                Learned::NotFound if acknowledged || worn => provisional(sale, turn, attempt),
+                Learned::NotFound
+                | Learned::Paying
+                | Learned::Refused { .. }
+                | Learned::Undone { .. }
+                | Learned::RevokeAccepted
+                | Learned::Nothing => wait(revoking, turn.now, timing),
+            }
+        }
+        (_, RequestKind::Authorize, Learned::Paid(evidence)) => {
+            // The charge's own answer came too late to count: recorded, and the revoke goes on.
+            turn.fact(FactKind::SuccessAfterRevoke {
+                txn: sale.intent.txn,
+                evidence,
+            });
+        }
+        (
+            RevokeStep::Waiting | RevokeStep::Sending(_) | RevokeStep::Confirming(_),
+            RequestKind::Authorize | RequestKind::Inquire | RequestKind::Revoke,
+            _,
+        ) => {}
+    }
+}
+
+/// Resumes a provisional revoke after a restart, with all its re-checks ahead.
+pub(super) fn resumed_provisional(now: Now, timing: &Timing, attempt: u32) -> Phase {
+    Phase::Provisional(Provisional {
+        checks_left: timing.recheck_count,
+        attempt,
+        due: now.tick.after_ms(timing.recheck_ms),
+        in_flight: None,
+    })
+}
+
+pub(super) fn recheck_due(sale: &mut Sale, turn: &mut Turn<'_>) {
+    let timing = turn.policy.timing(sale.intent.channel);
+    let Phase::Provisional(provisional) = &mut sale.phase else {
+        return;
+    };
+    if provisional.in_flight.take().is_some() {
+        provisional.due = turn.after(timing.recheck_ms);
+        return;
+    }
+    let request = Request::Inquire {
+        order_no: sale.intent.order_no.clone(),
+    };
+    let number = turn.send(sale, RequestKind::Inquire, request);
+    if let Phase::Provisional(provisional) = &mut sale.phase {
+        provisional.in_flight = Some(number);
+        provisional.due = turn.after(timing.answer_wait_ms);
+    }
+}
+
+pub(super) fn recheck_learned(
+    sale: &mut Sale,
+    turn: &mut Turn<'_>,
+    ticket: Ticket,
+    learned: Learned,
+) {
+    let timing = turn.policy.timing(sale.intent.channel);
+    let Phase::Provisional(provisional) = &mut sale.phase else {
+        return;
+    };
+    let under_way =
+        ticket.kind == RequestKind::Inquire && provisional.in_flight == Some(ticket.number);
+    match learned {
+        Learned::Undone { .. } => return close(sale, turn, Outcome::Revoked),
+        Learned::Paid(evidence) => {
+            let attempt = provisional.attempt + 1;
+            turn.fact(FactKind::SuccessAfterRevoke {
+                txn: sale.intent.txn,
+                evidence,
+            });
+            return begin(sale, turn, attempt);
+        }
+        Learned::NotFound if under_way => {
+            provisional.checks_left = provisional.checks_left.saturating_sub(1);
+            if provisional.checks_left == 0 {
+                return close(sale, turn, Outcome::Revoked);
+            }
+        }
+        Learned::NotFound
+        | Learned::Paying
+        | Learned::Refused { .. }
+        | Learned::RevokeAccepted
+        | Learned::Nothing => {}
+    }
+    if under_way {
+        provisional.in_flight = None;
+        provisional.due = turn.after(timing.recheck_ms);
+    }
+}
+
+fn provisional(sale: &mut Sale, turn: &mut Turn<'_>, attempt: u32) {
+    turn.fact(FactKind::RevokeProvisional {
+        txn: sale.intent.txn,
+    });
+    let timing = turn.policy.timing(sale.intent.channel);
+    sale.phase = resumed_provisional(turn.now, timing, attempt);
+}
+
+fn send(sale: &mut Sale, turn: &mut Turn<'_>) {
+    let Phase::Revoking(revoking) = &mut sale.phase else {
+        return;
+    };
+    revoking.tries += 1;
+    let tries = revoking.tries;
+    let request = Request::Revoke {
+        revoke_no: revoking.revoke_no.clone(),
+        order_no: sale.intent.order_no.clone(),
+    };
+    let timing = turn.policy.timing(sale.intent.channel);
+    let scheduled = u32::try_from(timing.revoke_retry_ms.len()).unwrap_or(u32::MAX);
+    if tries > scheduled && !sale.attention {
+        sale.attention = true;
+        let why = format!("the order could not be revoked in {scheduled} tries; trying goes on");
+        turn.fact(FactKind::AttentionRaised {
+            txn: sale.intent.txn,
+            why,
+        });
+    }
+    let number = turn.send(sale, RequestKind::Revoke, request);
+    if let Phase::Revoking(revoking) = &mut sale.phase {
+        revoking.step = RevokeStep::Sending(number);
+        revoking.due = turn.after(timing.answer_wait_ms);
+    }
+}
+
+fn confirm(sale: &mut Sale, turn: &mut Turn<'_>) {
+    let request = Request::Inquire {
+        order_no: sale.intent.order_no.clone(),
+    };
+    let number = turn.send(sale, RequestKind::Inquire, request);
+    let due = turn.after(turn.policy.timing(sale.intent.channel).answer_wait_ms);
+    if let Phase::Revoking(revoking) = &mut sale.phase {
+        revoking.step = RevokeStep::Confirming(number);
+        revoking.due = due;
+    }
+}

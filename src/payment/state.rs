@@ -1,0 +1,218 @@
+//! What the core knows: the draft at the till and every sale whose result is open.
+//!
+//! Owns the states and what each of them waits for. Holds no flow logic (`sale`, `inquiry`, `revoke`).
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::code::Fingerprint;
+use crate::domain::{BatchNo, Epoch, Money, OperatorNo, OrderKind, OrderNo, TermNo};
+use crate::domain::{Tick, Timestamp, TxnId, VoucherNo};
+
+use super::fact::{Intent, Outcome};
+
+/// The counters that order and voucher numbers are made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbers {
+    /// Fencing number of this start.
+    pub epoch: Epoch,
+    /// Next order sequence.
+    pub next_sequence: u64,
+    /// The open batch.
+    pub batch: BatchNo,
+    /// Next voucher number.
+    pub next_voucher: u32,
+}
+
+impl Numbers {
+    pub(super) fn order(&mut self, term: &TermNo, kind: OrderKind) -> (OrderNo, u64) {
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        (OrderNo::build(term, self.epoch, kind, sequence), sequence)
+    }
+
+    pub(super) fn voucher(&mut self) -> VoucherNo {
+        let number = VoucherNo::new(self.next_voucher)
+            .expect("invariant: voucher numbers stay within six digits");
+        self.next_voucher = if self.next_voucher >= 999_999 {
+            1
+        } else {
+            self.next_voucher + 1
+        };
+        number
+    }
+}
+
+/// An amount was asked for; nothing was sent and nothing is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// The transaction it may become.
+    pub txn: TxnId,
+    /// The price.
+    pub amount: Money,
+    /// Who stands at the till.
+    pub operator: OperatorNo,
+    /// When the camera was opened.
+    pub since: Tick,
+    /// The last code was one that had been presented before.
+    pub code_used: bool,
+}
+
+/// A sale whose charge was, perhaps, sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sale {
+    /// What was stored before sending.
+    pub intent: Intent,
+    /// When the charge was sent, or when this start took the sale over.
+    pub sent: Tick,
+    /// Requests made since the program started.
+    pub requests: u32,
+    /// Inquiries made since the program started.
+    pub asked: u32,
+    /// The cashier asked to stop waiting.
+    pub cancel_wanted: bool,
+    /// A person must look at it.
+    pub attention: bool,
+    /// What it waits for.
+    pub phase: Phase,
+}
+
+/// What a sale waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The answer to the charge itself.
+    Sending {
+        /// When the core stops waiting for it.
+        due: Tick,
+    },
+    /// The result, by asking for it.
+    Polling(Polling),
+    /// The end of the order. From here it can only end as not paid.
+    Revoking(Revoking),
+    /// The certainty that no late charge overtakes the revoke.
+    Provisional(Provisional),
+    /// Nothing.
+    Closed {
+        /// How it ended.
+        outcome: Outcome,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// Asking for the result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Polling {
+    /// Index of the next wait of the schedule.
+    pub step: usize,
+    /// When to ask next, or when to stop waiting for the inquiry under way.
+    pub due: Tick,
+    /// Request number of the inquiry under way.
+    pub in_flight: Option<u32>,
+    /// The inquiry under way is the last one before the revoke.
+    pub last: bool,
+    /// The acquirer says that the customer has to act.
+    pub customer_acts: bool,
+    /// A definitive refusal that did not name our order; an inquiry has to confirm it.
+    pub refused_code: Option<String>,
+}
+
+/// Ending the order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revoking {
+    /// The revoke's own number.
+    pub revoke_no: OrderNo,
+    /// Counts the revokes of this sale, from 1.
+    pub attempt: u32,
+    /// How often this revoke was sent.
+    pub tries: u32,
+    /// The acquirer took it.
+    pub acknowledged: bool,
+    /// How often the order was found paid, or not found, while confirming.
+    pub unchanged: u32,
+    /// What is under way.
+    pub step: RevokeStep,
+    /// When that is given up, or done next.
+    pub due: Tick,
+}
+
+/// What is under way while revoking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevokeStep {
+    /// Nothing; the revoke is sent again when due.
+    Waiting,
+    /// The revoke, with its request number.
+    Sending(u32),
+    /// The confirming inquiry, with its request number.
+    Confirming(u32),
+}
+
+/// Re-checking a revoke of an order that the acquirer had never seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provisional {
+    /// Re-checks left until it is final.
+    pub checks_left: u32,
+    /// Counts the revokes of this sale so far.
+    pub attempt: u32,
+    /// When to ask next, or when to stop waiting for the inquiry under way.
+    pub due: Tick,
+    /// Request number of the inquiry under way.
+    pub in_flight: Option<u32>,
+}
+
+impl Phase {
+    /// Tells whether the sale ended.
+    pub const fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed { .. })
+    }
+
+    pub(super) const fn due(&self) -> Option<(Tick, &'static str)> {
+        match self {
+            Self::Sending { due } => Some((*due, "the answer to the charge is late")),
+            Self::Polling(polling) => Some((polling.due, "inquiry")),
+            Self::Revoking(revoking) => Some((revoking.due, "revoke")),
+            Self::Provisional(provisional) => Some((provisional.due, "re-check of a revoke")),
+            Self::Closed { .. } => None,
+        }
+    }
+}
+
+/// Everything the core knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Counters.
+    pub numbers: Numbers,
+    /// An amount is waiting for a code.
+    pub draft: Option<Draft>,
+    /// Sales by transaction, ended ones only while their result is on the screen.
+    pub sales: BTreeMap<TxnId, Sale>,
+    /// The sale on the screen.
+    pub foreground: Option<TxnId>,
+    /// Codes presented lately.
+    pub used_codes: VecDeque<(Fingerprint, Tick)>,
+}
+
+impl State {
+    /// Returns a state without sales.
+    pub fn empty(numbers: Numbers) -> Self {
+        Self {
+            numbers,
+            draft: None,
+            sales: BTreeMap::new(),
+            foreground: None,
+            used_codes: VecDeque::new(),
+        }
+    }
+
+    /// Returns the sale on the screen.
+    pub fn foreground_sale(&self) -> Option<&Sale> {
+        self.foreground.and_then(|txn| self.sales.get(&txn))
+    }
+
+    /// Returns the open sales that are not on the screen, oldest first.
+    pub fn background(&self) -> impl Iterator<Item = &Sale> {
+        self.sales
+            .iter()
+            .filter(|(txn, _)| Some(**txn) != self.foreground)
+            .map(|(_, sale)| sale)
+    }
+}
