@@ -15,9 +15,13 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod clock;
 pub mod code;
+pub mod config;
 pub mod domain;
+pub mod entropy;
 pub mod evidence;
 pub mod limits;
 pub mod payment;
+pub mod telemetry;
 pub mod view;
