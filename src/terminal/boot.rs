@@ -44,8 +44,14 @@ pub async fn recover(
     let counters = opened.counters;
     let epoch = Epoch::new(counters.epoch + 1).map_err(|_| BootError::EpochUsedUp)?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let started = Fact { at: now.utc, kind: FactKind::Started { epoch, version } };
-    journal.append(vec![started]).await.map_err(BootError::Journal)?;
+    let started = Fact {
+        at: now.utc,
+        kind: FactKind::Started { epoch, version },
+    };
+    journal
+        .append(vec![started])
+        .await
+        .map_err(BootError::Journal)?;
     let numbers = Numbers {
         epoch,
         next_sequence: counters.next_sequence,
@@ -60,7 +66,10 @@ pub async fn recover(
 /// # Errors
 /// [`BootError::Salt`] names the file.
 pub fn device_salt(path: &Path, entropy: &Entropy) -> Result<[u8; 32], BootError> {
-    let fail = |source| BootError::Salt { path: path.to_owned(), source };
+    let fail = |source| BootError::Salt {
+        path: path.to_owned(),
+        source,
+    };
     match std::fs::read(path) {
         Ok(bytes) => bytes.try_into().map_err(|_| {
             fail(std::io::Error::new(
@@ -72,8 +81,12 @@ pub fn device_salt(path: &Path, entropy: &Entropy) -> Result<[u8; 32], BootError
             let mut salt = [0; 32];
             entropy.fill(&mut salt);
             let mut options = std::fs::OpenOptions::new();
-            let mut file =
-                options.write(true).create_new(true).mode(0o600).open(path).map_err(fail)?;
+            let mut file = options
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(path)
+                .map_err(fail)?;
             file.write_all(&salt).map_err(fail)?;
             file.sync_all().map_err(fail)?;
             Ok(salt)

@@ -69,7 +69,13 @@ type PageKey = (std::mem::Discriminant<Page>, Option<crate::domain::TxnId>);
 impl Driver {
     /// Wraps the parts; [`Self::run`] does the work.
     pub fn new(parts: DriverParts) -> Self {
-        Self { parts, records: Records::default(), seq: 0, shown: None, refuse_sales: false }
+        Self {
+            parts,
+            records: Records::default(),
+            seq: 0,
+            shown: None,
+            refuse_sales: false,
+        }
     }
 
     /// Runs until shutdown. The first screen is published after the first look at the journal.
@@ -101,7 +107,10 @@ impl Driver {
             self.deadlines().await;
             self.publish();
         }
-        info!(open = self.parts.state.sales.len(), "driver ended; open sales resume at the next start");
+        info!(
+            open = self.parts.state.sales.len(),
+            "driver ended; open sales resume at the next start"
+        );
     }
 
     fn now(&self) -> Now {
@@ -112,7 +121,8 @@ impl Driver {
     fn pause(&self) -> std::time::Duration {
         let now = self.now();
         let second = Tick(now.tick.0 - now.tick.0 % 1000).after_ms(1000);
-        let due = next_deadline(&self.parts.state, &self.parts.policy).map_or(second, |(due, _)| due);
+        let due =
+            next_deadline(&self.parts.state, &self.parts.policy).map_or(second, |(due, _)| due);
         due.min(second).wait_from(now.tick)
     }
 
@@ -166,8 +176,7 @@ impl Driver {
         match news {
             ScanNews::Code(found) => {
                 let desk = &mut self.parts.desk;
-                let event =
-                    session::presented(desk, &self.parts.state, found, EntryMode::Camera);
+                let event = session::presented(desk, &self.parts.state, found, EntryMode::Camera);
                 if let Some(event) = event {
                     self.feed(event).await;
                 }
@@ -204,8 +213,16 @@ impl Driver {
         if self.is_broken() {
             return;
         }
-        let Step { next, facts, commands } =
-            step(self.parts.state.clone(), event, self.now(), &self.parts.policy);
+        let Step {
+            next,
+            facts,
+            commands,
+        } = step(
+            self.parts.state.clone(),
+            event,
+            self.now(),
+            &self.parts.policy,
+        );
         if !facts.is_empty()
             && let Err(cause) = self.store(facts.clone()).await
         {
@@ -315,7 +332,10 @@ impl Driver {
             self.now(),
             &parts.policy,
         );
-        let txn = parts.state.foreground.or(parts.state.draft.as_ref().map(|draft| draft.txn));
+        let txn = parts
+            .state
+            .foreground
+            .or(parts.state.draft.as_ref().map(|draft| draft.txn));
         let key = (std::mem::discriminant(&screen.page), txn);
         if self.shown != Some(key) {
             self.shown = Some(key);
@@ -355,16 +375,25 @@ fn log_fact(fact: &Fact) {
         FactKind::IntentRecorded(intent) => {
             info!(txn, order = %intent.order_no, amount = %intent.amount, "sale opened");
         }
-        FactKind::AnswerNoted { about, host_code, .. } => {
+        FactKind::AnswerNoted {
+            about, host_code, ..
+        } => {
             info!(txn, about = about.key(), host_code, "answer, not final");
         }
         FactKind::AnswerRefused { about, why, .. } => {
             warn!(txn, about = about.key(), why, "answer not believed");
         }
-        FactKind::SendFailed { about, certainty, why, .. } => {
+        FactKind::SendFailed {
+            about,
+            certainty,
+            why,
+            ..
+        } => {
             warn!(txn, about = about.key(), certainty, why, "no answer");
         }
-        FactKind::RevokeIntended { revoke_no, attempt, .. } => {
+        FactKind::RevokeIntended {
+            revoke_no, attempt, ..
+        } => {
             info!(txn, revoke = %revoke_no, attempt, "revoke decided");
         }
         FactKind::RevokeProvisional { .. } => info!(txn, "revoked provisionally"),

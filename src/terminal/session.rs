@@ -49,7 +49,10 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Op
         Intent::CodeDigit(digit) => edit(desk, typing, |d| d.code.digit(digit)),
         Intent::CodeBackspace => edit(desk, typing, |d| d.code.backspace()),
         Intent::CodeSend if typing => send_code(desk, turn),
-        Intent::QueryNow => turn.state.foreground.map(|txn| Event::QueryRequested { txn }),
+        Intent::QueryNow => turn
+            .state
+            .foreground
+            .map(|txn| Event::QueryRequested { txn }),
         Intent::StopWaiting => turn.state.foreground.map(|_| Event::CancelRequested),
         Intent::NextSale => Some(Event::ParkRequested),
         Intent::Dismiss => Some(Event::ResultDismissed),
@@ -71,7 +74,12 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Op
 }
 
 /// Takes what the scanner or the keys brought while a code is waited for.
-pub(super) fn presented(desk: &mut Desk, state: &State, found: Recognised, entry: EntryMode) -> Option<Event> {
+pub(super) fn presented(
+    desk: &mut Desk,
+    state: &State,
+    found: Recognised,
+    entry: EntryMode,
+) -> Option<Event> {
     state.draft.as_ref()?;
     match found {
         Recognised::Payment(code) => {
@@ -85,11 +93,7 @@ pub(super) fn presented(desk: &mut Desk, state: &State, found: Recognised, entry
     }
 }
 
-fn edit(
-    desk: &mut Desk,
-    here: bool,
-    change: impl FnOnce(&mut Desk),
-) -> Option<Event> {
+fn edit(desk: &mut Desk, here: bool, change: impl FnOnce(&mut Desk)) -> Option<Event> {
     if here {
         change(desk);
     }
@@ -109,7 +113,11 @@ fn charge(desk: &mut Desk, turn: &SessionTurn<'_>) -> Option<Event> {
         desk.told = Some(Cause::TooManyOpen);
         return None;
     }
-    Some(Event::SaleRequested { txn: turn.fresh_txn, amount, operator: turn.operator.clone() })
+    Some(Event::SaleRequested {
+        txn: turn.fresh_txn,
+        amount,
+        operator: turn.operator.clone(),
+    })
 }
 
 fn send_code(desk: &mut Desk, turn: &SessionTurn<'_>) -> Option<Event> {
