@@ -190,8 +190,12 @@ pub(super) fn recheck_learned(
                 return close(sale, turn, Outcome::Revoked);
             }
         }
+        // The delayed charge has arrived and is still open: a new revoke ends it before the customer pays.
+        Learned::Paying => {
+            let attempt = provisional.attempt + 1;
+            return begin(sale, turn, attempt);
+        }
         Learned::NotFound
-        | Learned::Paying
         | Learned::Refused { .. }
         | Learned::RevokeAccepted
         | Learned::Nothing => {}

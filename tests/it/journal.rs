@@ -160,7 +160,7 @@ fn facts_cannot_be_changed_or_deleted_and_sales_only_move_forward() {
 fn one_altered_missing_or_moved_row_is_found_by_its_number() {
     let mutations: [(&str, fn(u64) -> String); 4] = [
         ("altered", |n| {
-            format!("UPDATE fact SET body = body || x'20' WHERE number = {n}")
+            format!("UPDATE fact SET body = CAST(body || x'20' AS BLOB) WHERE number = {n}")
         }),
         ("missing", |n| {
             format!("DELETE FROM fact WHERE number = {n}")
