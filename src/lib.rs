@@ -15,6 +15,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod acquirer;
 pub mod clock;
 pub mod code;
 pub mod config;
