@@ -25,6 +25,8 @@ pub mod evidence;
 pub mod journal;
 pub mod limits;
 pub mod payment;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod telemetry;
 pub mod terminal;
 pub mod view;

@@ -316,7 +316,7 @@ impl Driver {
         }
     }
 
-    async fn scan(&self, command: ScanCommand) {
+    async fn scan(&mut self, command: ScanCommand) {
         if self.parts.scanner.send(command).await.is_err() {
             warn!(?command, "no scanner takes orders; codes can be typed");
         }

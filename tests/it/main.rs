@@ -4,4 +4,6 @@
 
 mod journal;
 mod payment;
+#[cfg(feature = "live")]
+mod till;
 mod world;
