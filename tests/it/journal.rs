@@ -9,7 +9,8 @@ use shouyin::journal::{Journal, JournalConfig, JournalError, SaleState, inspect}
 use shouyin::payment::{Fact, FactKind};
 use tempfile::TempDir;
 
-use crate::world::{Story, World};
+use crate::model::Story;
+use crate::world::World;
 
 fn config(dir: &Path) -> JournalConfig {
     let mut config = JournalConfig::new(dir.to_owned(), dir.join("copy.log"));
