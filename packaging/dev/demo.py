@@ -28,7 +28,9 @@ until(["[keypad]"])
 for number, (amount, expected) in enumerate(STORIES):
     began = time.monotonic()
     till.stdin.write(f"{amount} 2812345678{number:08d}\n")
-    until(["[Paying]", "[Paid]", "[NotPaid]"]) if expected != "Revoked" else until(["[Paying]"])
+    until(["[Paying]", "[Paid]", "[NotPaid]"])
+    if expected == "Revoked":
+        till.stdin.write("stop\n")
     line = screens[-1]
     if line.startswith("[Paying]"):
         line = until(["[Paid]", "[NotPaid]", "[Revoked]"])
