@@ -11,6 +11,8 @@
 )]
 
 mod journal;
+#[cfg(feature = "live")]
+mod kill;
 mod model;
 mod payment;
 #[cfg(feature = "live")]

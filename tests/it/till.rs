@@ -19,17 +19,17 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 
-const FASTER: u64 = 40;
+pub const FASTER: u64 = 40;
 
-struct Till {
+pub struct Till {
     taps: mpsc::Sender<Tap>,
     screens: watch::Receiver<Option<Screen>>,
     inputs: mpsc::Sender<Input>,
-    journal: Journal,
+    pub journal: Journal,
     driving: tokio::task::JoinHandle<()>,
 }
 
-async fn sandbox(dir: &TempDir) -> Running {
+pub async fn sandbox(dir: &TempDir) -> Running {
     let dir = dir.path().join("sandbox");
     let options = Options {
         dir,
@@ -41,7 +41,7 @@ async fn sandbox(dir: &TempDir) -> Running {
     serve(options).await.unwrap()
 }
 
-async fn till(dir: &TempDir) -> Till {
+pub async fn till(dir: &TempDir) -> Till {
     let config = Config::load(&[dir.path().join("sandbox/terminal.toml")]).unwrap();
     let data = dir.path().join("data");
     std::fs::create_dir_all(&data).unwrap();
@@ -184,13 +184,13 @@ impl Till {
         }
     }
 
-    async fn stop(self) {
+    pub async fn stop(self) {
         self.inputs.send(Input::Shutdown).await.unwrap();
         self.driving.await.unwrap();
     }
 
     /// Waits until no sale is open any more.
-    async fn settle(&mut self) {
+    pub async fn settle(&mut self) {
         if let Page::Outcome(_) = self.wait("any", |_| true).await {
             self.tap(Intent::Dismiss).await;
         }
@@ -216,7 +216,7 @@ async fn ledger(port: u16) -> serde_json::Value {
 }
 
 /// Compares the journal with the sandbox's books, order by order. Returns counts of paid and unpaid sales.
-async fn reconcile(journal: &Journal, port: u16) -> (usize, usize) {
+pub async fn reconcile(journal: &Journal, port: u16) -> (usize, usize) {
     let books = ledger(port).await;
     assert_eq!(books["sum"], 0, "the books balance");
     let charged = |order: &str| -> u64 {
@@ -250,7 +250,7 @@ async fn reconcile(journal: &Journal, port: u16) -> (usize, usize) {
     (paid, unpaid)
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
