@@ -2,6 +2,8 @@
 #![cfg(feature = "sim")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod crash;
+mod crash_vfs;
 mod journal;
 mod payment;
 #[cfg(feature = "live")]
