@@ -140,7 +140,7 @@ impl Disk {
     /// Cuts the power: what was not synced is damaged at random, and the plan is over.
     pub fn lose_power(&mut self, rng: &mut Rng) {
         let mode = rng.below(4);
-        let mut keep = |rng: &mut Rng| match mode {
+        let keep = |rng: &mut Rng| match mode {
             0 => false,
             1 => true,
             _ => rng.below(2) == 0,
@@ -182,19 +182,6 @@ impl Disk {
             return Err(code);
         }
         self.operations += 1;
-        if std::env::var_os("TRACE").is_some() {
-            eprintln!(
-                "op {} {:?} changes {} syncs {}",
-                self.operations,
-                match kind {
-                    Kind::Read => "read",
-                    Kind::Change => "change",
-                    Kind::Sync => "sync",
-                },
-                self.changes,
-                self.syncs
-            );
-        }
         self.changes += u64::from(kind != Kind::Read);
         self.syncs += u64::from(kind == Kind::Sync);
         let hit = |count, at, forever| count == at || forever && count > at;
