@@ -10,6 +10,8 @@
     reason = "tables of a test stand where they are used"
 )]
 
+mod crash;
+mod crash_vfs;
 mod journal;
 #[cfg(feature = "live")]
 mod kill;

@@ -105,13 +105,11 @@ pub async fn till(dir: &TempDir) -> Till {
 
 fn open(data: &std::path::Path) -> (Journal, shouyin::journal::Opened) {
     let config = JournalConfig::new(data.to_owned(), data.join("mirror.log"));
-    for _ in 0..100_000 {
-        match Journal::open(config.clone()) {
-            Err(shouyin::journal::JournalError::Locked { .. }) => std::thread::yield_now(),
-            other => return other.unwrap(),
-        }
+    // Waits until the thread of an earlier journal has let go of the lock.
+    if let Ok(file) = std::fs::File::open(data.join("journal.lock")) {
+        file.lock().unwrap();
     }
-    panic!("the journal stayed locked");
+    Journal::open(config).unwrap()
 }
 
 fn lakala_config(config: &Config) -> LakalaConfig {
@@ -268,8 +266,11 @@ fn every_amount_trigger_ends_with_journal_and_books_equal() {
             let code = format!("2812345678901{tail:05}");
             let shown = till.sell(10_000 + tail, &code).await;
             let expected: &[Option<OutcomeKind>] = match tail {
-                0..=70 | 75 | 76 | 80 | 81 | 83 | 85 => &[Some(OutcomeKind::Paid)],
-                77 | 78 | 90.. => &[Some(OutcomeKind::NotPaid)],
+                0..=69 | 80 | 81 | 83 => &[Some(OutcomeKind::Paid)],
+                77 | 90.. => &[Some(OutcomeKind::NotPaid)],
+                // These are asked about; a slow machine may free the till first.
+                70 | 75 | 76 | 85 => &[Some(OutcomeKind::Paid), None],
+                78 => &[Some(OutcomeKind::NotPaid), None],
                 _ => &[Some(OutcomeKind::Paid), Some(OutcomeKind::Revoked), None],
             };
             assert!(expected.contains(&shown), "amount …{tail:02}: {shown:?}");
@@ -282,6 +283,10 @@ fn every_amount_trigger_ends_with_journal_and_books_equal() {
     });
     let data = dir.path().join("data");
     drop(open(&data));
+    std::fs::File::open(data.join("journal.lock"))
+        .unwrap()
+        .lock()
+        .unwrap();
     let verdict =
         inspect::verify(&data.join("journal.db"), Some(&data.join("mirror.log"))).unwrap();
     assert!(verdict.is_sound(), "{verdict:?}");
