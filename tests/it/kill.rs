@@ -47,6 +47,9 @@ fn start(dir: &Path, appends: u64) -> Child {
         .unwrap()
 }
 
+/// Screens after which the till is free.
+const ENDS: [&str; 4] = ["[Paid]", "[NotPaid]", "[Revoked]", "[keypad] 0.00"];
+
 /// Sells once; returns whether the process died before the sale had ended on the screen.
 fn dies(dir: &Path, appends: u64, amount: &str, code: u64) -> bool {
     let mut child = start(dir, appends);
@@ -58,9 +61,7 @@ fn dies(dir: &Path, appends: u64, amount: &str, code: u64) -> bool {
             sold = true;
             // A process that is gone does not read; that is what is being tested.
             writeln!(typed, "{amount} 2812345{code:011}").ok();
-        } else if sold && (line.starts_with("[Paid]") || line.starts_with("[NotPaid]")) {
-            writeln!(typed, "quit").ok();
-        } else if sold && (line.starts_with("[Revoked]") || line.starts_with("[keypad] 0.00")) {
+        } else if sold && ENDS.iter().any(|end| line.starts_with(end)) {
             writeln!(typed, "quit").ok();
         }
     }
