@@ -1,0 +1,3 @@
+//! The one integration binary: each further test binary would be one more full link.
+
+mod tidy;
