@@ -1,62 +1,17 @@
 #!/usr/bin/env bash
-# Builds, starts the sandbox acquirer, then the terminal against it; stops the sandbox when the terminal ends.
-# With DISPLAY or WAYLAND_DISPLAY the terminal opens a window; without, it serves its screen as a page on loopback.
+# Starts the sandbox acquirer and the terminal's console; stops the sandbox at the end.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
-
-sandbox_dir=${SHOUYIN_SANDBOX_DIR:-var/sandbox}
-terminal_dir=${SHOUYIN_TERMINAL_DIR:-var/terminal}
-port=${SHOUYIN_SANDBOX_PORT:-8443}
-wallet_port=${SHOUYIN_WALLET_PORT:-8081}
-ready_wait_s=30
-
-cargo build --locked
-mkdir -p "$sandbox_dir" "$terminal_dir"
-ready="$sandbox_dir/ready.jsonl"
-log="$sandbox_dir/sandbox.log"
-: >"$ready"
-
-target/debug/shouyin-sandbox serve --dir "$sandbox_dir" --port "$port" --wallet-port "$wallet_port" \
-  >"$ready" 2>"$log" &
+dir=${1:-var}
+mkdir -p "$dir"
+target/debug/shouyin-sandbox serve --dir "$dir/sandbox" --port 0 --page-port 0 >"$dir/sandbox.json" &
 sandbox=$!
-terminal=
-stop_all() {
-  trap - EXIT INT TERM
-  # The terminal first: it may still be telling the sandbox something. Only our own two processes, by their ids.
-  for process in $terminal $sandbox; do
-    kill "$process" 2>/dev/null || true
-    wait "$process" 2>/dev/null || true
-  done
-}
-trap stop_all EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-for ((tenth = 0; tenth < ready_wait_s * 10; tenth++)); do
-  if grep -q '^{' "$ready"; then break; fi
-  if ! kill -0 "$sandbox" 2>/dev/null; then
-    echo "run: the sandbox ended before it was ready; the end of $log:" >&2
-    tail -n 20 "$log" >&2
-    exit 1
-  fi
+trap 'kill $sandbox 2>/dev/null || true' EXIT
+for _ in $(seq 600); do
+  [ -s "$dir/sandbox.json" ] && break
+  kill -0 $sandbox || { echo "the sandbox did not start"; exit 1; }
   sleep 0.1
 done
-if ! grep -q '^{' "$ready"; then
-  echo "run: the sandbox was not ready within $ready_wait_s s; see $log" >&2
-  exit 1
-fi
-
-echo "run: sandbox ready: $(head -n 1 "$ready")"
-echo "run: wallet (the customer's phone): http://127.0.0.1:$wallet_port/"
-if [ -n "${DISPLAY:-}" ] || [ -n "${WAYLAND_DISPLAY:-}" ]; then
-  echo "run: the terminal opens a window; close it to stop"
-else
-  echo "run: no display here: the terminal prints the address of its page below; Ctrl-C stops"
-fi
-# In the background, because a shell that waits for a foreground program does not run its traps.
-target/debug/shouyin --config "$sandbox_dir/terminal.toml" --data "$terminal_dir" "$@" &
-terminal=$!
-code=0
-wait "$terminal" || code=$?
-terminal=
-exit "$code"
+echo "sandbox: $(cat "$dir/sandbox.json")"
+echo "type AMOUNT CODE, e.g.  12.80 281234567890123456   (codes: 28… Alipay, 13… WeChat with 18 digits, 62… UnionPay with 19)"
+echo "the amount's last two digits choose a story: 12.70 waits for a password, 12.71 never pays, 12.77 is refused; quit ends"
+target/debug/shouyin --config "$dir/sandbox/terminal.toml" --data "$dir/terminal"

@@ -89,7 +89,10 @@ pub(super) fn learned(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, lear
         (RevokeStep::Confirming(number), RequestKind::Inquire, learned)
             if number == ticket.number =>
         {
-            let unsettled = matches!(learned, Learned::Paid(_) | Learned::NotFound);
+            let unsettled = matches!(
+                learned,
+                Learned::Paid(_) | Learned::Paying | Learned::NotFound
+            );
             revoking.unchanged += u32::from(unsettled);
             let (acknowledged, worn) = (revoking.acknowledged, revoking.unchanged >= UNCHANGED_MAX);
             match learned {
@@ -105,6 +108,8 @@ pub(super) fn learned(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, lear
                     }
                 }
                 Learned::NotFound if acknowledged || worn => provisional(sale, turn, attempt),
+                // The acknowledged revoke was older than the order: only a new number can reach it.
+                Learned::Paying if acknowledged && worn => begin(sale, turn, attempt + 1),
                 Learned::NotFound
                 | Learned::Paying
                 | Learned::Refused { .. }
@@ -185,8 +190,12 @@ pub(super) fn recheck_learned(
                 return close(sale, turn, Outcome::Revoked);
             }
         }
+        // The delayed charge has arrived and is still open: a new revoke ends it before the customer pays.
+        Learned::Paying => {
+            let attempt = provisional.attempt + 1;
+            return begin(sale, turn, attempt);
+        }
         Learned::NotFound
-        | Learned::Paying
         | Learned::Refused { .. }
         | Learned::RevokeAccepted
         | Learned::Nothing => {}

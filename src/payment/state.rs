@@ -127,7 +127,7 @@ pub struct Revoking {
     pub tries: u32,
     /// The acquirer took it.
     pub acknowledged: bool,
-    /// How often the order was found paid, or not found, while confirming.
+    /// How often confirming found the order paid, open or unknown.
     pub unchanged: u32,
     /// What is under way.
     pub step: RevokeStep,

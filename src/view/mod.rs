@@ -1,12 +1,16 @@
 //! What a person sees and can ask, as plain data. Pure; knows no toolkit.
 
+mod desk;
 pub mod format;
 mod intent;
 mod notice;
+mod present;
 mod screen;
 
+pub use desk::{AmountEntry, CodeEntry, Desk, DeskPage};
 pub use intent::{Intent, Tap};
 pub use notice::{Cause, Notice, Severity};
+pub use present::{Records, Shop, outcome_row, present};
 pub use screen::{
     AimHint, Keypad, Language, Link, Manual, OutcomeKind, OutcomePage, Page, PendingPage, Prompt,
     Row, RowState, Screen, Status, Theme, WaitKind, Waiting,

@@ -1,0 +1,77 @@
+//! Why there is no answer, and the one question that matters: can the request have arrived?
+
+use std::path::PathBuf;
+
+use crate::payment::Certainty;
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// No connection was made: name not found, refused, TLS handshake failed, or the connect time ran out.
+    #[error("no connection to the acquirer: {0}")]
+    NotConnected(String),
+    /// The request could not be built; nothing was sent.
+    #[error("the request could not be built: {0}")]
+    NotBuilt(String),
+    /// The connection broke, or time ran out, after the request may have left.
+    #[error("the acquirer did not answer: {0}")]
+    NoAnswer(String),
+    /// An answer with another status than 200; the body is diagnostic text only.
+    #[error("the acquirer answered with HTTP status {0}")]
+    Status(u16),
+    /// An answer longer than the limit.
+    #[error("the answer of the acquirer is longer than {0} bytes")]
+    TooLong(usize),
+}
+
+impl SendError {
+    /// Decides whether a byte of the request can have left. When unsure: perhaps.
+    pub const fn certainty(&self) -> Certainty {
+        match self {
+            Self::NotConnected(_) | Self::NotBuilt(_) => Certainty::NotSent,
+            Self::NoAnswer(_) | Self::Status(_) | Self::TooLong(_) => Certainty::MaybeSent,
+        }
+    }
+}
+
+/// Why the adapter could not be set up. Nothing was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// A file cannot be read.
+    #[error("cannot read {what} {path}")]
+    File {
+        /// Which file it is.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file can be read by others.
+    #[error("{path} has mode {mode:04o}: others can read the key; run chmod 600 {path}")]
+    Mode {
+        /// Where.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// A file does not hold what it should.
+    #[error("{what} {path} is not usable: {problem}")]
+    Content {
+        /// Which file it is.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A setting is not usable.
+    #[error("the acquirer setting {key} is not usable: {problem}")]
+    Setting {
+        /// Which.
+        key: &'static str,
+        /// Why.
+        problem: String,
+    },
+}

@@ -1,0 +1,269 @@
+//! Reads a verified answer of Lakala V3 and says what it means (acquirer.md 2.1, 2.3, 2.4, 3.1).
+//!
+//! Owns the allow-list of definitive refusals. Every code that is not listed means "unknown": only listed words may end
+//! a payment without asking.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::domain::{Channel, HostTradeNo, MerchantNo, Money, OrderNo};
+use crate::evidence::{Claim, ClaimState, TradeDetails, Undone};
+use crate::payment::Request;
+
+/// Definitive refusals of a charge: nothing was charged (acquirer.md 3.1, rows marked FAIL; `BBS16111` is the SIT answer).
+const REFUSALS: [&str; 5] = ["BBS11000", "BBS11106", "BBS11184", "BBS11200", "BBS16111"];
+/// The customer has to act, or the wallet is at work.
+const PAYING: [&str; 2] = ["BBS10000", "DCP10000"];
+const SUCCESS: &str = "BBS00000";
+/// "Order not paid or not found" on an inquiry (weak source, acquirer.md 3.1).
+const NOT_FOUND: &str = "BBS11114";
+/// Nesting deeper than this is refused.
+const DEPTH_MAX: usize = 16;
+
+#[derive(Deserialize)]
+struct Answer<'a> {
+    code: String,
+    #[serde(borrow, default)]
+    resp_data: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+struct Data {
+    #[serde(default)]
+    merchant_no: Option<String>,
+    #[serde(default)]
+    out_trade_no: Option<String>,
+    #[serde(default)]
+    origin_out_trade_no: Option<String>,
+    #[serde(default)]
+    need_query: Option<String>,
+    #[serde(default)]
+    trade_state: Option<String>,
+    #[serde(default)]
+    total_amount: Option<String>,
+    #[serde(default)]
+    payer_amount: Option<String>,
+    #[serde(default)]
+    account_type: Option<String>,
+    #[serde(default)]
+    trade_no: Option<String>,
+    #[serde(default)]
+    acc_trade_no: Option<String>,
+    #[serde(default)]
+    trade_time: Option<String>,
+}
+
+/// Reads the answer to `request`.
+///
+/// # Errors
+/// What is unreadable about it; the result of the payment stays unknown.
+pub(super) fn claim(request: &Request, body: &[u8]) -> Result<Claim, String> {
+    refuse_deep(body)?;
+    refuse_twins(body)?;
+    let answer: Answer<'_> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let data = match answer.resp_data {
+        None => Data::default(),
+        Some(raw) if raw.get() == "null" => Data::default(),
+        Some(raw) => {
+            refuse_twins(raw.get().as_bytes())?;
+            serde_json::from_str(raw.get()).map_err(|error| error.to_string())?
+        }
+    };
+    let order_no = match request {
+        Request::Authorize { .. } | Request::Inquire { .. } => data.out_trade_no.as_deref(),
+        Request::Revoke { .. } => data.origin_out_trade_no.as_deref(),
+    };
+    Ok(Claim {
+        merchant: named(data.merchant_no.as_deref(), MerchantNo::new)?,
+        order_no: named(order_no, OrderNo::new)?,
+        amount: amount(data.total_amount.as_deref())?,
+        state: state(request, &answer.code, &data),
+        host_code: answer.code.chars().take(16).collect(),
+        details: TradeDetails {
+            trade_no: named(data.trade_no.as_deref(), HostTradeNo::new)?,
+            wallet_trade_no: named(data.acc_trade_no.as_deref(), HostTradeNo::new)?,
+            channel: data.account_type.as_deref().map(channel),
+            payer_amount: amount(data.payer_amount.as_deref())?,
+            host_time: data.trade_time.map(|time| time.chars().take(14).collect()),
+        },
+    })
+}
+
+fn state(request: &Request, code: &str, data: &Data) -> ClaimState {
+    match request {
+        Request::Authorize { .. } => match (code, data.need_query.as_deref()) {
+            (SUCCESS, Some("0")) => ClaimState::Paid,
+            (SUCCESS, Some("1")) => ClaimState::Paying,
+            (code, _) if PAYING.contains(&code) => ClaimState::Paying,
+            (code, _) if REFUSALS.contains(&code) => ClaimState::Declined,
+            _ => ClaimState::Unknown,
+        },
+        Request::Inquire { .. } => match (code, data.trade_state.as_deref()) {
+            (SUCCESS, Some("SUCCESS" | "PART_REFUND")) => ClaimState::Paid,
+            (SUCCESS, Some("INIT" | "CREATE" | "DEAL")) => ClaimState::Paying,
+            (SUCCESS, Some("FAIL")) => ClaimState::Undone(Undone::Failed),
+            (SUCCESS, Some("CLOSE")) => ClaimState::Undone(Undone::Closed),
+            (SUCCESS, Some("REFUND")) => ClaimState::Undone(Undone::Refunded),
+            (SUCCESS, Some("REVOKED")) => ClaimState::Undone(Undone::Revoked),
+            (NOT_FOUND, _) => ClaimState::NotFound,
+            _ => ClaimState::Unknown,
+        },
+        Request::Revoke { .. } => match code {
+            SUCCESS => ClaimState::RevokeAccepted,
+            NOT_FOUND => ClaimState::NotFound,
+            _ => ClaimState::Unknown,
+        },
+    }
+}
+
+fn named<T, E: fmt::Display>(
+    text: Option<&str>,
+    make: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<Option<T>, String> {
+    match text {
+        None | Some("") => Ok(None),
+        Some(text) => make(text).map(Some).map_err(|error| error.to_string()),
+    }
+}
+
+/// Amounts are integer fen in a string: no sign, no leading zero (acquirer.md 2.1).
+fn amount(text: Option<&str>) -> Result<Option<Money>, String> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let digits = text.len() <= 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits || (text.starts_with('0') && text != "0") {
+        return Err("an amount is not an integer number of fen".to_owned());
+    }
+    let fen = text
+        .parse()
+        .map_err(|_| "an amount is too large".to_owned())?;
+    Money::from_fen(fen)
+        .map(Some)
+        .map_err(|error| error.to_string())
+}
+
+fn channel(account_type: &str) -> Channel {
+    match account_type {
+        "WECHAT" => Channel::Wechat,
+        "ALIPAY" => Channel::Alipay,
+        "UQRCODEPAY" => Channel::UnionPay,
+        "DCPAY" => Channel::Ecny,
+        "BESTPAY" => Channel::Bestpay,
+        "SUNING" => Channel::Suning,
+        _ => Channel::Unknown,
+    }
+}
+
+fn refuse_deep(body: &[u8]) -> Result<(), String> {
+    let (mut depth, mut deepest, mut quoted, mut escaped) = (0_usize, 0, false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'{' | b'[' if !quoted => depth += 1,
+            b'}' | b']' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    if deepest > DEPTH_MAX {
+        Err("the answer is nested too deeply".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+/// Two members of one name would let two readers see two answers.
+fn refuse_twins(body: &[u8]) -> Result<(), String> {
+    serde_json::from_slice::<Unique>(body)
+        .map(drop)
+        .map_err(|error| error.to_string())
+}
+
+struct Unique;
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Unique;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Unique, M::Error> {
+                let mut seen = BTreeSet::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    map.next_value::<IgnoredAny>()?;
+                    if !seen.insert(name.clone()) {
+                        let problem = format!("the member {name} stands twice");
+                        return Err(serde::de::Error::custom(problem));
+                    }
+                }
+                Ok(Unique)
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inquire() -> Request {
+        Request::Inquire {
+            order_no: OrderNo::new("A1").expect("order"),
+        }
+    }
+
+    fn read(request: &Request, body: &str) -> Result<ClaimState, String> {
+        claim(request, body.as_bytes()).map(|claim| claim.state)
+    }
+
+    fn queried(code: &str, state: &str) -> ClaimState {
+        let body = format!(r#"{{"code":"{code}","resp_data":{{"trade_state":"{state}"}}}}"#);
+        read(&inquire(), &body).expect("readable")
+    }
+
+    #[test]
+    fn only_the_documented_states_of_a_query_mean_anything() {
+        assert_eq!(queried("BBS00000", "SUCCESS"), ClaimState::Paid);
+        assert_eq!(queried("BBS00000", "DEAL"), ClaimState::Paying);
+        assert_eq!(
+            queried("BBS00000", "REVOKED"),
+            ClaimState::Undone(Undone::Revoked)
+        );
+        assert_eq!(queried("BBS00000", "UNKNOWN"), ClaimState::Unknown);
+        assert_eq!(queried("BBS00000", "success"), ClaimState::Unknown);
+        assert_eq!(queried("BBS00001", "SUCCESS"), ClaimState::Unknown);
+        assert_eq!(queried("BBS11114", ""), ClaimState::NotFound);
+        assert_eq!(queried("BBS11000", ""), ClaimState::Unknown);
+    }
+
+    #[test]
+    fn twins_numbers_for_amounts_and_deep_nests_are_unreadable() {
+        let twin = r#"{"code":"BBS00000","code":"BBS11000"}"#;
+        assert!(read(&inquire(), twin).is_err());
+        let twin =
+            r#"{"code":"BBS00000","resp_data":{"trade_state":"FAIL","trade_state":"SUCCESS"}}"#;
+        assert!(read(&inquire(), twin).is_err());
+        let number = r#"{"code":"BBS00000","resp_data":{"total_amount":100}}"#;
+        assert!(read(&inquire(), number).is_err());
+        for amount in ["-1", "01", "1.0", "1e3", "9999999999999", "１"] {
+            let body =
+                format!(r#"{{"code":"BBS00000","resp_data":{{"total_amount":"{amount}"}}}}"#);
+            assert!(read(&inquire(), &body).is_err(), "{amount}");
+        }
+        let deep = format!("{}{}", "[".repeat(40), "]".repeat(40));
+        assert!(read(&inquire(), &deep).is_err());
+        assert!(read(&inquire(), "<html>").is_err());
+    }
+}

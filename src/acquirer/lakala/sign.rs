@@ -1,0 +1,244 @@
+//! Signs requests and reads the signature headers of answers (acquirer.md 1.2, 1.4). Keys and certificates from files.
+//!
+//! Owns the canonical strings. Whether an answer is believed is decided by `evidence`, over the raw bytes.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use data_encoding::BASE64;
+use ring::rand::SystemRandom;
+use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use rustls_pki_types::PrivatePkcs8KeyDer;
+use rustls_pki_types::pem::PemObject;
+use x509_parser::prelude::{FromDer, Pem, X509Certificate};
+use x509_parser::public_key::PublicKey;
+
+use super::super::SetupError;
+use super::LakalaConfig;
+use crate::domain::Now;
+use crate::evidence::{KeyId, Rejection, TrustedKey, TrustedKeys};
+
+/// An answer whose time differs by more than this is not believed (window assumed from WeChat, acquirer.md 8.8).
+const CLOCK_SKEW_S_MAX: i64 = 300;
+
+/// The merchant's signing key.
+pub(super) struct Signer(RsaKeyPair);
+
+impl Signer {
+    pub fn load(path: &Path) -> Result<Self, SetupError> {
+        let what = "the merchant key";
+        let file = |source| SetupError::File {
+            what,
+            path: path.to_owned(),
+            source,
+        };
+        let mode = std::fs::metadata(path).map_err(file)?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(SetupError::Mode {
+                path: path.to_owned(),
+                mode,
+            });
+        }
+        let pem = zeroize::Zeroizing::new(std::fs::read(path).map_err(file)?);
+        let content = |problem: String| SetupError::Content {
+            what,
+            path: path.to_owned(),
+            problem,
+        };
+        let key = PrivatePkcs8KeyDer::from_pem_slice(&pem)
+            .map_err(|_| content("it must be a PKCS#8 PEM (BEGIN PRIVATE KEY)".to_owned()))?;
+        let pair = RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).map_err(|why| {
+            content(format!(
+                "it must be an RSA key of at least 2048 bits ({why})"
+            ))
+        })?;
+        Ok(Self(pair))
+    }
+
+    pub fn authorize(
+        &self,
+        config: &LakalaConfig,
+        now: Now,
+        nonce: [u8; 12],
+        body: &[u8],
+    ) -> Result<String, String> {
+        const LETTERS: &[u8; 62] =
+            b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        let nonce: String = nonce
+            .iter()
+            .map(|byte| char::from(LETTERS[usize::from(*byte) % 62]))
+            .collect();
+        let timestamp = now.utc.0.div_euclid(1000).to_string();
+        let (appid, serial) = (&config.appid, &config.serial_no);
+        let message = canonical([appid, serial, &timestamp, &nonce], body);
+        let mut signature = vec![0; self.0.public().modulus_len()];
+        self.0
+            .sign(
+                &RSA_PKCS1_SHA256,
+                &SystemRandom::new(),
+                &message,
+                &mut signature,
+            )
+            .map_err(|_| "the merchant key does not sign".to_owned())?;
+        let signature = BASE64.encode(&signature);
+        Ok(format!(
+            "LKLAPI-SHA256withRSA appid=\"{appid}\",serial_no=\"{serial}\",\
+             timestamp=\"{timestamp}\",nonce_str=\"{nonce}\",signature=\"{signature}\""
+        ))
+    }
+}
+
+/// Four lines and the raw body, each ended by a line feed.
+pub(super) fn canonical(lines: [&str; 4], body: &[u8]) -> Vec<u8> {
+    let mut message = lines.join("\n").into_bytes();
+    message.push(b'\n');
+    message.extend_from_slice(body);
+    message.push(b'\n');
+    message
+}
+
+/// The five signature headers of an answer.
+pub(super) struct AnswerHeaders {
+    appid: String,
+    pub serial: String,
+    timestamp: String,
+    nonce: String,
+    pub signature: Vec<u8>,
+}
+
+impl AnswerHeaders {
+    /// Reads them: each exactly once, ours by application number, and not older or newer than five minutes.
+    pub fn read(headers: &[(String, String)], appid: &str, now: Now) -> Result<Self, Rejection> {
+        let unreadable = |problem: &str| Rejection::Unreadable(problem.to_owned());
+        let one = |name: &str| -> Result<String, Rejection> {
+            let mut found = headers
+                .iter()
+                .filter(|(known, _)| known.eq_ignore_ascii_case(name));
+            match (found.next(), found.next()) {
+                (Some((_, value)), None) => Ok(unquote(value).to_owned()),
+                (None, _) => Err(unreadable(&format!("the answer has no header {name}"))),
+                (Some(_), Some(_)) => Err(unreadable(&format!("the header {name} stands twice"))),
+            }
+        };
+        let read = Self {
+            appid: one("lklapi-appid")?,
+            serial: one("lklapi-serial")?,
+            timestamp: one("lklapi-timestamp")?,
+            nonce: one("lklapi-nonce")?,
+            signature: BASE64
+                .decode(one("lklapi-signature")?.as_bytes())
+                .map_err(|_| Rejection::BadSignature)?,
+        };
+        if read.appid != appid {
+            return Err(unreadable("the answer is for another application"));
+        }
+        let at: i64 = read
+            .timestamp
+            .parse()
+            .map_err(|_| unreadable("the answer has no time"))?;
+        if at.abs_diff(now.utc.0.div_euclid(1000)) > CLOCK_SKEW_S_MAX.unsigned_abs() {
+            return Err(unreadable(
+                "the answer's time and this clock differ by over 5 minutes",
+            ));
+        }
+        Ok(read)
+    }
+
+    pub fn message(&self, body: &[u8]) -> Vec<u8> {
+        canonical(
+            [&self.appid, &self.serial, &self.timestamp, &self.nonce],
+            body,
+        )
+    }
+
+    /// Returns the body inside a message that [`Self::message`] made.
+    pub fn body_of<'a>(&self, message: &'a [u8]) -> &'a [u8] {
+        let head =
+            self.appid.len() + self.serial.len() + self.timestamp.len() + self.nonce.len() + 4;
+        message
+            .get(head..message.len().saturating_sub(1))
+            .unwrap_or_default()
+    }
+}
+
+/// Strips at most one balanced pair of quotes (seen in official examples).
+fn unquote(value: &str) -> &str {
+    let bare = value.trim();
+    bare.strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .unwrap_or(bare)
+}
+
+/// Loads the platform certificates: serial number and RSA key of each.
+pub(super) fn load_platform(paths: &[PathBuf]) -> Result<TrustedKeys, SetupError> {
+    let mut keys = Vec::new();
+    for path in paths {
+        keys.push(load_certificate(path)?);
+    }
+    TrustedKeys::new(keys).map_err(|why| SetupError::Setting {
+        key: "platform_certificate_files",
+        problem: why.to_string(),
+    })
+}
+
+fn load_certificate(path: &Path) -> Result<(KeyId, TrustedKey), SetupError> {
+    let what = "the platform certificate";
+    let text = std::fs::read(path).map_err(|source| SetupError::File {
+        what,
+        path: path.to_owned(),
+        source,
+    })?;
+    let content = |problem: &str| SetupError::Content {
+        what,
+        path: path.to_owned(),
+        problem: problem.to_owned(),
+    };
+    let pem = Pem::iter_from_buffer(&text).next().and_then(Result::ok);
+    let pem = pem.ok_or_else(|| content("it must be a PEM certificate (BEGIN CERTIFICATE)"))?;
+    let (_, certificate) =
+        X509Certificate::from_der(&pem.contents).map_err(|_| content("it is not a certificate"))?;
+    let PublicKey::RSA(key) = certificate
+        .public_key()
+        .parsed()
+        .map_err(|_| content("its key cannot be read"))?
+    else {
+        return Err(content("its key must be RSA"));
+    };
+    if key.key_size() < 2048 {
+        return Err(content("its RSA key must have at least 2048 bits"));
+    }
+    let serial = KeyId::new(&data_encoding::HEXLOWER.encode(certificate.raw_serial()));
+    let public = certificate.public_key().subject_public_key.data.to_vec();
+    Ok((serial, TrustedKey::RsaSha256(public)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Digest;
+
+    #[test]
+    fn the_canonical_string_is_the_documented_one() {
+        // acquirer.md 1.2, sanity vector.
+        let body = br#"{"req_time":"20210906131945","version":"3.0","req_data":{}}"#;
+        let lines = [
+            "OP00000003",
+            "00dfba8194c41b84cf",
+            "1630905585",
+            "9003323344Ab",
+        ];
+        let message = canonical(lines, body);
+        assert_eq!(message.len(), 114);
+        assert_eq!(
+            Digest::sha256(&message).to_string(),
+            "643e76fa1963e8272a986cd7f84c55c073ca549870c4d49c0348a7d18d65aba1"
+        );
+    }
+
+    #[test]
+    fn at_most_one_pair_of_quotes_is_stripped() {
+        assert_eq!(unquote("\"a\""), "a");
+        assert_eq!(unquote("\"\"a\"\""), "\"a\"");
+        assert_eq!(unquote("\"a"), "\"a");
+    }
+}

@@ -1,0 +1,124 @@
+//! Why the journal could not do its work. Every message says what, where and what to do.
+
+use std::path::PathBuf;
+
+use crate::evidence::BrokenSeal;
+use crate::payment::UnreadableFact;
+
+/// Why the journal could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Another program holds the journal.
+    #[error("another terminal already runs on {path}; stop it first")]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// A file operation failed.
+    #[error("{operation} failed for {path}")]
+    File {
+        /// What was tried.
+        operation: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The database was written by a newer program.
+    #[error(
+        "the journal {path} has schema {found}, this program knows {known}; install the newer program again"
+    )]
+    NewerSchema {
+        /// The database.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// A setting that durability rests on could not be made.
+    #[error("the journal {path} does not take the setting {pragma}: wanted {wanted}, got {got}")]
+    Pragma {
+        /// The database.
+        path: PathBuf,
+        /// The setting.
+        pragma: &'static str,
+        /// Wanted value.
+        wanted: &'static str,
+        /// Value read back.
+        got: String,
+    },
+    /// The file is not a sound database.
+    #[error(
+        "the journal {path} is damaged ({problem}); keep the file, do not sell, restore from the second copy"
+    )]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What the check said.
+        problem: String,
+    },
+    /// A row does not match its hash.
+    #[error(
+        "the journal {path} was altered; keep the file, do not sell, run shouyinctl journal verify"
+    )]
+    Chain {
+        /// The database.
+        path: PathBuf,
+        /// Which row.
+        #[source]
+        source: BrokenSeal,
+    },
+    /// A sealed row cannot be understood.
+    #[error("the journal {path} holds a record that this program does not understand")]
+    Unreadable {
+        /// The database.
+        path: PathBuf,
+        /// Which row.
+        #[source]
+        source: UnreadableFact,
+    },
+    /// The second copy knows more than the database: the database was rolled back or swapped.
+    #[error(
+        "the second copy {mirror} has {mirror_rows} records, the journal only {rows}: the journal is an old copy; do not sell, bring back the newest journal or rebuild it from the second copy"
+    )]
+    RolledBack {
+        /// The second copy.
+        mirror: PathBuf,
+        /// Records in the second copy.
+        mirror_rows: u64,
+        /// Records in the database.
+        rows: u64,
+    },
+    /// The second copy is about another journal.
+    #[error(
+        "the second copy {mirror} does not belong to this journal: record {number} differs; move it away if the journal is the right one"
+    )]
+    ForeignMirror {
+        /// The second copy.
+        mirror: PathBuf,
+        /// First record that differs.
+        number: u64,
+    },
+    /// No space for a new sale. Results of open sales still have the reserve.
+    #[error("the disk of {path} is full; free space before new sales")]
+    DiskFull {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The database refused a statement.
+    #[error("the journal {path} refused {operation}")]
+    Database {
+        /// The database.
+        path: PathBuf,
+        /// What was tried.
+        operation: &'static str,
+        /// The cause.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The journal's thread ended, or an earlier write failed twice. Nothing more is stored by this process.
+    #[error("the journal no longer works in this process; restart the terminal")]
+    Broken,
+}

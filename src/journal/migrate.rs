@@ -1,0 +1,50 @@
+//! Applies `migrations/*.sql` in order, each in its own unit of work; refuses a newer schema.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::error::JournalError;
+
+/// Every schema step, oldest first. Step n brings `user_version` to n.
+const STEPS: [&str; 1] = [include_str!("../../migrations/0001_initial.sql")];
+
+/// The schema that this program writes.
+pub const SCHEMA: i64 = STEPS.len() as i64;
+
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), JournalError> {
+    let database = |operation, source| JournalError::Database {
+        path: path.to_owned(),
+        operation,
+        source,
+    };
+    let found: i64 = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(|source| super::store::open_problem(path, source))?;
+    if found > SCHEMA {
+        return Err(JournalError::NewerSchema {
+            path: path.to_owned(),
+            found,
+            known: SCHEMA,
+        });
+    }
+    for (index, step) in STEPS
+        .iter()
+        .enumerate()
+        .skip(usize::try_from(found).unwrap_or(0))
+    {
+        let unit = connection
+            .transaction()
+            .map_err(|e| database("a schema step", e))?;
+        unit.execute_batch(step)
+            .map_err(|e| database("a schema step", e))?;
+        unit.pragma_update(
+            None,
+            "user_version",
+            i64::try_from(index + 1).unwrap_or(i64::MAX),
+        )
+        .map_err(|e| database("a schema step", e))?;
+        unit.commit().map_err(|e| database("a schema step", e))?;
+    }
+    Ok(())
+}

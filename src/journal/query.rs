@@ -1,0 +1,234 @@
+//! Reading: the last sales, one sale, today's totals, the facts of open sales, the counters.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::chain::Walker;
+use super::error::JournalError;
+use super::store::{Store, stored_row};
+use crate::domain::{BatchNo, Channel, Currency, Money, OrderNo, Timestamp, TxnId, VoucherNo};
+use crate::evidence::{Digest, SealedRow};
+use crate::payment::Fact;
+
+/// State of a sale in the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaleState {
+    /// The result is not known.
+    Open,
+    /// Being ended.
+    Revoking,
+    /// Paid.
+    Paid,
+    /// Refused: nothing was charged.
+    Declined,
+    /// The charge never left.
+    NotSent,
+    /// Ended; the customer keeps or got back the money.
+    Revoked,
+}
+
+impl SaleState {
+    const ALL: [(Self, &'static str); 6] = [
+        (Self::Open, "open"),
+        (Self::Revoking, "revoking"),
+        (Self::Paid, "paid"),
+        (Self::Declined, "declined"),
+        (Self::NotSent, "not_sent"),
+        (Self::Revoked, "revoked"),
+    ];
+
+    /// Returns the stored word.
+    pub fn key(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(state, _)| *state == self)
+            .map_or("open", |(_, key)| key)
+    }
+
+    fn from_key(key: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .find(|(_, word)| *word == key)
+            .map(|(state, _)| *state)
+    }
+}
+
+/// One sale as the lists show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SaleRow {
+    /// The transaction.
+    pub txn: TxnId,
+    /// Order number.
+    pub order_no: OrderNo,
+    /// Number for people.
+    pub voucher: VoucherNo,
+    /// Price.
+    pub amount: Money,
+    /// Wallet.
+    pub channel: Channel,
+    /// State.
+    pub state: SaleState,
+    /// A person must look at it.
+    pub attention: bool,
+    /// When the intent was stored.
+    pub opened_at: Timestamp,
+    /// When it ended.
+    pub closed_at: Option<Timestamp>,
+    /// The acquirer's number.
+    pub trade_no: Option<String>,
+    /// The acquirer's refusal code.
+    pub host_code: Option<String>,
+}
+
+/// Count and sum of paid sales.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Totals {
+    /// How many.
+    pub count: u64,
+    /// Sum in minor units.
+    pub minor: u64,
+}
+
+/// What the next numbers are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counters {
+    /// Last epoch used.
+    pub epoch: u16,
+    /// Next order sequence.
+    pub next_sequence: u64,
+    /// Next voucher number.
+    pub next_voucher: u32,
+    /// The open batch.
+    pub batch: BatchNo,
+}
+
+const COLUMNS: &str = "txn, order_no, voucher, amount, currency, channel, state, attention, \
+                       opened_ms, closed_ms, trade_no, host_code";
+
+impl Store {
+    pub(super) fn recent(&self, limit: usize) -> Result<Vec<SaleRow>, JournalError> {
+        let sql = format!("SELECT {COLUMNS} FROM sale ORDER BY opened_by DESC LIMIT ?1");
+        let read = |connection: &Connection| -> rusqlite::Result<Vec<SaleRow>> {
+            connection
+                .prepare_cached(&sql)?
+                .query_map([limit], sale_row)?
+                .collect()
+        };
+        read(&self.connection).map_err(|e| self.refused("reading the last sales", e))
+    }
+
+    pub(super) fn sale(&self, order_no: &str) -> Result<Option<SaleRow>, JournalError> {
+        let sql = format!("SELECT {COLUMNS} FROM sale WHERE order_no = ?1");
+        self.connection
+            .query_row(&sql, [order_no], sale_row)
+            .optional()
+            .map_err(|e| self.refused("reading a sale", e))
+    }
+
+    pub(super) fn totals(&self, from_ms: i64, to_ms: i64) -> Result<Totals, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT count(*), coalesce(sum(amount), 0) FROM sale \
+                 WHERE state = 'paid' AND opened_ms >= ?1 AND opened_ms < ?2",
+            )
+            .and_then(|mut select| {
+                select.query_row(params![from_ms, to_ms], |row| {
+                    Ok(Totals {
+                        count: row.get(0)?,
+                        minor: row.get(1)?,
+                    })
+                })
+            })
+            .map_err(|e| self.refused("reading today's totals", e))
+    }
+
+    pub(super) fn counters(&self) -> Result<Counters, JournalError> {
+        let value = |name: &str| -> Result<u64, JournalError> {
+            self.connection
+                .query_row("SELECT value FROM counter WHERE name = ?1", [name], |row| {
+                    row.get(0)
+                })
+                .map_err(|e| self.refused("reading a counter", e))
+        };
+        let voucher = u32::try_from(value("voucher")?).unwrap_or(0);
+        let batch = u32::try_from(value("batch")?).unwrap_or(0);
+        let damaged = |problem: String| JournalError::Damaged {
+            path: self.path.clone(),
+            problem,
+        };
+        Ok(Counters {
+            epoch: u16::try_from(value("epoch")?).map_err(|e| damaged(e.to_string()))?,
+            next_sequence: value("sequence")? + 1,
+            next_voucher: if voucher >= 999_999 { 1 } else { voucher + 1 },
+            batch: BatchNo::new(batch).map_err(|e| damaged(e.to_string()))?,
+        })
+    }
+
+    /// Returns the facts of every open sale, in order. Their seals were checked when the journal was opened.
+    pub(super) fn open_facts(&self) -> Result<Vec<Fact>, JournalError> {
+        self.facts(
+            "SELECT f.number, f.body, f.hash, p.hash FROM outbox o JOIN fact f ON f.txn = o.txn \
+             LEFT JOIN fact p ON p.number = f.number - 1 ORDER BY f.number",
+        )
+    }
+
+    fn facts(&self, sql: &str) -> Result<Vec<Fact>, JournalError> {
+        let fail = |source| self.refused("reading open sales", source);
+        let mut statement = self.connection.prepare(sql).map_err(fail)?;
+        let mut rows = statement.query([]).map_err(fail)?;
+        let mut facts = Vec::new();
+        while let Some(row) = rows.next().map_err(fail)? {
+            let (number, body, hash) = stored_row(row).map_err(fail)?;
+            let previous: Option<[u8; 32]> = row.get(3).map_err(fail)?;
+            let previous = previous.map_or(Digest::ZERO, Digest::from_bytes);
+            let sealed = SealedRow::open(&previous, number, body, &hash).map_err(|source| {
+                JournalError::Chain {
+                    path: self.path.clone(),
+                    source,
+                }
+            })?;
+            facts.push(
+                Fact::decode(&sealed).map_err(|source| JournalError::Unreadable {
+                    path: self.path.clone(),
+                    source,
+                })?,
+            );
+        }
+        Ok(facts)
+    }
+
+    /// Walks all rows; used by the inspection tool.
+    pub(super) fn rows(&self) -> Result<(Vec<SealedRow>, Walker), JournalError> {
+        let mut rows = Vec::new();
+        let walker = self.walk(|row| {
+            rows.push(row);
+            Ok(())
+        })?;
+        Ok((rows, walker))
+    }
+}
+
+fn sale_row(row: &Row<'_>) -> rusqlite::Result<SaleRow> {
+    let wrong = |index, what: &str| {
+        let problem = format!("{what} is out of range");
+        rusqlite::Error::FromSqlConversionFailure(
+            index,
+            rusqlite::types::Type::Text,
+            problem.into(),
+        )
+    };
+    let text = |index| row.get::<_, String>(index);
+    let currency = Currency::from_numeric(row.get(4)?).ok_or_else(|| wrong(4, "currency"))?;
+    Ok(SaleRow {
+        txn: TxnId::from_hex(&text(0)?).map_err(|_| wrong(0, "txn"))?,
+        order_no: OrderNo::new(&text(1)?).map_err(|_| wrong(1, "order_no"))?,
+        voucher: VoucherNo::new(row.get(2)?).map_err(|_| wrong(2, "voucher"))?,
+        amount: Money::from_minor(row.get(3)?, currency).map_err(|_| wrong(3, "amount"))?,
+        channel: Channel::from_key(&text(5)?).unwrap_or(Channel::Unknown),
+        state: SaleState::from_key(&text(6)?).ok_or_else(|| wrong(6, "state"))?,
+        attention: row.get(7)?,
+        opened_at: Timestamp(row.get(8)?),
+        closed_at: row.get::<_, Option<i64>>(9)?.map(Timestamp),
+        trade_no: row.get(10)?,
+        host_code: row.get(11)?,
+    })
+}

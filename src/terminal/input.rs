@@ -1,0 +1,38 @@
+//! The one inbox of the driver: everything that happens outside, in one total order.
+
+use crate::code::Recognised;
+use crate::payment::Event;
+use crate::view::AimHint;
+
+/// Something from outside.
+#[derive(Debug)]
+pub enum Input {
+    /// The acquirer's task reports.
+    Acquirer(Event),
+    /// The scanner reports.
+    Scan(ScanNews),
+    /// Finish the turn and end.
+    Shutdown,
+}
+
+/// What the scanner tells.
+#[derive(Debug)]
+pub enum ScanNews {
+    /// A text was read and recognised.
+    Code(Recognised),
+    /// What would make the code readable.
+    Hint(AimHint),
+    /// Frames stopped.
+    CameraLost(String),
+    /// Frames arrive.
+    CameraReady,
+}
+
+/// What the driver tells the scanner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScanCommand {
+    /// Look for a code.
+    Start,
+    /// Stop looking.
+    Stop,
+}

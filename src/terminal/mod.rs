@@ -1,0 +1,12 @@
+//! Composition: the one loop that owns the payment state, and what it needs around it.
+//!
+//! Owns the order "facts to disk, then commands, then the screen". Edges meet only here, as messages.
+
+mod boot;
+mod driver;
+mod input;
+mod session;
+
+pub use boot::{BootError, device_salt, recover};
+pub use driver::{Driver, DriverParts};
+pub use input::{Input, ScanCommand, ScanNews};

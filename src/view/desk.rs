@@ -1,0 +1,228 @@
+//! What the operator is in the middle of: typed digits, the chosen page, the last thing told. Forgettable: losing it
+//! costs a few taps, never money.
+//!
+//! Owns the typed amount and the typed code. `terminal::session` changes it, `present` shows it.
+
+use zeroize::Zeroizing;
+
+use super::notice::Cause;
+use super::screen::{AimHint, Language, Link, Theme};
+use crate::domain::Money;
+use crate::limits::{AMOUNT_DIGITS, CODE_DIGITS_MAX};
+
+/// Which page the operator chose, where no sale decides it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeskPage {
+    /// The keypad, or whatever the sale at the till demands.
+    Till,
+    /// Typing the code's digits; only while a code is waited for.
+    Manual,
+    /// The list of open sales.
+    Pending,
+}
+
+/// An amount as typed: whole yuan, then perhaps a dot and at most two decimals. Digits, never a parsed decimal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AmountEntry {
+    yuan: String,
+    decimals: Option<String>,
+}
+
+impl AmountEntry {
+    /// Types a digit; one too many is ignored.
+    pub fn digit(&mut self, digit: u8) {
+        let digit = char::from(b'0' + digit.min(9));
+        match &mut self.decimals {
+            Some(decimals) if decimals.len() < 2 => decimals.push(digit),
+            Some(_) => {}
+            None if self.yuan.len() + 2 < AMOUNT_DIGITS => {
+                if self.yuan == "0" {
+                    self.yuan.clear();
+                }
+                self.yuan.push(digit);
+            }
+            None => {}
+        }
+    }
+
+    /// Types the dot.
+    pub fn dot(&mut self) {
+        if self.decimals.is_none() {
+            if self.yuan.is_empty() {
+                self.yuan.push('0');
+            }
+            self.decimals = Some(String::new());
+        }
+    }
+
+    /// Deletes the last key.
+    pub fn backspace(&mut self) {
+        match &mut self.decimals {
+            Some(decimals) if decimals.is_empty() => self.decimals = None,
+            Some(decimals) => {
+                decimals.pop();
+            }
+            None => {
+                self.yuan.pop();
+            }
+        }
+    }
+
+    /// Tells whether anything was typed.
+    pub fn is_typed(&self) -> bool {
+        !self.yuan.is_empty() || self.decimals.is_some()
+    }
+
+    /// Returns the amount in fen, 0 when nothing was typed.
+    pub fn fen(&self) -> u64 {
+        let number = |digits: &str| {
+            digits
+                .bytes()
+                .fold(0, |sum, d| sum * 10 + u64::from(d - b'0'))
+        };
+        let decimals = self.decimals.as_deref().unwrap_or("");
+        let cents = match decimals.len() {
+            0 => 0,
+            1 => number(decimals) * 10,
+            _ => number(decimals),
+        };
+        number(&self.yuan) * 100 + cents
+    }
+
+    /// Returns the amount when it is more than nothing.
+    pub fn money(&self) -> Option<Money> {
+        let money = Money::from_fen(self.fen()).ok()?;
+        (money.minor() > 0).then_some(money)
+    }
+
+    /// Returns the typed text with thousands separators: `0.00` when empty, `1,280.` or `12.8` while typing.
+    pub fn shown(&self) -> String {
+        if !self.is_typed() {
+            return "0.00".to_owned();
+        }
+        let whole = super::format::thousands(self.fen() / 100);
+        match &self.decimals {
+            Some(decimals) => format!("{whole}.{decimals}"),
+            None => whole,
+        }
+    }
+}
+
+/// A payment code as typed. Shown as a count and the last four digits.
+#[derive(Clone, Default)]
+pub struct CodeEntry(Zeroizing<String>);
+
+impl CodeEntry {
+    /// Types a digit; one too many is ignored.
+    pub fn digit(&mut self, digit: u8) {
+        if self.0.len() < CODE_DIGITS_MAX {
+            self.0.push(char::from(b'0' + digit.min(9)));
+        }
+    }
+
+    /// Deletes the last digit.
+    pub fn backspace(&mut self) {
+        self.0.pop();
+    }
+
+    /// Returns how many digits were typed.
+    pub fn typed(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns at most the last four digits.
+    pub fn tail(&self) -> &str {
+        &self.0[self.0.len().saturating_sub(4)..]
+    }
+
+    /// Takes the digits out and forgets them.
+    pub fn take(&mut self) -> Zeroizing<String> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+/// What the operator is in the middle of.
+#[derive(Clone)]
+pub struct Desk {
+    /// The chosen page.
+    pub page: DeskPage,
+    /// The typed amount.
+    pub amount: AmountEntry,
+    /// The typed code.
+    pub code: CodeEntry,
+    /// Told on the page that is shown; gone with the next tap.
+    pub told: Option<Cause>,
+    /// Aiming hint.
+    pub hint: AimHint,
+    /// Whether frames arrive.
+    pub camera: bool,
+    /// Whether the acquirer answers.
+    pub link: Link,
+    /// Words.
+    pub language: Language,
+    /// Colours.
+    pub theme: Theme,
+    /// No sale is possible, and why.
+    pub out_of_service: Option<Cause>,
+}
+
+impl Desk {
+    /// Returns an empty keypad.
+    pub fn new(language: Language, theme: Theme) -> Self {
+        Self {
+            page: DeskPage::Till,
+            amount: AmountEntry::default(),
+            code: CodeEntry::default(),
+            told: None,
+            hint: AimHint::None,
+            camera: false,
+            link: Link::Untried,
+            language,
+            theme,
+            out_of_service: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(keys: &str) -> AmountEntry {
+        let mut entry = AmountEntry::default();
+        for key in keys.chars() {
+            match key {
+                '.' => entry.dot(),
+                '<' => entry.backspace(),
+                digit => entry.digit(u8::try_from(digit.to_digit(10).expect("digit")).expect("u8")),
+            }
+        }
+        entry
+    }
+
+    #[test]
+    fn amounts_are_typed_as_people_say_them() {
+        for (keys, fen, shown) in [
+            ("", 0, "0.00"),
+            ("12.8", 1280, "12.8"),
+            ("1280", 128_000, "1,280"),
+            (".5", 50, "0.5"),
+            ("007", 700, "7"),
+            ("12.345", 1234, "12.34"),
+            ("1.2<<<", 0, "0.00"),
+            ("5..5", 550, "5.5"),
+        ] {
+            let entry = typed(keys);
+            assert_eq!(
+                (entry.fen(), entry.shown().as_str()),
+                (fen, shown),
+                "{keys}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_ninth_digit_is_the_last() {
+        assert_eq!(typed("99999999999.99").fen(), 999_999_999);
+    }
+}

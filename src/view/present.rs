@@ -1,0 +1,244 @@
+//! The total function from what the core knows and what the operator does to what is on the screen.
+//!
+//! Owns which page is shown and which buttons exist. A paid page is built only from a closed sale's evidence.
+
+use super::desk::{Desk, DeskPage};
+use super::format;
+use super::notice::Cause;
+use super::screen::{
+    AimHint, Keypad, Manual, OutcomeKind, OutcomePage, Page, PendingPage, Prompt, Row, RowState,
+    Screen, Status, WaitKind, Waiting,
+};
+use crate::domain::{Money, Now};
+use crate::limits::CODE_DIGITS_MIN;
+use crate::payment::{Outcome, Phase, Policy, Sale, State};
+
+/// 手输 appears after this long without a code (features.md S-08).
+const TYPE_AFTER_S: u64 = 8;
+/// 立即核实 appears after this long (features.md E2).
+const QUERY_AFTER_S: u64 = 5;
+
+/// What the journal tells the keypad page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Records {
+    /// The last sales, newest first.
+    pub recent: Vec<Row>,
+    /// Count of today's paid sales.
+    pub today_count: u64,
+    /// Sum of today's paid sales in fen.
+    pub today_fen: u64,
+}
+
+/// What does not change while the program runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shop {
+    /// Name of shop and till.
+    pub name: String,
+    /// No real money moves.
+    pub sandbox: bool,
+}
+
+/// Builds the screen. `seq` is the driver's to set.
+pub fn present(
+    state: &State,
+    desk: &Desk,
+    records: &Records,
+    shop: &Shop,
+    now: Now,
+    policy: &Policy,
+) -> Screen {
+    let status = Status {
+        shop: shop.name.clone(),
+        clock: format::clock(now.utc),
+        link: desk.link,
+        camera: desk.camera,
+        pending: state.background().count(),
+        sandbox: shop.sandbox,
+        language: desk.language,
+        theme: desk.theme,
+    };
+    Screen {
+        seq: 0,
+        status,
+        page: page(state, desk, records, now, policy),
+    }
+}
+
+fn page(state: &State, desk: &Desk, records: &Records, now: Now, policy: &Policy) -> Page {
+    if let Some(cause) = &desk.out_of_service {
+        return Page::OutOfService(cause.clone().into());
+    }
+    if let Some(sale) = state.foreground_sale() {
+        return match &sale.phase {
+            Phase::Closed { outcome, at } => Page::Outcome(outcome_page(sale, outcome, *at)),
+            Phase::Sending { .. }
+            | Phase::Polling(_)
+            | Phase::Revoking(_)
+            | Phase::Provisional(_) => Page::Waiting(waiting(sale, now, policy)),
+        };
+    }
+    if let Some(draft) = &state.draft {
+        let amount = format::amount(draft.amount);
+        let told = if draft.code_used {
+            Some(Cause::CodeUsed)
+        } else {
+            desk.told.clone()
+        };
+        let notice = told.map(Into::into);
+        if desk.page == DeskPage::Manual {
+            return Page::Manual(Manual {
+                amount,
+                typed: desk.code.typed(),
+                tail: desk.code.tail().to_owned(),
+                can_send: desk.code.typed() >= CODE_DIGITS_MIN,
+                notice,
+            });
+        }
+        let elapsed_s = now.tick.since_ms(draft.since) / 1000;
+        let hint = if desk.camera {
+            desk.hint
+        } else {
+            AimHint::NoCamera
+        };
+        let can_type = elapsed_s >= TYPE_AFTER_S || !desk.camera;
+        return Page::Prompt(Prompt {
+            amount,
+            hint,
+            can_type,
+            elapsed_s,
+            notice,
+        });
+    }
+    if desk.page == DeskPage::Pending {
+        return Page::Pending(PendingPage {
+            rows: state.background().map(open_row).collect(),
+        });
+    }
+    Page::Keypad(Keypad {
+        amount: desk.amount.shown(),
+        can_charge: desk.amount.money().is_some(),
+        typed: desk.amount.is_typed(),
+        recent: recent(state, records),
+        today_count: records.today_count,
+        today_total: Money::from_fen(records.today_fen).map_or_else(
+            |_| format::thousands(records.today_fen / 100),
+            format::amount,
+        ),
+        notice: desk.told.clone().map(Into::into),
+    })
+}
+
+/// Open sales know more of themselves than their row in the journal.
+fn recent(state: &State, records: &Records) -> Vec<Row> {
+    let mut rows = records.recent.clone();
+    for row in &mut rows {
+        if let Some(sale) = state.sales.get(&row.txn)
+            && !sale.phase.is_closed()
+        {
+            row.state = open_state(sale);
+            row.attention = sale.attention;
+        }
+    }
+    rows
+}
+
+fn open_row(sale: &Sale) -> Row {
+    Row {
+        txn: sale.intent.txn,
+        voucher: sale.intent.voucher.to_string(),
+        amount: format::amount(sale.intent.amount),
+        channel: sale.intent.channel,
+        time: String::new(),
+        state: open_state(sale),
+        attention: sale.attention,
+    }
+}
+
+fn open_state(sale: &Sale) -> RowState {
+    match &sale.phase {
+        Phase::Sending { .. } | Phase::Polling(_) => RowState::Checking,
+        Phase::Revoking(_) | Phase::Provisional(_) => RowState::Revoking,
+        Phase::Closed { outcome, .. } => outcome_row(outcome),
+    }
+}
+
+/// Returns how a list shows an outcome.
+pub const fn outcome_row(outcome: &Outcome) -> RowState {
+    match outcome {
+        Outcome::Paid(_) => RowState::Paid,
+        Outcome::Declined { .. } | Outcome::NotSent => RowState::NotPaid,
+        Outcome::Revoked => RowState::Revoked,
+    }
+}
+
+fn waiting(sale: &Sale, now: Now, policy: &Policy) -> Waiting {
+    let timing = policy.timing(sale.intent.channel);
+    let elapsed_ms = now.tick.since_ms(sale.sent);
+    let (kind, cause) = match &sale.phase {
+        Phase::Sending { .. } => (WaitKind::Paying, None),
+        Phase::Polling(polling) if polling.customer_acts && !sale.cancel_wanted => {
+            (WaitKind::Password, Some(Cause::CustomerActs))
+        }
+        Phase::Polling(_) => (WaitKind::Checking, Some(Cause::ResultUnknown)),
+        Phase::Revoking(_) | Phase::Provisional(_) | Phase::Closed { .. } => {
+            (WaitKind::Revoking, Some(Cause::Revoking))
+        }
+    };
+    let idle = match &sale.phase {
+        Phase::Polling(polling) => polling.in_flight.is_none(),
+        Phase::Sending { .. }
+        | Phase::Revoking(_)
+        | Phase::Provisional(_)
+        | Phase::Closed { .. } => false,
+    };
+    let asking = matches!(sale.phase, Phase::Polling(_));
+    Waiting {
+        kind,
+        amount: format::amount(sale.intent.amount),
+        channel: sale.intent.channel,
+        voucher: sale.intent.voucher.to_string(),
+        order_tail: sale.intent.order_no.tail().to_owned(),
+        elapsed_s: elapsed_ms / 1000,
+        remaining_s: timing
+            .park_after_ms
+            .saturating_sub(elapsed_ms)
+            .div_ceil(1000),
+        asked: sale.asked,
+        can_query: idle && elapsed_ms >= QUERY_AFTER_S * 1000,
+        can_stop: asking && !sale.cancel_wanted,
+        can_park: kind == WaitKind::Checking || kind == WaitKind::Revoking,
+        stopping: sale.cancel_wanted && asking,
+        notice: cause.map(Into::into),
+    }
+}
+
+fn outcome_page(sale: &Sale, outcome: &Outcome, at: crate::domain::Timestamp) -> OutcomePage {
+    let (kind, cause) = match outcome {
+        Outcome::Paid(_) => (OutcomeKind::Paid, None),
+        Outcome::Declined { host_code } => (
+            OutcomeKind::NotPaid,
+            Some(Cause::Declined(host_code.clone())),
+        ),
+        Outcome::NotSent => (OutcomeKind::NotPaid, Some(Cause::NotSent)),
+        Outcome::Revoked => (OutcomeKind::Revoked, Some(Cause::Revoked)),
+    };
+    let details = match outcome {
+        Outcome::Paid(evidence) => Some(evidence.details()),
+        Outcome::Declined { .. } | Outcome::NotSent | Outcome::Revoked => None,
+    };
+    let payer = details
+        .and_then(|d| d.payer_amount)
+        .filter(|paid| *paid != sale.intent.amount);
+    OutcomePage {
+        kind,
+        amount: format::amount(sale.intent.amount),
+        payer_amount: payer.map(format::amount),
+        channel: details
+            .and_then(|d| d.channel)
+            .unwrap_or(sale.intent.channel),
+        voucher: sale.intent.voucher.to_string(),
+        order_tail: sale.intent.order_no.tail().to_owned(),
+        time: format::clock_seconds(at),
+        notice: cause.map(Into::into),
+    }
+}

@@ -1,0 +1,326 @@
+//! The journal against alteration, full disks, torn copies, bad files and a second instance.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+use shouyin::domain::{Epoch, Timestamp};
+use shouyin::evidence::Digest;
+use shouyin::journal::{Journal, JournalConfig, JournalError, SaleState, inspect};
+use shouyin::payment::{Fact, FactKind};
+use tempfile::TempDir;
+
+use crate::model::Story;
+use crate::world::World;
+
+fn config(dir: &Path) -> JournalConfig {
+    let mut config = JournalConfig::new(dir.to_owned(), dir.join("copy.log"));
+    config.reserve_bytes = 64 * 1024;
+    config
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+}
+
+/// Opening again waits for the old thread to let go of the lock.
+fn open(config: &JournalConfig) -> (Journal, shouyin::journal::Opened) {
+    for _ in 0..2_000 {
+        match Journal::open(config.clone()) {
+            Err(JournalError::Locked { .. }) => std::thread::yield_now(),
+            other => return other.unwrap(),
+        }
+    }
+    panic!("the old journal never let go of its lock");
+}
+
+/// The facts of a few sales of every outcome, as the core makes them.
+fn facts(sales: u64) -> Vec<Fact> {
+    let mut world = World::new(11);
+    let stories = [
+        Story::Pays,
+        Story::Declines,
+        Story::NeverDecides,
+        Story::FailsAfter(9_000),
+    ];
+    for number in 0..sales {
+        world.story = stories[usize::try_from(number % 4).unwrap()];
+        world.sell(100 + number, number);
+        let until = world.now_ms + 15 * 60_000;
+        world.run_until(until);
+    }
+    world.facts()
+}
+
+fn started() -> Fact {
+    let kind = FactKind::Started {
+        epoch: Epoch::new(1).unwrap(),
+        version: "test".to_owned(),
+    };
+    Fact {
+        at: Timestamp(1),
+        kind,
+    }
+}
+
+fn filled(dir: &Path, sales: u64) -> u64 {
+    let (journal, _) = open(&config(dir));
+    let rows = runtime().block_on(async {
+        let mut last = 0;
+        for fact in facts(sales) {
+            last = journal.append(vec![fact]).await.unwrap().last_row;
+        }
+        last
+    });
+    drop(journal);
+    open(&config(dir));
+    rows
+}
+
+#[test]
+fn what_was_appended_is_there_after_opening_again() {
+    let dir = TempDir::new().unwrap();
+    let (journal, opened) = open(&config(dir.path()));
+    assert_eq!(
+        (
+            opened.rows,
+            opened.counters.epoch,
+            opened.counters.next_sequence
+        ),
+        (0, 0, 1)
+    );
+    let all = facts(4);
+    let intents = all
+        .iter()
+        .filter(|f| matches!(f.kind, FactKind::IntentRecorded(_)))
+        .count();
+    runtime().block_on(async {
+        journal.append(vec![started()]).await.unwrap();
+        journal.append(all.clone()).await.unwrap();
+        let recent = journal.recent(3).await.unwrap();
+        assert_eq!(recent.len(), 3);
+        assert_eq!(recent[0].state, SaleState::Declined);
+        assert_eq!(recent[1].state, SaleState::Revoked);
+        let totals = journal.today_totals(0, i64::MAX).await.unwrap();
+        assert_eq!((totals.count, totals.minor), (1, 100));
+    });
+    drop(journal);
+    let (_journal, opened) = open(&config(dir.path()));
+    assert_eq!(opened.rows, all.len() as u64 + 1);
+    assert_eq!(opened.counters.epoch, 1);
+    assert_eq!(
+        opened.counters.next_voucher,
+        u32::try_from(intents).unwrap() + 1
+    );
+    assert!(opened.open.is_empty(), "every sale is closed");
+}
+
+#[test]
+fn an_open_sale_comes_back_with_all_its_facts() {
+    let dir = TempDir::new().unwrap();
+    let (journal, _) = open(&config(dir.path()));
+    let all = facts(3);
+    let cut = all
+        .iter()
+        .rposition(|f| matches!(f.kind, FactKind::RevokeIntended { .. }))
+        .unwrap();
+    runtime()
+        .block_on(journal.append(all[..=cut].to_vec()))
+        .unwrap();
+    drop(journal);
+    let (_journal, opened) = open(&config(dir.path()));
+    let txn = all[cut].txn();
+    let expected: Vec<_> = all[..=cut]
+        .iter()
+        .filter(|fact| fact.txn() == txn)
+        .cloned()
+        .collect();
+    assert_eq!(opened.open, expected);
+}
+
+#[test]
+fn facts_cannot_be_changed_or_deleted_and_sales_only_move_forward() {
+    let dir = TempDir::new().unwrap();
+    filled(dir.path(), 4);
+    let database = Connection::open(config(dir.path()).database()).unwrap();
+    for sql in [
+        "UPDATE fact SET body = x'7b7d' WHERE number = 1",
+        "DELETE FROM fact WHERE number = 1",
+        "UPDATE sale SET state = 'open' WHERE state = 'paid'",
+        "UPDATE sale SET state = 'paid' WHERE state = 'revoked'",
+        "UPDATE sale SET amount = 0",
+        "UPDATE sale SET amount = 'x'",
+        "UPDATE counter SET value = 0 WHERE name = 'sequence'",
+    ] {
+        assert!(database.execute(sql, []).is_err(), "{sql}");
+    }
+}
+
+#[test]
+fn one_altered_missing_or_moved_row_is_found_by_its_number() {
+    let mutations: [(&str, fn(u64) -> String); 4] = [
+        ("altered", |n| {
+            format!("UPDATE fact SET body = CAST(body || x'20' AS BLOB) WHERE number = {n}")
+        }),
+        ("missing", |n| {
+            format!("DELETE FROM fact WHERE number = {n}")
+        }),
+        ("hash", |n| {
+            format!("UPDATE fact SET hash = zeroblob(32) WHERE number = {n}")
+        }),
+        ("swapped", |n| {
+            format!(
+                "UPDATE fact SET number = -1 WHERE number = {n}; UPDATE fact SET number = {n} \
+                 WHERE number = {n} + 1; UPDATE fact SET number = {n} + 1 WHERE number = -1;"
+            )
+        }),
+    ];
+    let dir = TempDir::new().unwrap();
+    let rows = filled(dir.path(), 4);
+    let path = config(dir.path()).database();
+    let sound = inspect::verify(&path, Some(&dir.path().join("copy.log"))).unwrap();
+    assert!(sound.is_sound() && sound.rows == rows, "{sound:?}");
+    for (name, sql) in mutations {
+        for number in (1..rows).step_by(3) {
+            let copy = dir.path().join(format!("{name}-{number}.db"));
+            std::fs::copy(&path, &copy).unwrap();
+            let database = Connection::open(&copy).unwrap();
+            database
+                .execute_batch(
+                    "PRAGMA foreign_keys=OFF; PRAGMA ignore_check_constraints=ON; \
+                     DROP TRIGGER fact_no_update; DROP TRIGGER fact_no_delete;",
+                )
+                .unwrap();
+            database.execute_batch(&sql(number)).unwrap();
+            drop(database);
+            let verdict = inspect::verify(&copy, None).unwrap();
+            assert_eq!(verdict.broken_at, Some(number), "{name} row {number}");
+        }
+    }
+}
+
+#[test]
+fn a_cut_off_end_is_found_by_the_second_copy() {
+    let dir = TempDir::new().unwrap();
+    let rows = filled(dir.path(), 2);
+    let path = config(dir.path()).database();
+    let database = Connection::open(&path).unwrap();
+    database
+        .execute_batch("PRAGMA foreign_keys=OFF; DROP TRIGGER fact_no_delete;")
+        .unwrap();
+    database
+        .execute(
+            "DELETE FROM fact WHERE number = ?1",
+            [i64::try_from(rows).unwrap()],
+        )
+        .unwrap();
+    drop(database);
+    let verdict = inspect::verify(&path, Some(&dir.path().join("copy.log"))).unwrap();
+    assert_eq!(
+        (verdict.broken_at, verdict.mirror_differs_at),
+        (None, Some(rows))
+    );
+    let refused = Journal::open(config(dir.path())).unwrap_err();
+    assert!(
+        matches!(refused, JournalError::RolledBack { .. }),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_second_instance_is_told_who_holds_the_journal() {
+    let dir = TempDir::new().unwrap();
+    let (_journal, _) = open(&config(dir.path()));
+    let refused = Journal::open(config(dir.path())).unwrap_err();
+    assert!(matches!(refused, JournalError::Locked { .. }));
+    assert!(refused.to_string().contains("stop it first"));
+}
+
+#[test]
+fn a_newer_schema_a_foreign_file_and_a_torn_database_are_refused_and_left_alone() {
+    let newer = TempDir::new().unwrap();
+    filled(newer.path(), 1);
+    let path = config(newer.path()).database();
+    Connection::open(&path)
+        .unwrap()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    let refused = Journal::open(config(newer.path())).unwrap_err();
+    assert!(
+        matches!(refused, JournalError::NewerSchema { found: 99, .. }),
+        "{refused}"
+    );
+
+    let foreign = TempDir::new().unwrap();
+    let path = config(foreign.path()).database();
+    std::fs::write(&path, vec![b'x'; 5_000]).unwrap();
+    let refused = Journal::open(config(foreign.path())).unwrap_err();
+    assert!(matches!(refused, JournalError::Damaged { .. }), "{refused}");
+    assert_eq!(std::fs::read(&path).unwrap(), vec![b'x'; 5_000]);
+
+    let torn = TempDir::new().unwrap();
+    filled(torn.path(), 4);
+    let path = config(torn.path()).database();
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    let refused = Journal::open(config(torn.path())).unwrap_err();
+    assert!(matches!(refused, JournalError::Damaged { .. }), "{refused}");
+}
+
+#[test]
+fn a_torn_second_copy_is_mended_from_the_journal() {
+    let dir = TempDir::new().unwrap();
+    filled(dir.path(), 2);
+    let copy = dir.path().join("copy.log");
+    let whole = std::fs::read(&copy).unwrap();
+    std::fs::write(&copy, &whole[..whole.len() - 7]).unwrap();
+    open(&config(dir.path()));
+    assert_eq!(std::fs::read(&copy).unwrap(), whole);
+}
+
+#[test]
+fn a_full_disk_refuses_new_sales_and_still_stores_results() {
+    let dir = TempDir::new().unwrap();
+    let mut small = config(dir.path());
+    small.pages_max = Some(24);
+    let (journal, _) = open(&small);
+    let all = facts(400);
+    let (mut refused, mut stored) = (0, 0);
+    runtime().block_on(async {
+        for fact in all {
+            let opens = matches!(fact.kind, FactKind::IntentRecorded(_));
+            match journal.append(vec![fact]).await {
+                Ok(_) => stored += 1,
+                Err(JournalError::DiskFull { .. }) if opens => {
+                    refused += 1;
+                    break;
+                }
+                // With a page limit the reserve cannot help; the error must still be the true one.
+                Err(JournalError::DiskFull { .. }) => {
+                    refused += 1;
+                    break;
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+    });
+    assert!(
+        refused == 1 && stored > 10,
+        "{refused} refused, {stored} stored"
+    );
+    drop(journal);
+    let verdict = inspect::verify(&small.database(), None).unwrap();
+    assert!(verdict.is_sound() && verdict.rows == stored, "{verdict:?}");
+}
+
+#[test]
+fn the_head_is_the_hash_of_the_last_row() {
+    let dir = TempDir::new().unwrap();
+    let (journal, opened) = open(&config(dir.path()));
+    assert_eq!(opened.head, Digest::ZERO);
+    let appended = runtime().block_on(journal.append(vec![started()])).unwrap();
+    drop(journal);
+    let (_journal, opened) = open(&config(dir.path()));
+    assert_eq!(opened.head, appended.head);
+}
