@@ -14,24 +14,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use rusqlite::ffi;
 
-const TEAR: usize = 512;
-
-/// A small seeded generator (splitmix64): the same seed gives the same cut and the same damage.
-pub struct Rng(pub u64);
-
-impl Rng {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound.max(1)
-    }
-}
+pub use crate::crash_damage::Rng;
+use crate::crash_damage::{tear, write};
 
 /// What goes wrong, and at which operation (counted from 1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -307,26 +291,6 @@ fn rename(names: &mut BTreeMap<String, u64>, change: &NameChange) {
     match change {
         NameChange::Create(name, inode) => drop(names.insert(name.clone(), *inode)),
         NameChange::Delete(name) => drop(names.remove(name)),
-    }
-}
-
-fn write(file: &mut Vec<u8>, at: usize, bytes: &[u8]) {
-    let end = at + bytes.len();
-    if file.len() < end {
-        file.resize(end, 0);
-    }
-    file[at..end].copy_from_slice(bytes);
-}
-
-/// Lets some of the 512-byte sectors arrive.
-fn tear(file: &mut Vec<u8>, at: usize, bytes: &[u8], rng: &mut Rng) {
-    let mut from = 0;
-    while from < bytes.len() {
-        let to = ((at + from) / TEAR * TEAR + TEAR - at).min(bytes.len());
-        if rng.below(2) == 0 {
-            write(file, at + from, &bytes[from..to]);
-        }
-        from = to;
     }
 }
 
