@@ -271,6 +271,8 @@ impl Writer {
                 self.low_space = true;
                 Err(JournalError::DiskFull { path })
             }
+            // The disk is well; the facts contradict what is stored. Nothing of them was.
+            Err(problem) if problem.is_contradiction() => Err(problem),
             Err(problem) => self.reopen_and_append(facts, problem),
             Ok(appended) => Ok(appended),
         }
