@@ -1,8 +1,9 @@
 //! What one durable append costs beside raw SQLite that does the same syncs.
 //!
-//! Four rows: the journal with and without its second copy, and a bare table with the same settings and the same bytes,
-//! with and without an appended and synced file. The difference inside a pair is the chain, the projections and the
-//! queue. Set `TMPDIR` to measure another disk; nothing here is compared with a limit.
+//! Four rows: the journal with and without its second copy, and a bare table with the same settings
+//! and bytes, with and without an appended and synced file. The difference inside a pair is the
+//! chain, the projections and the queue. Set `TMPDIR` to measure another disk; no figure is
+//! compared with a limit.
 
 use std::fs::File;
 use std::io::Write;
@@ -57,7 +58,8 @@ fn table(path: &Path) -> Connection {
     connection
         .execute_batch(
             "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=200; \
-             CREATE TABLE fact (number INTEGER PRIMARY KEY, txn TEXT, body BLOB, hash BLOB) STRICT; \
+             CREATE TABLE fact (number INTEGER PRIMARY KEY, txn TEXT, body BLOB, hash BLOB) \
+             STRICT; \
              CREATE INDEX fact_txn ON fact (txn);",
         )
         .expect("a table");

@@ -361,7 +361,7 @@ fn lock(config: &JournalConfig) -> Result<File, JournalError> {
 
 /// Compares the second copy with the database and appends what it lacks.
 fn catch_up(path: &std::path::Path, store: &Store) -> Result<Mirror, JournalError> {
-    let (mut mirror, records) = Mirror::open(path)?;
+    let (mut mirror, records) = Mirror::open(path, store.rows)?;
     let known = u64::try_from(records.len()).unwrap_or(u64::MAX);
     let (rows, _) = store.rows()?;
     for (record, row) in records.iter().zip(&rows) {

@@ -166,7 +166,8 @@ fn facts_cannot_be_changed_or_deleted_and_sales_only_move_forward() {
 
 #[test]
 fn one_altered_missing_or_moved_row_is_found_by_its_number() {
-    let mutations: [(&str, fn(u64) -> String); 4] = [
+    type Alteration = (&'static str, fn(u64) -> String);
+    let mutations: [Alteration; 4] = [
         ("altered", |n| {
             format!("UPDATE fact SET body = CAST(body || x'20' AS BLOB) WHERE number = {n}")
         }),
@@ -409,8 +410,39 @@ fn a_torn_second_copy_is_mended_from_the_journal() {
     let copy = dir.path().join("copy.log");
     let whole = std::fs::read(&copy).unwrap();
     std::fs::write(&copy, &whole[..whole.len() - 7]).unwrap();
-    open(&config(dir.path()));
+    drop(open(&config(dir.path())));
+    wait_closed(dir.path());
     assert_eq!(std::fs::read(&copy).unwrap(), whole);
+}
+
+#[test]
+fn damage_in_the_second_copy_is_mended_but_hides_no_rollback() {
+    let dir = TempDir::new().unwrap();
+    let rows = filled(dir.path(), 2);
+    let copy = dir.path().join("copy.log");
+    let whole = std::fs::read(&copy).unwrap();
+    let mut damaged = whole.clone();
+    damaged[60] ^= 1;
+    std::fs::write(&copy, &damaged).unwrap();
+    drop(open(&config(dir.path())));
+    wait_closed(dir.path());
+    assert_eq!(std::fs::read(&copy).unwrap(), whole);
+
+    std::fs::write(&copy, &damaged).unwrap();
+    let database = Connection::open(config(dir.path()).database()).unwrap();
+    database
+        .execute_batch("PRAGMA foreign_keys=OFF; DROP TRIGGER fact_no_delete;")
+        .unwrap();
+    let last = i64::try_from(rows).unwrap();
+    database
+        .execute("DELETE FROM fact WHERE number = ?1", [last])
+        .unwrap();
+    drop(database);
+    let refused = Journal::open(config(dir.path())).unwrap_err();
+    let ahead =
+        matches!(refused, JournalError::RolledBack { mirror_rows, .. } if mirror_rows == rows);
+    assert!(ahead, "{refused}");
+    assert_eq!(std::fs::read(&copy).unwrap(), damaged, "the evidence stays");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod crash;
+mod crash_disk;
 mod crash_vfs;
 mod journal;
 mod payment;
