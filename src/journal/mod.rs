@@ -48,6 +48,9 @@ pub struct JournalConfig {
     /// A planted bug that the power-cut test must find.
     #[cfg(feature = "sim")]
     pub planted_synchronous_normal: bool,
+    /// Ends the process without a goodbye right after so many appends, for the kill test.
+    #[cfg(feature = "sim")]
+    pub abort_after_appends: Option<u64>,
     /// The second copy cannot be written when the unit of work ends with this row, for tests.
     #[cfg(feature = "sim")]
     pub planted_mirror_failure: Option<u64>,
@@ -64,6 +67,8 @@ impl JournalConfig {
             pages_max: None,
             #[cfg(feature = "sim")]
             planted_synchronous_normal: false,
+            #[cfg(feature = "sim")]
+            abort_after_appends: None,
             #[cfg(feature = "sim")]
             planted_mirror_failure: None,
         }
@@ -158,6 +163,8 @@ impl Journal {
             reserve,
             low_space,
             failed: 0,
+            #[cfg(feature = "sim")]
+            appends_left: config.abort_after_appends,
         };
         std::thread::Builder::new()
             .name("journal".to_owned())
@@ -227,6 +234,8 @@ struct Writer {
     reserve: Reserve,
     low_space: bool,
     failed: u32,
+    #[cfg(feature = "sim")]
+    appends_left: Option<u64>,
 }
 
 impl Writer {
@@ -234,12 +243,27 @@ impl Writer {
         // A reply that nobody waits for any more is dropped: the caller has gone.
         while let Some(ask) = inbox.blocking_recv() {
             match ask {
-                Ask::Append(facts, reply) => drop(reply.send(self.append(&facts))),
+                Ask::Append(facts, reply) => {
+                    let stored = self.append(&facts);
+                    #[cfg(feature = "sim")]
+                    self.maybe_die();
+                    drop(reply.send(stored));
+                }
                 Ask::Recent(limit, reply) => drop(reply.send(self.read(|s| s.recent(limit)))),
                 Ask::Sale(order, reply) => drop(reply.send(self.read(|s| s.sale(&order)))),
                 Ask::Totals(from, to, reply) => {
                     drop(reply.send(self.read(|s| s.totals(from, to))));
                 }
+            }
+        }
+    }
+
+    #[cfg(feature = "sim")]
+    fn maybe_die(&mut self) {
+        if let Some(left) = &mut self.appends_left {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                std::process::abort();
             }
         }
     }

@@ -57,11 +57,13 @@ pub struct Trade {
     pub charged: u64,
     /// Returned in fen.
     pub returned: u64,
+    /// The merchant's side of the same money in fen, kept apart so that the sides can disagree.
+    pub merchant_got: i64,
     /// Milliseconds when it was opened.
     pub opened_ms: u64,
     /// Revokes tried.
     pub revokes: u32,
-    /// Inquiries since the last revoke.
+    /// Inquiries since the first revoke.
     pub asked_since_revoke: u32,
 }
 
@@ -125,6 +127,11 @@ impl Books {
         self.trades.get(order)
     }
 
+    /// Returns every order number of a trade.
+    pub fn orders(&self) -> Vec<String> {
+        self.trades.keys().cloned().collect()
+    }
+
     /// Tells whether an order number was used, for a trade or a refusal.
     pub fn knows(&self, order: &str) -> bool {
         self.trades.contains_key(order) || self.refused.contains(order)
@@ -150,40 +157,42 @@ impl Books {
         fresh
     }
 
-    /// Opens a trade.
-    pub fn open_trade(&mut self, trade: Trade) {
+    /// Opens a trade in its first state, in one line.
+    pub fn open_trade(&mut self, trade: Trade, state: TradeState) {
         assert!(
             !self.trades.contains_key(&trade.out_trade_no),
             "an order number is used once"
         );
-        self.put(trade);
+        self.put(post(trade, state));
     }
 
     /// Moves a trade; money moves with it.
     pub fn move_to(&mut self, order: &str, state: TradeState) {
-        let Some(mut trade) = self.trades.get(order).cloned() else {
-            return;
-        };
-        if state == TradeState::Success && trade.charged == 0 {
-            trade.charged = trade.total_amount;
+        if let Some(trade) = self.trades.get(order).cloned() {
+            self.put(post(trade, state));
         }
-        if state == TradeState::Refund {
-            trade.returned = trade.charged;
-        }
-        trade.state = state;
-        self.put(trade);
     }
 
-    /// Counts a revoke of a trade; `None` when its number was seen before.
-    pub fn count_revoke(&mut self, number: &str, order: &str) -> Option<u32> {
-        let fresh = self.revokes.insert(number.to_owned());
+    /// Tells whether a revoke number has acted before: the same number acts once.
+    pub fn has_revoked(&self, number: &str) -> bool {
+        self.revokes.contains(number)
+    }
+
+    /// Burns a revoke number that acted.
+    pub fn keep_revoke(&mut self, number: &str) {
+        self.revokes.insert(number.to_owned());
         self.keep(&Line::Revoke(number.to_owned()));
-        let mut trade = self.trades.get(order)?.clone();
+    }
+
+    /// Counts a revoke of a trade, and returns how many there were.
+    pub fn count_revoke(&mut self, order: &str) -> u32 {
+        let Some(mut trade) = self.trades.get(order).cloned() else {
+            return 0;
+        };
         trade.revokes += 1;
-        trade.asked_since_revoke = 0;
         let revokes = trade.revokes;
         self.put(trade);
-        (fresh || revokes > 0).then_some(revokes)
+        revokes
     }
 
     /// Counts an inquiry after a revoke.
@@ -209,7 +218,11 @@ impl Books {
     /// Returns the ledger for checks; the customers' and the merchant's sides sum to zero.
     pub fn ledger(&self) -> serde_json::Value {
         let net = |trade: &Trade| i128::from(trade.charged) - i128::from(trade.returned);
-        let merchant: i128 = self.trades.values().map(net).sum();
+        let merchant: i128 = self
+            .trades
+            .values()
+            .map(|trade| i128::from(trade.merchant_got))
+            .sum();
         let customers: i128 = self.trades.values().map(|trade| -net(trade)).sum();
         let orders: Vec<_> = self
             .trades
@@ -229,4 +242,19 @@ impl Books {
         let sum = i64::try_from(merchant + customers).unwrap_or(i64::MAX);
         serde_json::json!({ "orders": orders, "sum": sum })
     }
+}
+
+/// Posts a change of state to both sides.
+fn post(mut trade: Trade, state: TradeState) -> Trade {
+    let amount = i64::try_from(trade.total_amount).expect("twelve digits fit");
+    if state == TradeState::Success && trade.charged == 0 {
+        trade.charged = trade.total_amount;
+        trade.merchant_got += amount;
+    }
+    if state == TradeState::Refund && trade.returned < trade.charged {
+        trade.returned = trade.charged;
+        trade.merchant_got -= amount;
+    }
+    trade.state = state;
+    trade
 }

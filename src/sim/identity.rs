@@ -74,7 +74,8 @@ impl Identity {
     /// # Errors
     /// The file cannot be written.
     pub fn write_terminal_config(&self, port: u16) -> io::Result<()> {
-        let dir = self.dir.display();
+        let dir = self.dir.canonicalize()?;
+        let dir = dir.display();
         let text = format!(
             "# Written by the sandbox at each start; for the terminal of the same machine.\n\
              [acquirer]\nurl = \"https://localhost:{port}\"\nappid = \"{APPID}\"\n\

@@ -116,6 +116,11 @@ pub async fn serve(options: Options) -> io::Result<Running> {
 type Shared = State<Arc<Sandbox>>;
 
 async fn ledger(State(sandbox): Shared) -> Response {
+    // Time passes for orders that nobody asks about, too.
+    let orders = sandbox.books().orders();
+    for order in orders {
+        sandbox.advance(&order, false);
+    }
     axum::Json(sandbox.books().ledger()).into_response()
 }
 
@@ -217,7 +222,7 @@ impl Sandbox {
         } else {
             TradeState::Success
         };
-        books.open_trade(Trade {
+        let trade = Trade {
             trade_no: trade_no(&order),
             out_trade_no: order.clone(),
             total_amount: amount,
@@ -228,8 +233,9 @@ impl Sandbox {
             opened_ms: now_ms(),
             revokes: 0,
             asked_since_revoke: 0,
-        });
-        books.move_to(&order, state);
+            merchant_got: 0,
+        };
+        books.open_trade(trade, state);
         Ok((order, amount))
     }
 
@@ -264,7 +270,7 @@ impl Sandbox {
     }
 
     fn queried(&self, order: &str) -> Value {
-        self.advance(order);
+        self.advance(order, true);
         match self.trade_data(order) {
             Some(data) => json!({"code": "BBS00000", "msg": "ok", "resp_data": data}),
             None => json!({"code": "BBS11114", "msg": "not found", "resp_data": named(order)}),
@@ -272,7 +278,7 @@ impl Sandbox {
     }
 
     /// Lets time and inquiries move a trade, as its story wants.
-    fn advance(&self, order: &str) {
+    fn advance(&self, order: &str, asked: bool) {
         let mut books = self.books();
         let Some(trade) = books.trade(order).cloned() else {
             return;
@@ -281,7 +287,9 @@ impl Sandbox {
         match (trade.total_amount % 100, trade.state) {
             (70, TradeState::Deal) if waited => books.move_to(order, TradeState::Success),
             (78, TradeState::Deal) if waited => books.move_to(order, TradeState::Fail),
-            (80, TradeState::Success) if trade.revokes > 0 && books.count_inquiry(order) > 2 => {
+            (80, TradeState::Success)
+                if asked && trade.revokes > 0 && books.count_inquiry(order) > 2 =>
+            {
                 books.move_to(order, TradeState::Refund);
             }
             _ => {}
@@ -289,13 +297,17 @@ impl Sandbox {
     }
 
     fn revoke(&self, number: &str, order: &str) -> Value {
-        self.advance(order);
+        self.advance(order, false);
         let mut books = self.books();
         let mut data = named(order);
         data["out_trade_no"] = json!(number);
         data["origin_out_trade_no"] = json!(order);
-        let revokes = books.count_revoke(number, order).unwrap_or(0);
+        if books.has_revoked(number) {
+            return json!({"code": "BBS00000", "msg": "done before", "resp_data": data});
+        }
+        let revokes = books.count_revoke(order);
         let Some(trade) = books.trade(order).cloned() else {
+            books.keep_revoke(number);
             // No tombstone: a delayed charge can still arrive, and the terminal has to notice.
             return json!({"code": "BBS00000", "msg": "ok", "resp_data": data});
         };
@@ -316,6 +328,9 @@ impl Sandbox {
             }
             (_, TradeState::Fail | TradeState::Close | TradeState::Refund) => "BBS00000",
         };
+        if code == "BBS00000" {
+            books.keep_revoke(number);
+        }
         json!({"code": code, "msg": code, "resp_data": data})
     }
 

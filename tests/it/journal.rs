@@ -9,7 +9,8 @@ use shouyin::journal::{Journal, JournalConfig, JournalError, SaleState, inspect,
 use shouyin::payment::{Fact, FactKind};
 use tempfile::TempDir;
 
-use crate::world::{Story, World};
+use crate::model::Story;
+use crate::world::World;
 
 fn config(dir: &Path) -> JournalConfig {
     let mut config = JournalConfig::new(dir.to_owned(), dir.join("copy.log"));
@@ -23,14 +24,16 @@ fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// Opening again waits for the old thread to let go of the lock.
-fn open(config: &JournalConfig) -> (Journal, shouyin::journal::Opened) {
-    loop {
-        match Journal::open(config.clone()) {
-            Err(JournalError::Locked { .. }) => std::thread::yield_now(),
-            other => return other.unwrap(),
-        }
+/// Waits until the thread of an earlier journal has let go of the lock.
+fn wait_closed(dir: &Path) {
+    if let Ok(file) = std::fs::File::open(dir.join("journal.lock")) {
+        file.lock().unwrap();
     }
+}
+
+fn open(config: &JournalConfig) -> (Journal, shouyin::journal::Opened) {
+    wait_closed(&config.dir);
+    Journal::open(config.clone()).unwrap()
 }
 
 /// The facts of a few sales of every outcome, as the core makes them.
@@ -59,15 +62,6 @@ fn started() -> Fact {
     Fact {
         at: Timestamp(1),
         kind,
-    }
-}
-
-/// Waits until the journal's thread has closed the database: it drops its lock last.
-fn wait_closed(dir: &Path) {
-    let path = dir.join("journal.lock");
-    let lock = || std::fs::File::options().append(true).open(&path).unwrap();
-    while lock().try_lock().is_err() {
-        std::thread::yield_now();
     }
 }
 
@@ -476,6 +470,7 @@ fn a_full_disk_refuses_new_sales_and_still_stores_results() {
         "{refused} refused, {stored} stored"
     );
     drop(journal);
+    wait_closed(dir.path());
     let verdict = inspect::verify(&small.database(), None).unwrap();
     assert!(verdict.is_sound() && verdict.rows == stored, "{verdict:?}");
 }
