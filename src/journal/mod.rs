@@ -3,7 +3,8 @@
 //! Owns the database, its lock, the second copy and the reserve. Takes [`Journal::append`] and queries over a bounded
 //! queue, answers over one-shot channels, and ends when every handle is gone. It never restarts in process: an
 //! input/output error closes and reopens it once; after a second one every append is refused.
-//! Tested by `tests/it/journal.rs` (alterations, limits, bad files) and `tests/it/crash.rs` (power cuts, failing disks).
+//! Tested by `tests/it/journal.rs` (alterations, limits, bad files) and `tests/it/crash.rs` (power cuts, failing
+//! disks).
 
 mod chain;
 mod error;

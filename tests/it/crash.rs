@@ -1,8 +1,7 @@
-//! Power cuts, failing disks and full disks under the journal, on the disk of `crash_disk.rs`.
+//! Power cuts, failing disks and full disks under the journal, on the disk of `crash_vfs.rs`.
 //!
-//! The model is exact: every row's hash is computed here beforehand, so what comes back after a cut
-//! is compared as a whole: no acknowledged fact lost, no half unit of work, no fact that was never
-//! sent, and the right open sales. The mirror is off here; `journal.rs` tests it.
+//! The model is exact: every row's hash is computed here beforehand, so what comes back after a cut is compared as a
+//! whole: no acknowledged fact lost, no half unit of work, no fact that was never sent, and the right open sales.
 
 use std::fs::File;
 
@@ -16,8 +15,7 @@ use shouyin::payment::{EntryMode, Fact, FactKind, Intent, Outcome, RequestKind};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::crash_disk::{Plan, Rng, Room};
-use crate::crash_vfs::CrashDisk;
+use crate::crash_vfs::{CrashDisk, Plan, Rng, Room};
 
 /// Enough units of work for two checkpoints of 200 pages.
 const SALES: u64 = 20;
@@ -188,8 +186,7 @@ impl Bench {
         appended.map(|appended| appended.last_row)
     }
 
-    /// Sells until something fails. Returns the acknowledged rows, and whether everything was
-    /// stored.
+    /// Sells until something fails. Returns the acknowledged rows, and whether everything was stored.
     fn sell(&self) -> (u64, bool) {
         let mut acked = 0;
         let Ok((journal, _)) = self.open() else {

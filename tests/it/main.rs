@@ -11,13 +11,14 @@
 )]
 
 mod crash;
-mod crash_disk;
+mod crash_damage;
 mod crash_vfs;
 mod journal;
 #[cfg(feature = "live")]
 mod kill;
 mod model;
 mod payment;
+mod tidy;
 #[cfg(feature = "live")]
 mod till;
 mod world;
