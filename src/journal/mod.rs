@@ -296,6 +296,8 @@ impl Writer {
                 self.low_space = true;
                 Err(JournalError::DiskFull { path })
             }
+            // The disk is well; the facts contradict what is stored. Nothing of them was.
+            Err(problem) if problem.is_contradiction() => Err(problem),
             Err(problem) => self.reopen_and_append(facts, problem),
             Ok(appended) => Ok(appended),
         }
@@ -384,7 +386,7 @@ fn lock(config: &JournalConfig) -> Result<File, JournalError> {
 
 /// Compares the second copy with the database and appends what it lacks.
 fn catch_up(path: &std::path::Path, store: &Store) -> Result<Mirror, JournalError> {
-    let (mut mirror, records) = Mirror::open(path)?;
+    let (mut mirror, records) = Mirror::open(path, store.rows)?;
     let known = u64::try_from(records.len()).unwrap_or(u64::MAX);
     let (rows, _) = store.rows()?;
     for (record, row) in records.iter().zip(&rows) {
