@@ -2,6 +2,7 @@
 #![cfg(feature = "sim")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod acquirer;
 mod journal;
 mod payment;
 mod world;
