@@ -102,9 +102,8 @@ async fn the_requests_carry_the_documented_members() {
     let who = format!(r#""merchant_no":"{MERCHANT}","term_no":"A1234567","#);
     let place = r#""location_info":{"request_ip":"203.0.113.7"}"#;
     let rest = [
-        format!(
-            r#""out_trade_no":"{ORDER}","auth_code":"{CODE}","total_amount":"1234","#
-        ) + &format!(r#"{place},"subject":"收银""#),
+        format!(r#""out_trade_no":"{ORDER}","auth_code":"{CODE}","total_amount":"1234","#)
+            + &format!(r#"{place},"subject":"收银""#),
         format!(r#""out_trade_no":"{ORDER}""#),
         format!(r#""out_trade_no":"{REVOKE}","origin_out_trade_no":"{ORDER}",{place}"#),
     ];
