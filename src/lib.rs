@@ -7,9 +7,9 @@
 //! evidence, code            <- domain, limits
 //! payment                   <- domain, limits, evidence, code
 //! view                      <- domain, limits, code, payment (and evidence through it)
-//! journal, acquirer, scanner <- domain, limits, evidence, code, payment; never each other
-//! terminal                  <- all of the above, config, clock, entropy
-//! ui                        <- view, and terminal's handle; the only user of slint
+//! journal, acquirer         <- domain, limits, evidence, code, payment, entropy; never each other
+//! terminal                  <- all of the above, clock, entropy
+//! config                    <- domain, payment, view
 //! sim                       <- domain and nothing of the edges: it is the world outside
 //! bins                      <- everything; logic in none
 //! ```
@@ -25,6 +25,8 @@ pub mod evidence;
 pub mod journal;
 pub mod limits;
 pub mod payment;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod telemetry;
 pub mod terminal;
 pub mod view;

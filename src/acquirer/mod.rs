@@ -3,7 +3,7 @@
 //! Owns the task that runs the core's requests, and the verdict whether a request can have left.
 //! Takes `(Ticket, Request)` over a bounded queue, gives [`Event`]s, ends when the queue closes and
 //! is empty. A charge goes before every question, and one place is kept for charges. Never retries
-//! on its own: the core decides what is asked again. Tested by `tests/it/acquirer.rs`.
+//! on its own: the core decides what is asked again. Tested by `tests/it/{acquirer,till}.rs`.
 
 mod error;
 #[cfg(feature = "live")]

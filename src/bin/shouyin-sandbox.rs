@@ -1,1 +1,65 @@
-fn main() {}
+//! `shouyin-sandbox`, the acquirer on loopback: arguments and printing. No logic.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use shouyin::sim::{Options, serve};
+
+/// A strict Lakala V3 acquirer for one laptop. Moves no real money.
+#[derive(Parser)]
+#[command(name = "shouyin-sandbox", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve until interrupted; prints one line of JSON when ready.
+    Serve {
+        /// Keys, certificates, books and the terminal's configuration.
+        #[arg(long)]
+        dir: PathBuf,
+        /// HTTPS port on loopback; 0 picks one.
+        #[arg(long, default_value_t = 8443)]
+        port: u16,
+        /// Port of the loopback page (GET /ledger); 0 picks one.
+        #[arg(long, default_value_t = 8081)]
+        page_port: u16,
+        /// Forget everything at the end.
+        #[arg(long)]
+        in_memory: bool,
+        /// Divide every wait of a story by this.
+        #[arg(long, default_value_t = 1)]
+        time_scale: u64,
+    },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let Command::Serve {
+        dir,
+        port,
+        page_port,
+        in_memory,
+        time_scale,
+    } = Arguments::parse().command;
+    let running = serve(Options {
+        dir,
+        port,
+        page_port,
+        in_memory,
+        time_scale,
+    })
+    .await?;
+    let mut out = std::io::stdout();
+    writeln!(
+        out,
+        "{{\"api\":\"https://localhost:{}\",\"ledger\":\"http://127.0.0.1:{}/ledger\"}}",
+        running.port, running.page_port
+    )?;
+    out.flush()?;
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}

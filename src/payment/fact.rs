@@ -445,20 +445,29 @@ fn restore(kind: RecordKind, row: &SealedRow) -> Option<FactKind> {
             host_code,
             evidence,
         } => {
-            let outcome = match outcome.as_str() {
-                "paid" => Outcome::Paid(PaidEvidence::from_sealed(row, &evidence?)?),
-                "declined" => Outcome::Declined {
-                    host_code: host_code?,
-                },
-                "not_sent" => Outcome::NotSent,
-                "revoked" => Outcome::Revoked,
-                _ => return None,
-            };
+            let outcome = restore_outcome(&outcome, host_code, evidence, row)?;
             FactKind::Closed {
                 txn: id(&txn)?,
                 outcome,
             }
         }
+    })
+}
+
+fn restore_outcome(
+    word: &str,
+    host_code: Option<String>,
+    evidence: Option<PaidRecord>,
+    row: &SealedRow,
+) -> Option<Outcome> {
+    Some(match word {
+        "paid" => Outcome::Paid(PaidEvidence::from_sealed(row, &evidence?)?),
+        "declined" => Outcome::Declined {
+            host_code: host_code?,
+        },
+        "not_sent" => Outcome::NotSent,
+        "revoked" => Outcome::Revoked,
+        _ => return None,
     })
 }
 

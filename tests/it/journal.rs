@@ -9,7 +9,8 @@ use shouyin::journal::{Journal, JournalConfig, JournalError, SaleState, inspect}
 use shouyin::payment::{Fact, FactKind};
 use tempfile::TempDir;
 
-use crate::world::{Story, World};
+use crate::model::Story;
+use crate::world::World;
 
 fn config(dir: &Path) -> JournalConfig {
     let mut config = JournalConfig::new(dir.to_owned(), dir.join("copy.log"));
@@ -23,15 +24,16 @@ fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// Opening again waits for the old thread to let go of the lock.
-fn open(config: &JournalConfig) -> (Journal, shouyin::journal::Opened) {
-    for _ in 0..2_000 {
-        match Journal::open(config.clone()) {
-            Err(JournalError::Locked { .. }) => std::thread::yield_now(),
-            other => return other.unwrap(),
-        }
+/// Waits until the thread of an earlier journal has let go of the lock.
+fn wait_closed(dir: &Path) {
+    if let Ok(file) = std::fs::File::open(dir.join("journal.lock")) {
+        file.lock().unwrap();
     }
-    panic!("the old journal never let go of its lock");
+}
+
+fn open(config: &JournalConfig) -> (Journal, shouyin::journal::Opened) {
+    wait_closed(&config.dir);
+    Journal::open(config.clone()).unwrap()
 }
 
 /// The facts of a few sales of every outcome, as the core makes them.
@@ -73,7 +75,7 @@ fn filled(dir: &Path, sales: u64) -> u64 {
         last
     });
     drop(journal);
-    open(&config(dir));
+    wait_closed(dir);
     rows
 }
 
@@ -274,7 +276,8 @@ fn a_torn_second_copy_is_mended_from_the_journal() {
     let copy = dir.path().join("copy.log");
     let whole = std::fs::read(&copy).unwrap();
     std::fs::write(&copy, &whole[..whole.len() - 7]).unwrap();
-    open(&config(dir.path()));
+    drop(open(&config(dir.path())));
+    wait_closed(dir.path());
     assert_eq!(std::fs::read(&copy).unwrap(), whole);
 }
 
@@ -309,6 +312,7 @@ fn a_full_disk_refuses_new_sales_and_still_stores_results() {
         "{refused} refused, {stored} stored"
     );
     drop(journal);
+    wait_closed(dir.path());
     let verdict = inspect::verify(&small.database(), None).unwrap();
     assert!(verdict.is_sound() && verdict.rows == stored, "{verdict:?}");
 }

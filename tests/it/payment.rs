@@ -3,7 +3,8 @@
 use shouyin::domain::TxnId;
 use shouyin::payment::{Event, FactKind, Outcome, Phase, Request};
 
-use crate::world::{Faults, Planted, Story, World, code};
+use crate::model::Story;
+use crate::world::{Faults, Planted, World, code};
 
 const MINUTE: u64 = 60_000;
 

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Starts the sandbox acquirer and the terminal's console; stops the sandbox at the end.
+set -euo pipefail
+dir=${1:-var}
+mkdir -p "$dir"
+target/debug/shouyin-sandbox serve --dir "$dir/sandbox" --port 0 --page-port 0 >"$dir/sandbox.json" &
+sandbox=$!
+trap 'kill $sandbox 2>/dev/null || true' EXIT
+for _ in $(seq 600); do
+  [ -s "$dir/sandbox.json" ] && break
+  kill -0 $sandbox || { echo "the sandbox did not start"; exit 1; }
+  sleep 0.1
+done
+echo "sandbox: $(cat "$dir/sandbox.json")"
+echo "type AMOUNT CODE, e.g.  12.80 281234567890123456   (codes: 28… Alipay, 13… WeChat with 18 digits, 62… UnionPay with 19)"
+echo "the amount's last two digits choose a story: 12.70 waits for a password, 12.71 never pays, 12.77 is refused; quit ends"
+target/debug/shouyin --config "$dir/sandbox/terminal.toml" --data "$dir/terminal"

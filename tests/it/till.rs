@@ -1,0 +1,355 @@
+//! The whole till without a screen: taps in, screens out, real driver, real journal, real HTTPS, the sandbox's books.
+//!
+//! Waits of both sides are divided by the same factor; nothing sleeps, every wait is for a screen.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shouyin::acquirer::{self, HttpsPost, Lakala, LakalaConfig};
+use shouyin::clock::Clock;
+use shouyin::code::CodeTable;
+use shouyin::config::Config;
+use shouyin::entropy::Entropy;
+use shouyin::journal::{Journal, JournalConfig, SaleState, inspect};
+use shouyin::limits;
+use shouyin::sim::{Options, Running, serve};
+use shouyin::terminal::{Driver, DriverParts, Input, recover};
+use shouyin::view::{Desk, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap, Theme};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{mpsc, watch};
+
+pub const FASTER: u64 = 40;
+
+pub struct Till {
+    taps: mpsc::Sender<Tap>,
+    screens: watch::Receiver<Option<Screen>>,
+    inputs: mpsc::Sender<Input>,
+    pub journal: Journal,
+    driving: tokio::task::JoinHandle<()>,
+}
+
+pub async fn sandbox(dir: &TempDir) -> Running {
+    let dir = dir.path().join("sandbox");
+    let options = Options {
+        dir,
+        port: 0,
+        page_port: 0,
+        in_memory: false,
+        time_scale: FASTER,
+    };
+    serve(options).await.unwrap()
+}
+
+pub async fn till(dir: &TempDir) -> Till {
+    let config = Config::load(&[dir.path().join("sandbox/terminal.toml")]).unwrap();
+    let data = dir.path().join("data");
+    std::fs::create_dir_all(&data).unwrap();
+    let (journal, opened) = open(&data);
+    let mut policy = config.policy([9; 32]);
+    policy.timing = policy.timing.faster(FASTER);
+    let (clock, entropy) = (Clock::start(), Entropy::default());
+    let state = recover(&journal, opened, clock.now(), &policy)
+        .await
+        .unwrap();
+    let (inputs, inbox) = mpsc::channel(limits::INPUT_QUEUE);
+    let (taps, tapped) = mpsc::channel(limits::INTENT_QUEUE);
+    let (publish, screens) = watch::channel(None);
+    let (requests, asked) = mpsc::channel(limits::ACQUIRER_QUEUE);
+    let (events, mut told) = mpsc::channel(limits::ACQUIRER_QUEUE);
+    let a = &config.acquirer;
+    let wait = Duration::from_millis(a.total_ms / FASTER * 8);
+    let post = HttpsPost::new(&a.url, &a.ca_file, wait, wait).unwrap();
+    let lakala = Lakala::open(lakala_config(&config), post, entropy.clone()).unwrap();
+    tokio::spawn(acquirer::serve(
+        Arc::new(lakala),
+        asked,
+        events,
+        move || clock.now(),
+    ));
+    let forward = inputs.clone();
+    tokio::spawn(async move {
+        while let Some(event) = told.recv().await {
+            forward.send(Input::Acquirer(event)).await.ok();
+        }
+    });
+    let (scanner, mut orders) = mpsc::channel(8);
+    tokio::spawn(async move { while orders.recv().await.is_some() {} });
+    let driver = Driver::new(DriverParts {
+        state,
+        journal: journal.clone(),
+        policy,
+        table: CodeTable::built_in(),
+        operator: config.operator.clone(),
+        shop: Shop {
+            name: config.shop.clone(),
+            sandbox: true,
+        },
+        desk: Desk::new(Language::Chinese, Theme::Light),
+        clock,
+        entropy,
+        acquirer: requests,
+        scanner,
+        screens: publish,
+        sound: Box::new(|_| {}),
+    });
+    let driving = tokio::spawn(driver.run(inbox, tapped));
+    Till {
+        taps,
+        screens,
+        inputs,
+        journal,
+        driving,
+    }
+}
+
+fn open(data: &std::path::Path) -> (Journal, shouyin::journal::Opened) {
+    let config = JournalConfig::new(data.to_owned(), data.join("mirror.log"));
+    // Waits until the thread of an earlier journal has let go of the lock.
+    if let Ok(file) = std::fs::File::open(data.join("journal.lock")) {
+        file.lock().unwrap();
+    }
+    Journal::open(config).unwrap()
+}
+
+fn lakala_config(config: &Config) -> LakalaConfig {
+    let a = config.acquirer.clone();
+    LakalaConfig {
+        appid: a.appid,
+        serial_no: a.serial_no,
+        merchant: a.merchant,
+        term: a.term,
+        merchant_key_file: a.merchant_key_file,
+        platform_certificate_files: a.platform_certificate_files,
+        request_ip: a.request_ip,
+        subject: a.subject,
+        out_org_code: a.out_org_code,
+    }
+}
+
+impl Till {
+    async fn wait(&mut self, what: &str, found: impl Fn(&Page) -> bool) -> Page {
+        let shown = self
+            .screens
+            .wait_for(|s| s.as_ref().is_some_and(|s| found(&s.page)));
+        let shown = tokio::time::timeout(Duration::from_secs(60), shown).await;
+        let shown = shown
+            .unwrap_or_else(|_| panic!("no screen: {what}"))
+            .unwrap();
+        shown.as_ref().unwrap().page.clone()
+    }
+
+    async fn tap(&self, intent: Intent) {
+        let seq = self
+            .screens
+            .borrow()
+            .as_ref()
+            .map_or(0, |screen| screen.seq);
+        self.taps.send(Tap { seq, intent }).await.unwrap();
+    }
+
+    /// Types amount and code as a cashier without a camera would; returns once the till is free or has a result.
+    async fn sell(&mut self, fen: u64, code: &str) -> Option<OutcomeKind> {
+        if let Page::Outcome(_) = self.wait("start", |_| true).await {
+            self.tap(Intent::Dismiss).await;
+        }
+        self.wait("keypad", |page| matches!(page, Page::Keypad(_)))
+            .await;
+        self.tap(Intent::Clear).await;
+        for key in format!("{}.{:02}", fen / 100, fen % 100).chars() {
+            let digit = key
+                .to_digit(10)
+                .map(|digit| Intent::Digit(u8::try_from(digit).unwrap()));
+            self.tap(digit.unwrap_or(Intent::Dot)).await;
+        }
+        self.tap(Intent::Charge).await;
+        self.wait(
+            "prompt",
+            |page| matches!(page, Page::Prompt(prompt) if prompt.can_type),
+        )
+        .await;
+        self.tap(Intent::TypeCode).await;
+        self.wait("manual", |page| matches!(page, Page::Manual(_)))
+            .await;
+        for digit in code.bytes() {
+            self.tap(Intent::CodeDigit(digit - b'0')).await;
+        }
+        self.tap(Intent::CodeSend).await;
+        let done = |page: &Page| matches!(page, Page::Outcome(_) | Page::Keypad(_));
+        match self.wait("result", done).await {
+            Page::Outcome(outcome) => Some(outcome.kind),
+            _ => None,
+        }
+    }
+
+    pub async fn stop(self) {
+        self.inputs.send(Input::Shutdown).await.unwrap();
+        self.driving.await.unwrap();
+    }
+
+    /// Waits until no sale is open any more.
+    pub async fn settle(&mut self) {
+        if let Page::Outcome(_) = self.wait("any", |_| true).await {
+            self.tap(Intent::Dismiss).await;
+        }
+        let calm = self.screens.wait_for(|screen| {
+            let screen = screen.as_ref();
+            screen.is_some_and(|s| matches!(s.page, Page::Keypad(_)) && s.status.pending == 0)
+        });
+        let calm = tokio::time::timeout(Duration::from_secs(120), calm).await;
+        calm.expect("every sale ends").expect("the driver runs");
+    }
+}
+
+async fn ledger(port: u16) -> serde_json::Value {
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port))
+        .await
+        .unwrap();
+    let ask = "GET /ledger HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    let body = text.split_once("\r\n\r\n").unwrap().1;
+    serde_json::from_str(body).unwrap()
+}
+
+/// Compares the journal with the sandbox's books, order by order. Returns counts of paid and unpaid sales.
+pub async fn reconcile(journal: &Journal, port: u16) -> (usize, usize) {
+    let books = ledger(port).await;
+    assert_eq!(books["sum"], 0, "the books balance");
+    let charged = |order: &str| -> u64 {
+        let orders = books["orders"].as_array().unwrap();
+        let trade = orders.iter().find(|trade| trade["out_trade_no"] == order);
+        trade.map_or(0, |trade| trade["net_charged"].as_u64().unwrap())
+    };
+    let sales = journal.recent(100_000).await.unwrap();
+    let (mut paid, mut unpaid) = (0, 0);
+    for sale in &sales {
+        let net = charged(sale.order_no.as_str());
+        match sale.state {
+            SaleState::Paid => {
+                assert_eq!(net, sale.amount.minor(), "{}", sale.order_no);
+                paid += 1;
+            }
+            SaleState::Declined | SaleState::NotSent | SaleState::Revoked => {
+                assert_eq!(net, 0, "{} {:?}", sale.order_no, sale.state);
+                unpaid += 1;
+            }
+            SaleState::Open | SaleState::Revoking => panic!("{} is still open", sale.order_no),
+        }
+    }
+    for trade in books["orders"].as_array().unwrap() {
+        let order = trade["out_trade_no"].as_str().unwrap();
+        assert!(
+            sales.iter().any(|sale| sale.order_no.as_str() == order),
+            "{order} is ours"
+        );
+    }
+    (paid, unpaid)
+}
+
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn every_amount_trigger_ends_with_journal_and_books_equal() {
+    let dir = TempDir::new().unwrap();
+    runtime().block_on(async {
+        let sandbox = sandbox(&dir).await;
+        let mut till = till(&dir).await;
+        for tail in 0..100_u64 {
+            let code = format!("2812345678901{tail:05}");
+            let shown = till.sell(10_000 + tail, &code).await;
+            let expected: &[Option<OutcomeKind>] = match tail {
+                0..=69 | 80 | 81 | 83 => &[Some(OutcomeKind::Paid)],
+                77 | 90.. => &[Some(OutcomeKind::NotPaid)],
+                // These are asked about; a slow machine may free the till first.
+                70 | 75 | 76 | 85 => &[Some(OutcomeKind::Paid), None],
+                78 => &[Some(OutcomeKind::NotPaid), None],
+                _ => &[Some(OutcomeKind::Paid), Some(OutcomeKind::Revoked), None],
+            };
+            assert!(expected.contains(&shown), "amount …{tail:02}: {shown:?}");
+        }
+        till.settle().await;
+        let (paid, unpaid) = reconcile(&till.journal, sandbox.page_port).await;
+        println!("100 triggers: {paid} paid, {unpaid} not paid, journal equals books");
+        assert_eq!(paid + unpaid, 100);
+        till.stop().await;
+    });
+    let data = dir.path().join("data");
+    drop(open(&data));
+    std::fs::File::open(data.join("journal.lock"))
+        .unwrap()
+        .lock()
+        .unwrap();
+    let verdict =
+        inspect::verify(&data.join("journal.db"), Some(&data.join("mirror.log"))).unwrap();
+    assert!(verdict.is_sound(), "{verdict:?}");
+    let text = std::fs::read(data.join("journal.db")).unwrap();
+    let code = b"2812345678901";
+    assert!(
+        !text.windows(code.len()).any(|part| part == code),
+        "no payment code is stored"
+    );
+}
+
+#[test]
+fn a_till_that_dies_with_open_sales_finishes_them_at_the_next_start() {
+    let dir = TempDir::new().unwrap();
+    let runtime_one = runtime();
+    let sandbox = runtime_one.block_on(sandbox(&dir));
+    let first = runtime();
+    first.block_on(async {
+        let mut till = till(&dir).await;
+        till.sell(1_000, "281234567890100001").await;
+        till.tap(Intent::Dismiss).await;
+        till.wait("keypad", |page| matches!(page, Page::Keypad(_)))
+            .await;
+        let selling = till.sell(2_071, "281234567890100002");
+        // The process ends while the order is undecided: no goodbye, the runtime is dropped under it.
+        tokio::time::timeout(Duration::from_millis(200), selling)
+            .await
+            .ok();
+    });
+    first.shutdown_background();
+    runtime_one.block_on(async {
+        let mut till = till(&dir).await;
+        till.settle().await;
+        assert_eq!(reconcile(&till.journal, sandbox.page_port).await, (1, 1));
+        till.stop().await;
+    });
+}
+
+#[test]
+fn without_an_acquirer_nothing_is_charged_and_the_screen_says_so() {
+    let dir = TempDir::new().unwrap();
+    runtime().block_on(async {
+        let sandbox = sandbox(&dir).await;
+        let port = sandbox.port;
+        drop(sandbox);
+        let gone = async {
+            while tokio::net::TcpStream::connect(("127.0.0.1", port))
+                .await
+                .is_ok()
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), gone)
+            .await
+            .expect("the port closes");
+        let mut till = till(&dir).await;
+        let shown = till.sell(500, "281234567890100003").await;
+        assert_eq!(shown, Some(OutcomeKind::NotPaid));
+        let Page::Outcome(page) = till.wait("outcome", |_| true).await else {
+            panic!("an outcome page");
+        };
+        assert_eq!(page.notice.map(|notice| notice.code), Some("P21"));
+        till.stop().await;
+    });
+}
