@@ -97,7 +97,11 @@ impl Post for HttpsPost {
             .headers()
             .iter()
             .filter(|(name, _)| name.as_str().starts_with("lklapi-"))
-            .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
+            // Lossy, not left out: a header that stands twice must be seen twice.
+            .map(|(name, value)| {
+                let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+                (name.to_string(), text)
+            })
             .collect();
         let mut body = Vec::new();
         while let Some(piece) = response.chunk().await.map_err(|error| failure(&error))? {

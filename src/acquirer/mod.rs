@@ -1,18 +1,20 @@
 //! HTTPS to the acquirer: requests out, signed answers in.
 //!
-//! Owns the task that runs the core's requests, and the verdict whether a request can have left. Takes
-//! `(Ticket, Request)` over a bounded queue, gives [`Event`]s, ends when the queue closes. Never retries on its own:
-//! the core decides what is asked again. Tested by `tests/it/till.rs` and unit tests below.
+//! Owns the task that runs the core's requests, and the verdict whether a request can have left.
+//! Takes `(Ticket, Request)` over a bounded queue, gives [`Event`]s, ends when the queue closes and
+//! is empty. A charge goes before every question, and one place is kept for charges. Never retries
+//! on its own: the core decides what is asked again. Tested by `tests/it/{acquirer,till}.rs`.
 
 mod error;
 #[cfg(feature = "live")]
 mod http;
 mod lakala;
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 pub use error::{SendError, SetupError};
 #[cfg(feature = "live")]
@@ -52,32 +54,87 @@ pub trait Post: Send + Sync + 'static {
     ) -> impl Future<Output = Result<RawAnswer, SendError>> + Send;
 }
 
-/// Runs requests until the queue closes; at most [`limits::ACQUIRER_IN_FLIGHT`] at once.
+/// Requests that were taken from the queue and wait for a place: charges before everything else.
+#[derive(Default)]
+struct Waiting {
+    charges: VecDeque<(Ticket, Request)>,
+    others: VecDeque<(Ticket, Request)>,
+}
+
+impl Waiting {
+    fn push(&mut self, ticket: Ticket, request: Request) {
+        match request {
+            Request::Authorize { .. } => self.charges.push_back((ticket, request)),
+            Request::Inquire { .. } | Request::Revoke { .. } => {
+                self.others.push_back((ticket, request));
+            }
+        }
+    }
+
+    fn pop(&mut self) -> Option<(Ticket, Request)> {
+        self.charges.pop_front().or_else(|| self.others.pop_front())
+    }
+
+    fn len(&self) -> usize {
+        self.charges.len() + self.others.len()
+    }
+}
+
+/// Runs requests until the queue closes; at most [`limits::ACQUIRER_IN_FLIGHT`] at once, one of these
+/// places for charges only. At most [`limits::ACQUIRER_QUEUE`] requests wait here beside the channel.
 pub async fn serve<A: Acquirer>(
     acquirer: Arc<A>,
     mut requests: mpsc::Receiver<(Ticket, Request)>,
     events: mpsc::Sender<Event>,
     clock: impl Fn() -> Now,
 ) {
-    let places = Arc::new(Semaphore::new(limits::ACQUIRER_IN_FLIGHT));
-    while let Some((ticket, request)) = requests.recv().await {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
+    let kept = Arc::new(Semaphore::new(1));
+    let common = Arc::new(Semaphore::new(limits::ACQUIRER_IN_FLIGHT - 1));
+    let (mut waiting, mut open) = (Waiting::default(), true);
+    while open || waiting.len() > 0 {
+        let room = open && waiting.len() < limits::ACQUIRER_QUEUE;
+        let (charge, any) = (!waiting.charges.is_empty(), waiting.len() > 0);
+        // In this order: whatever has come is seen before a place is given away.
+        let place = tokio::select! {
+            biased;
+            taken = requests.recv(), if room => {
+                match taken {
+                    Some((ticket, request)) => waiting.push(ticket, request),
+                    None => open = false,
+                }
+                continue;
+            }
+            place = Arc::clone(&kept).acquire_owned(), if charge => place,
+            place = Arc::clone(&common).acquire_owned(), if any => place,
         };
-        let (acquirer, events, now) = (Arc::clone(&acquirer), events.clone(), clock());
-        tokio::spawn(async move {
-            let event = match acquirer.ask(request, now).await {
-                Reply::Answer(claim) => Event::Answered { ticket, claim },
-                Reply::Rejected(rejection) => Event::AnswerRejected { ticket, rejection },
-                Reply::Failed(error) => Event::SendFailed {
-                    ticket,
-                    certainty: error.certainty(),
-                    why: error.to_string(),
-                },
-            };
-            drop(place);
-            // The driver is gone only at shutdown; the sale is resumed at the next start.
-            events.send(event).await.ok();
-        });
+        let Ok(place) = place else { return };
+        if let Some((ticket, request)) = waiting.pop() {
+            start(&acquirer, &events, ticket, request, (clock(), place));
+        }
     }
+}
+
+/// Asks on a task of its own; the place comes free before the event is delivered.
+fn start<A: Acquirer>(
+    acquirer: &Arc<A>,
+    events: &mpsc::Sender<Event>,
+    ticket: Ticket,
+    request: Request,
+    (now, place): (Now, OwnedSemaphorePermit),
+) {
+    let (acquirer, events) = (Arc::clone(acquirer), events.clone());
+    tokio::spawn(async move {
+        let event = match acquirer.ask(request, now).await {
+            Reply::Answer(claim) => Event::Answered { ticket, claim },
+            Reply::Rejected(rejection) => Event::AnswerRejected { ticket, rejection },
+            Reply::Failed(error) => Event::SendFailed {
+                ticket,
+                certainty: error.certainty(),
+                why: error.to_string(),
+            },
+        };
+        drop(place);
+        // The driver is gone only at shutdown; the sale is resumed at the next start.
+        events.send(event).await.ok();
+    });
 }

@@ -10,6 +10,7 @@
     reason = "tables of a test stand where they are used"
 )]
 
+mod acquirer;
 mod crash;
 mod crash_damage;
 mod crash_vfs;

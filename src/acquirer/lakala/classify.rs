@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::domain::{Channel, HostTradeNo, MerchantNo, Money, OrderNo};
@@ -64,13 +65,13 @@ struct Data {
 pub(super) fn claim(request: &Request, body: &[u8]) -> Result<Claim, String> {
     refuse_deep(body)?;
     refuse_twins(body)?;
-    let answer: Answer<'_> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let answer: Answer<'_> = serde_json::from_slice(body).map_err(|error| place(&error))?;
     let data = match answer.resp_data {
         None => Data::default(),
         Some(raw) if raw.get() == "null" => Data::default(),
         Some(raw) => {
             refuse_twins(raw.get().as_bytes())?;
-            serde_json::from_str(raw.get()).map_err(|error| error.to_string())?
+            serde_json::from_str(raw.get()).map_err(|error| place(&error))?
         }
     };
     let order_no = match request {
@@ -78,14 +79,18 @@ pub(super) fn claim(request: &Request, body: &[u8]) -> Result<Claim, String> {
         Request::Revoke { .. } => data.origin_out_trade_no.as_deref(),
     };
     Ok(Claim {
-        merchant: named(data.merchant_no.as_deref(), MerchantNo::new)?,
-        order_no: named(order_no, OrderNo::new)?,
-        amount: amount(data.total_amount.as_deref())?,
+        merchant: named(
+            "merchant number",
+            data.merchant_no.as_deref(),
+            MerchantNo::new,
+        )?,
+        order_no: named("order number", order_no, OrderNo::new)?,
+        amount: total(data.total_amount.as_deref())?,
         state: state(request, &answer.code, &data),
         host_code: answer.code.chars().take(16).collect(),
         details: TradeDetails {
-            trade_no: named(data.trade_no.as_deref(), HostTradeNo::new)?,
-            wallet_trade_no: named(data.acc_trade_no.as_deref(), HostTradeNo::new)?,
+            trade_no: particular(data.trade_no.as_deref()),
+            wallet_trade_no: particular(data.acc_trade_no.as_deref()),
             channel: data.account_type.as_deref().map(channel),
             payer_amount: amount(data.payer_amount.as_deref())?,
             host_time: data.trade_time.map(|time| time.chars().take(14).collect()),
@@ -120,17 +125,45 @@ fn state(request: &Request, code: &str, data: &Data) -> ClaimState {
     }
 }
 
-fn named<T, E: fmt::Display>(
+/// Reads a number that binds the answer to an order. The text is never repeated: it may be anything.
+fn named<T, E>(
+    what: &str,
     text: Option<&str>,
     make: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<Option<T>, String> {
     match text {
         None | Some("") => Ok(None),
-        Some(text) => make(text).map(Some).map_err(|error| error.to_string()),
+        Some(text) => make(text)
+            .map(Some)
+            .map_err(|_| format!("the {what} is not one")),
     }
 }
 
-/// Amounts are integer fen in a string: no sign, no leading zero (acquirer.md 2.1).
+/// Reads a number that only decorates a record: one that we cannot keep never holds up a paid sale.
+fn particular(text: Option<&str>) -> Option<HostTradeNo> {
+    text.and_then(|text| HostTradeNo::new(text).ok())
+}
+
+/// Says what is wrong with the JSON and where, without a word of its contents: they may hold anything.
+fn place(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        Category::Io | Category::Syntax => "it is not JSON",
+        Category::Data => "a member is missing, stands twice or is of the wrong kind",
+        Category::Eof => "it ends too early",
+    };
+    format!("{what} (line {}, column {})", error.line(), error.column())
+}
+
+/// The price: `[1-9][0-9]{0,11}` (acquirer.md 2.1).
+fn total(text: Option<&str>) -> Result<Option<Money>, String> {
+    match amount(text)? {
+        Some(zero) if zero.minor() == 0 => Err("the price is zero".to_owned()),
+        price => Ok(price),
+    }
+}
+
+/// Amounts are integer fen in a string: no sign, no leading zero (acquirer.md 2.1). Zero is what a
+/// customer pays when discounts cover everything.
 fn amount(text: Option<&str>) -> Result<Option<Money>, String> {
     let Some(text) = text.filter(|text| !text.is_empty()) else {
         return Ok(None);
@@ -183,7 +216,7 @@ fn refuse_deep(body: &[u8]) -> Result<(), String> {
 fn refuse_twins(body: &[u8]) -> Result<(), String> {
     serde_json::from_slice::<Unique>(body)
         .map(drop)
-        .map_err(|error| error.to_string())
+        .map_err(|error| place(&error))
 }
 
 struct Unique;
@@ -202,9 +235,8 @@ impl<'de> Deserialize<'de> for Unique {
                 let mut seen = BTreeSet::new();
                 while let Some(name) = map.next_key::<String>()? {
                     map.next_value::<IgnoredAny>()?;
-                    if !seen.insert(name.clone()) {
-                        let problem = format!("the member {name} stands twice");
-                        return Err(serde::de::Error::custom(problem));
+                    if !seen.insert(name) {
+                        return Err(serde::de::Error::custom("a member stands twice"));
                     }
                 }
                 Ok(Unique)

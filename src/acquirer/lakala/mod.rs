@@ -7,8 +7,10 @@ mod config;
 mod sign;
 mod wire;
 
+use std::fmt;
+
 use super::{Acquirer, Post, Reply};
-use crate::domain::Now;
+use crate::domain::{Now, Timestamp};
 use crate::entropy::Entropy;
 use crate::evidence::{Rejection, SignedMessage, TrustedKeys, Verified};
 use crate::payment::Request;
@@ -16,7 +18,7 @@ use crate::payment::Request;
 pub use config::LakalaConfig;
 
 /// One HTTP answer with status 200: the signature headers as they came, and the raw body.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct RawAnswer {
     /// Header names (lower case) and values of every `Lklapi-` header.
     pub headers: Vec<(String, String)>,
@@ -24,11 +26,20 @@ pub struct RawAnswer {
     pub body: Vec<u8>,
 }
 
+impl fmt::Debug for RawAnswer {
+    /// Counts only: the contents are not checked yet, and signatures do not belong in a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (headers, bytes) = (self.headers.len(), self.body.len());
+        write!(f, "RawAnswer({headers} headers, {bytes} bytes)")
+    }
+}
+
 /// The adapter over some transport.
 pub struct Lakala<P> {
     config: LakalaConfig,
     signer: sign::Signer,
     keys: TrustedKeys,
+    validities: Vec<sign::Validity>,
     entropy: Entropy,
     post: P,
 }
@@ -43,15 +54,25 @@ impl<P: Post> Lakala<P> {
         post: P,
         entropy: Entropy,
     ) -> Result<Self, super::SetupError> {
+        config.check()?;
         let signer = sign::Signer::load(&config.merchant_key_file)?;
-        let keys = sign::load_platform(&config.platform_certificate_files)?;
+        let (keys, validities) = sign::load_platform(&config.platform_certificate_files)?;
         Ok(Self {
             config,
             signer,
             keys,
+            validities,
             entropy,
             post,
         })
+    }
+
+    /// Names the platform certificates that are outside their validity at `at`: for the log and the self-test.
+    ///
+    /// Not an error: a till with a wrong clock must still be able to ask what became of its sales.
+    pub fn warnings(&self, at: Timestamp) -> Vec<String> {
+        let warn = |validity: &sign::Validity| validity.warning(at);
+        self.validities.iter().filter_map(warn).collect()
     }
 
     fn verify(&self, request: &Request, raw: &RawAnswer, now: Now) -> Result<Reply, Rejection> {

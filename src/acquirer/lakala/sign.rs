@@ -15,7 +15,7 @@ use x509_parser::public_key::PublicKey;
 
 use super::super::SetupError;
 use super::LakalaConfig;
-use crate::domain::Now;
+use crate::domain::{Now, Timestamp};
 use crate::evidence::{KeyId, Rejection, TrustedKey, TrustedKeys};
 
 /// An answer whose time differs by more than this is not believed (window assumed from WeChat, acquirer.md 8.8).
@@ -169,19 +169,50 @@ fn unquote(value: &str) -> &str {
         .unwrap_or(bare)
 }
 
-/// Loads the platform certificates: serial number and RSA key of each.
-pub(super) fn load_platform(paths: &[PathBuf]) -> Result<TrustedKeys, SetupError> {
-    let mut keys = Vec::new();
-    for path in paths {
-        keys.push(load_certificate(path)?);
-    }
-    TrustedKeys::new(keys).map_err(|why| SetupError::Setting {
-        key: "platform_certificate_files",
-        problem: why.to_string(),
-    })
+/// When a platform certificate may be used.
+pub(super) struct Validity {
+    path: PathBuf,
+    serial: KeyId,
+    not_before_s: i64,
+    not_after_s: i64,
 }
 
-fn load_certificate(path: &Path) -> Result<(KeyId, TrustedKey), SetupError> {
+impl Validity {
+    /// Says what is wrong at `at`, if anything.
+    pub fn warning(&self, at: Timestamp) -> Option<String> {
+        let now_s = at.0.div_euclid(1000);
+        let what = if now_s < self.not_before_s {
+            "is not yet valid; check the clock"
+        } else if now_s > self.not_after_s {
+            "has expired; ask the acquirer for the next one"
+        } else {
+            return None;
+        };
+        let (serial, path) = (&self.serial, self.path.display());
+        Some(format!(
+            "the platform certificate {serial} in {path} {what}"
+        ))
+    }
+}
+
+/// Loads the platform certificates: serial, RSA key and validity. A file may hold several.
+pub(super) fn load_platform(paths: &[PathBuf]) -> Result<(TrustedKeys, Vec<Validity>), SetupError> {
+    let (mut keys, mut validities) = (Vec::new(), Vec::new());
+    for path in paths {
+        load_certificates(path, &mut keys, &mut validities)?;
+    }
+    let keys = TrustedKeys::new(keys).map_err(|why| SetupError::Setting {
+        key: "platform_certificate_files",
+        problem: why.to_string(),
+    })?;
+    Ok((keys, validities))
+}
+
+fn load_certificates(
+    path: &Path,
+    keys: &mut Vec<(KeyId, TrustedKey)>,
+    validities: &mut Vec<Validity>,
+) -> Result<(), SetupError> {
     let what = "the platform certificate";
     let text = std::fs::read(path).map_err(|source| SetupError::File {
         what,
@@ -193,23 +224,35 @@ fn load_certificate(path: &Path) -> Result<(KeyId, TrustedKey), SetupError> {
         path: path.to_owned(),
         problem: problem.to_owned(),
     };
-    let pem = Pem::iter_from_buffer(&text).next().and_then(Result::ok);
-    let pem = pem.ok_or_else(|| content("it must be a PEM certificate (BEGIN CERTIFICATE)"))?;
-    let (_, certificate) =
-        X509Certificate::from_der(&pem.contents).map_err(|_| content("it is not a certificate"))?;
-    let PublicKey::RSA(key) = certificate
-        .public_key()
-        .parsed()
-        .map_err(|_| content("its key cannot be read"))?
-    else {
-        return Err(content("its key must be RSA"));
-    };
-    if key.key_size() < 2048 {
-        return Err(content("its RSA key must have at least 2048 bits"));
+    let before = keys.len();
+    for pem in Pem::iter_from_buffer(&text) {
+        let pem = pem.map_err(|_| content("its PEM blocks cannot be read"))?;
+        let (_, certificate) = X509Certificate::from_der(&pem.contents)
+            .map_err(|_| content("it is not a certificate"))?;
+        let PublicKey::RSA(key) = certificate
+            .public_key()
+            .parsed()
+            .map_err(|_| content("its key cannot be read"))?
+        else {
+            return Err(content("its key must be RSA"));
+        };
+        if key.key_size() < 2048 {
+            return Err(content("its RSA key must have at least 2048 bits"));
+        }
+        let serial = KeyId::new(&data_encoding::HEXLOWER.encode(certificate.raw_serial()));
+        let public = certificate.public_key().subject_public_key.data.to_vec();
+        validities.push(Validity {
+            path: path.to_owned(),
+            serial: serial.clone(),
+            not_before_s: certificate.validity().not_before.timestamp(),
+            not_after_s: certificate.validity().not_after.timestamp(),
+        });
+        keys.push((serial, TrustedKey::RsaSha256(public)));
     }
-    let serial = KeyId::new(&data_encoding::HEXLOWER.encode(certificate.raw_serial()));
-    let public = certificate.public_key().subject_public_key.data.to_vec();
-    Ok((serial, TrustedKey::RsaSha256(public)))
+    if keys.len() == before {
+        return Err(content("it must be a PEM certificate (BEGIN CERTIFICATE)"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
