@@ -18,6 +18,7 @@ setup:
 	@missing=()
 	command -v cc >/dev/null || missing+=(gcc libc6-dev)
 	command -v python3 >/dev/null || missing+=(python3)
+	command -v openssl >/dev/null || missing+=(openssl)
 	python3 -c 'import cryptography' 2>/dev/null || missing+=(python3-cryptography)
 	if [ $${#missing[@]} -gt 0 ]; then
 	  command -v apt-get >/dev/null || { echo "please install: $${missing[*]}"; exit 1; }

@@ -132,6 +132,9 @@ fn start_acquirer(
         out_org_code: a.out_org_code,
     };
     let lakala = Lakala::open(lakala, post, entropy.clone())?;
+    for warning in lakala.warnings(clock.now().utc) {
+        tracing::warn!(warning, "platform certificate");
+    }
     let (requests, asked) = mpsc::channel(limits::ACQUIRER_QUEUE);
     let (events, mut told) = mpsc::channel(limits::ACQUIRER_QUEUE);
     tokio::spawn(acquirer::serve(
