@@ -78,6 +78,13 @@ pub(super) fn learned(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, lear
     if let (RequestKind::Inquire, Learned::Undone { .. }) = (ticket.kind, &learned) {
         return close(sale, turn, Outcome::Revoked);
     }
+    if let Learned::Paid(evidence) = &learned {
+        // Whatever request it answers, and however late: recorded, and the revoke goes on.
+        turn.fact(FactKind::SuccessAfterRevoke {
+            txn: sale.intent.txn,
+            evidence: evidence.clone(),
+        });
+    }
     let attempt = revoking.attempt;
     match (revoking.step, ticket.kind, learned) {
         (RevokeStep::Sending(number), RequestKind::Revoke, learned) if number == ticket.number => {
@@ -96,34 +103,19 @@ pub(super) fn learned(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, lear
             revoking.unchanged += u32::from(unsettled);
             let (acknowledged, worn) = (revoking.acknowledged, revoking.unchanged >= UNCHANGED_MAX);
             match learned {
-                Learned::Paid(evidence) => {
-                    if revoking.unchanged == 1 {
-                        let txn = sale.intent.txn;
-                        turn.fact(FactKind::SuccessAfterRevoke { txn, evidence });
-                    }
-                    if acknowledged && worn {
-                        begin(sale, turn, attempt + 1);
-                    } else {
-                        wait(revoking, turn.now, timing);
-                    }
-                }
                 Learned::NotFound if acknowledged || worn => provisional(sale, turn, attempt),
-                // The acknowledged revoke was older than the order: only a new number can reach it.
-                Learned::Paying if acknowledged && worn => begin(sale, turn, attempt + 1),
-                Learned::NotFound
+                // The acknowledged revoke was void or older than the order: only a new number can reach it.
+                Learned::Paid(_) | Learned::Paying if acknowledged && worn => {
+                    begin(sale, turn, attempt + 1);
+                }
+                Learned::Paid(_)
+                | Learned::NotFound
                 | Learned::Paying
                 | Learned::Refused { .. }
                 | Learned::Undone { .. }
                 | Learned::RevokeAccepted
                 | Learned::Nothing => wait(revoking, turn.now, timing),
             }
-        }
-        (_, RequestKind::Authorize, Learned::Paid(evidence)) => {
-            // The charge's own answer came too late to count: recorded, and the revoke goes on.
-            turn.fact(FactKind::SuccessAfterRevoke {
-                txn: sale.intent.txn,
-                evidence,
-            });
         }
         (
             RevokeStep::Waiting | RevokeStep::Sending(_) | RevokeStep::Confirming(_),
@@ -140,6 +132,7 @@ pub(super) fn resumed_provisional(now: Now, timing: &Timing, attempt: u32) -> Ph
         attempt,
         due: now.tick.after_ms(timing.recheck_ms),
         in_flight: None,
+        scheduled: None,
     })
 }
 
@@ -149,7 +142,7 @@ pub(super) fn recheck_due(sale: &mut Sale, turn: &mut Turn<'_>) {
         return;
     };
     if provisional.in_flight.take().is_some() {
-        provisional.due = turn.after(timing.recheck_ms);
+        next_recheck(provisional, turn.now, timing);
         return;
     }
     let request = Request::Inquire {
@@ -184,7 +177,8 @@ pub(super) fn recheck_learned(
             });
             return begin(sale, turn, attempt);
         }
-        Learned::NotFound if under_way => {
+        // Only checks that lie far enough apart prove anything: the cashier's own inquiry is not counted.
+        Learned::NotFound if under_way && provisional.scheduled.is_none() => {
             provisional.checks_left = provisional.checks_left.saturating_sub(1);
             if provisional.checks_left == 0 {
                 return close(sale, turn, Outcome::Revoked);
@@ -202,8 +196,16 @@ pub(super) fn recheck_learned(
     }
     if under_way {
         provisional.in_flight = None;
-        provisional.due = turn.after(timing.recheck_ms);
+        next_recheck(provisional, turn.now, timing);
     }
+}
+
+/// Goes on with the schedule, which the cashier's own inquiry neither hastens nor puts off.
+fn next_recheck(provisional: &mut Provisional, now: Now, timing: &Timing) {
+    provisional.due = match provisional.scheduled.take() {
+        Some(scheduled) => scheduled.max(now.tick),
+        None => now.tick.after_ms(timing.recheck_ms),
+    };
 }
 
 fn provisional(sale: &mut Sale, turn: &mut Turn<'_>, attempt: u32) {

@@ -10,6 +10,7 @@
     reason = "tables of a test stand where they are used"
 )]
 
+mod checker;
 mod journal;
 mod model;
 mod payment;
