@@ -33,7 +33,15 @@ pub(super) fn begin(sale: &mut Sale, turn: &mut Turn<'_>, attempt: u32) {
     });
     let step = RevokeStep::Waiting;
     let due = turn.now.tick;
-    let (tries, unchanged) = (0, 0);
+    // A new number for the same trouble: the tries go on counting, so that people are called.
+    let tries = match &sale.phase {
+        Phase::Revoking(revoking) => revoking.tries,
+        Phase::Sending { .. }
+        | Phase::Polling(_)
+        | Phase::Provisional(_)
+        | Phase::Closed { .. } => 0,
+    };
+    let unchanged = 0;
     sale.phase = Phase::Revoking(Revoking {
         revoke_no,
         attempt,
@@ -46,9 +54,15 @@ pub(super) fn begin(sale: &mut Sale, turn: &mut Turn<'_>, attempt: u32) {
     send(sale, turn);
 }
 
-/// Sets the revoke aside until its next try.
+/// Sets the revoke aside until its next try. One that is acknowledged and changes nothing is not left to the long waits
+/// that refused tries earned, because the customer may have paid; each new number makes its waits longer.
 pub(super) fn wait(revoking: &mut Revoking, now: Now, timing: &Timing) {
-    let index = usize::try_from(revoking.tries.saturating_sub(1)).unwrap_or(usize::MAX);
+    let futile = if revoking.acknowledged && revoking.unchanged > 0 {
+        (revoking.unchanged + revoking.attempt - 1).min(revoking.tries)
+    } else {
+        revoking.tries
+    };
+    let index = usize::try_from(futile.saturating_sub(1)).unwrap_or(usize::MAX);
     let wait_ms = timing
         .revoke_retry_ms
         .get(index)
