@@ -79,7 +79,7 @@ pub struct Cut {
 pub struct Shop {
     dice: ChaCha8Rng,
     pub now: u64,
-    boot_at: u64,
+    pub boot_at: u64,
     pub epoch: u16,
     policy: Policy,
     pub state: State,
