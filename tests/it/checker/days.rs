@@ -183,6 +183,26 @@ fn random_days_keep_every_invariant() {
 }
 
 #[test]
+fn a_charge_two_minutes_late_is_returned_however_often_the_cashier_asks() {
+    let mut shop = Shop::new(1);
+    shop.line.lost = 100;
+    let (number, wallet) = (7, Wallet::Pays);
+    shop.person(1_000, Act::Sale { number, fen: 900 });
+    shop.person(2_000, Act::Code { number, wallet });
+    shop.run_until(3_000);
+    shop.line = Line::default();
+    shop.charge_arrives(122_000);
+    shop.person(4_000, Act::Cancel);
+    for second in 20..110 {
+        shop.person(second * 1_000, Act::Query);
+    }
+    shop.run_until(20 * 60_000);
+    let now = shop.now;
+    shop.watch.at_rest(&shop.host, now);
+    assert_eq!(shop.watch.wrong, Vec::<String>::new());
+}
+
+#[test]
 fn the_same_seed_is_the_same_day() {
     for seed in 0..5 {
         let ((one, _), (two, _)) = (day(seed, 8, Bug::None, None), day(seed, 8, Bug::None, None));

@@ -96,6 +96,7 @@ pub struct Shop {
     wallets: BTreeMap<TxnId, Wallet>,
     genuine: Vec<Note>,
     deadlines_here: u32,
+    last_charge: Option<(Ticket, Request, u64)>,
 }
 
 impl Shop {
@@ -120,6 +121,7 @@ impl Shop {
             wallets: BTreeMap::new(),
             genuine: Vec::new(),
             deadlines_here: 0,
+            last_charge: None,
         }
     }
 
@@ -225,6 +227,9 @@ impl Shop {
 
     fn transmit(&mut self, ticket: Ticket, request: Request) {
         let (line, now) = (self.line, self.now);
+        if matches!(request, Request::Authorize { .. }) {
+            self.last_charge = Some((ticket, request.clone(), now));
+        }
         if self.fault("not sent", line.not_sent) {
             return self.fails(ticket, Certainty::NotSent);
         }
@@ -245,6 +250,13 @@ impl Shop {
         }
         let at = now + self.delay();
         self.put(at, Item::Arrives(ticket, request, now));
+    }
+
+    /// The last charge was not lost after all: it arrives then.
+    pub fn charge_arrives(&mut self, at: u64) {
+        if let Some((ticket, request, made)) = self.last_charge.clone() {
+            self.put(at, Item::Arrives(ticket, request, made));
+        }
     }
 
     fn fails(&mut self, ticket: Ticket, certainty: Certainty) {
