@@ -49,5 +49,6 @@ CREATE TABLE counter (
 ) STRICT;
 INSERT INTO counter (name, value) VALUES ('epoch', 0), ('sequence', 0), ('voucher', 0), ('batch', 1);
 CREATE TRIGGER counter_forward_only BEFORE UPDATE ON counter
-WHEN NEW.value < OLD.value AND OLD.name IN ('epoch','sequence','batch')
+WHEN NEW.value < OLD.value AND OLD.name = 'batch'
+  OR NEW.value <= OLD.value AND OLD.name IN ('epoch','sequence')
 BEGIN SELECT RAISE(ABORT, 'counters only move forward'); END;

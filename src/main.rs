@@ -36,6 +36,10 @@ struct Arguments {
     /// Second, append-only copy of the journal; put it on another disk or partition.
     #[arg(long, value_name = "FILE")]
     mirror: Option<PathBuf>,
+    /// End without a goodbye after so many journal appends (kill test).
+    #[cfg(feature = "sim")]
+    #[arg(long, hide = true)]
+    abort_after_appends: Option<u64>,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -60,7 +64,13 @@ async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     std::fs::create_dir_all(data)
         .with_context(|| format!("cannot create the data directory {}", data.display()))?;
     let mirror = arguments.mirror.unwrap_or_else(|| data.join("mirror.log"));
-    let (journal, opened) = Journal::open(JournalConfig::new(data.clone(), mirror))?;
+    #[cfg_attr(not(feature = "sim"), allow(unused_mut))]
+    let mut journal_config = JournalConfig::new(data.clone(), mirror);
+    #[cfg(feature = "sim")]
+    {
+        journal_config.abort_after_appends = arguments.abort_after_appends;
+    }
+    let (journal, opened) = Journal::open(journal_config)?;
     let policy = config.policy(terminal::device_salt(&data.join("device.salt"), &entropy)?);
     let state = terminal::recover(&journal, opened, clock.now(), &policy).await?;
 

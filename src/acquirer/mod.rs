@@ -2,7 +2,7 @@
 //!
 //! Owns the task that runs the core's requests, and the verdict whether a request can have left. Takes
 //! `(Ticket, Request)` over a bounded queue, gives [`Event`]s, ends when the queue closes. Never retries on its own:
-//! the core decides what is asked again. Tested by `tests/it/acquirer.rs`.
+//! the core decides what is asked again. Tested by `tests/it/till.rs` and unit tests below.
 
 mod error;
 #[cfg(feature = "live")]

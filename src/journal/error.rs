@@ -122,3 +122,11 @@ pub enum JournalError {
     #[error("the journal no longer works in this process; restart the terminal")]
     Broken,
 }
+
+impl JournalError {
+    /// Tells whether a constraint of the schema refused the facts.
+    pub(super) fn is_contradiction(&self) -> bool {
+        matches!(self, Self::Database { source, .. }
+            if source.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation))
+    }
+}

@@ -130,14 +130,18 @@ pub fn show(database: &Path, order: Option<&str>, out: &mut dyn Write) -> Result
     Ok(())
 }
 
-/// Writes JSON lines with number, hash and the stored record, enough to walk the chain elsewhere.
+/// Writes JSON lines with number, previous hash, hash and the stored record, enough to walk the chain elsewhere.
 ///
 /// # Errors
 /// [`JournalError`] when the journal cannot be read; a closed output is not an error.
 pub fn export(database: &Path, out: &mut dyn Write) -> Result<(), JournalError> {
+    let mut prev = Digest::ZERO;
     for (number, body, hash) in rows(database)? {
         let body = String::from_utf8_lossy(&body).into_owned();
-        let line = serde_json::json!({"number": number, "hash": hash.to_string(), "body": body});
+        let line = serde_json::json!({
+            "number": number, "prev": prev.to_string(), "hash": hash.to_string(), "body": body,
+        });
+        prev = hash;
         if writeln!(out, "{line}").is_err() {
             break;
         }

@@ -32,8 +32,9 @@ pub(super) struct Mirror {
 }
 
 impl Mirror {
-    /// Opens or creates the copy, cuts a torn tail, and returns the sound records.
-    pub fn open(path: &Path) -> Result<(Self, Vec<MirrorRecord>), JournalError> {
+    /// Opens or creates the copy of a journal of `rows` rows, cuts a torn end, and returns the sound records. Damage
+    /// in the middle is mended, too, unless a sound record behind it knows more than the journal.
+    pub fn open(path: &Path, rows: u64) -> Result<(Self, Vec<MirrorRecord>), JournalError> {
         let fail = |operation, source| JournalError::File {
             operation,
             path: path.to_owned(),
@@ -50,6 +51,14 @@ impl Mirror {
         file.read_to_end(&mut bytes)
             .map_err(|e| fail("reading the second copy", e))?;
         let (records, sound) = parse(&bytes);
+        if let Some(mirror_rows) = last_behind(&bytes[sound..]).filter(|last| *last > rows) {
+            let mirror = path.to_owned();
+            return Err(JournalError::RolledBack {
+                mirror,
+                mirror_rows,
+                rows,
+            });
+        }
         file.set_len(sound as u64)
             .map_err(|e| fail("cutting the second copy's torn end", e))?;
         file.seek(SeekFrom::End(0))
@@ -85,6 +94,12 @@ pub fn parse(bytes: &[u8]) -> (Vec<MirrorRecord>, usize) {
         at += length;
     }
     (records, at)
+}
+
+/// Finds the highest row number among sound records that begin anywhere behind damage.
+fn last_behind(bytes: &[u8]) -> Option<u64> {
+    let starts = (0..bytes.len()).filter_map(|at| parse_one(&bytes[at..]));
+    starts.map(|(record, _)| record.number).max()
 }
 
 fn parse_one(bytes: &[u8]) -> Option<(MirrorRecord, usize)> {

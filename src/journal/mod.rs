@@ -3,7 +3,8 @@
 //! Owns the database, its lock, the second copy and the reserve. Takes [`Journal::append`] and queries over a bounded
 //! queue, answers over one-shot channels, and ends when every handle is gone. It never restarts in process: an
 //! input/output error closes and reopens it once; after a second one every append is refused.
-//! Tested by `tests/it/journal.rs` (alterations, limits, bad files) and `tests/it/crash.rs` (power cuts).
+//! Tested by `tests/it/journal.rs` (alterations, limits, bad files) and `tests/it/crash.rs` (power cuts, failing
+//! disks).
 
 mod chain;
 mod error;
@@ -25,7 +26,7 @@ pub use migrate::SCHEMA;
 pub use mirror::{MirrorRecord, parse as parse_mirror};
 pub use query::{Counters, SaleRow, SaleState, Totals};
 
-use crate::evidence::Digest;
+use crate::evidence::{Digest, SealedRow};
 use crate::limits;
 use crate::payment::{Fact, FactKind};
 use mirror::Mirror;
@@ -48,6 +49,12 @@ pub struct JournalConfig {
     /// A planted bug that the power-cut test must find.
     #[cfg(feature = "sim")]
     pub planted_synchronous_normal: bool,
+    /// Ends the process without a goodbye right after so many appends, for the kill test.
+    #[cfg(feature = "sim")]
+    pub abort_after_appends: Option<u64>,
+    /// The second copy cannot be written when the unit of work ends with this row, for tests.
+    #[cfg(feature = "sim")]
+    pub planted_mirror_failure: Option<u64>,
 }
 
 impl JournalConfig {
@@ -61,6 +68,10 @@ impl JournalConfig {
             pages_max: None,
             #[cfg(feature = "sim")]
             planted_synchronous_normal: false,
+            #[cfg(feature = "sim")]
+            abort_after_appends: None,
+            #[cfg(feature = "sim")]
+            planted_mirror_failure: None,
         }
     }
 
@@ -147,9 +158,14 @@ impl Journal {
             store: Some(store),
             store_config,
             mirror,
+            mirror_path: config.mirror.clone(),
+            #[cfg(feature = "sim")]
+            planted_mirror_failure: config.planted_mirror_failure,
             reserve,
             low_space,
             failed: 0,
+            #[cfg(feature = "sim")]
+            appends_left: config.abort_after_appends,
         };
         std::thread::Builder::new()
             .name("journal".to_owned())
@@ -211,10 +227,16 @@ impl Journal {
 struct Writer {
     store: Option<Store>,
     store_config: StoreConfig,
+    /// `None` while the second copy is behind, too.
     mirror: Option<Mirror>,
+    mirror_path: Option<PathBuf>,
+    #[cfg(feature = "sim")]
+    planted_mirror_failure: Option<u64>,
     reserve: Reserve,
     low_space: bool,
     failed: u32,
+    #[cfg(feature = "sim")]
+    appends_left: Option<u64>,
 }
 
 impl Writer {
@@ -222,12 +244,27 @@ impl Writer {
         // A reply that nobody waits for any more is dropped: the caller has gone.
         while let Some(ask) = inbox.blocking_recv() {
             match ask {
-                Ask::Append(facts, reply) => drop(reply.send(self.append(&facts))),
+                Ask::Append(facts, reply) => {
+                    let stored = self.append(&facts);
+                    #[cfg(feature = "sim")]
+                    self.maybe_die();
+                    drop(reply.send(stored));
+                }
                 Ask::Recent(limit, reply) => drop(reply.send(self.read(|s| s.recent(limit)))),
                 Ask::Sale(order, reply) => drop(reply.send(self.read(|s| s.sale(&order)))),
                 Ask::Totals(from, to, reply) => {
                     drop(reply.send(self.read(|s| s.totals(from, to))));
                 }
+            }
+        }
+    }
+
+    #[cfg(feature = "sim")]
+    fn maybe_die(&mut self) {
+        if let Some(left) = &mut self.appends_left {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                std::process::abort();
             }
         }
     }
@@ -259,6 +296,8 @@ impl Writer {
                 self.low_space = true;
                 Err(JournalError::DiskFull { path })
             }
+            // The disk is well; the facts contradict what is stored. Nothing of them was.
+            Err(problem) if problem.is_contradiction() => Err(problem),
             Err(problem) => self.reopen_and_append(facts, problem),
             Ok(appended) => Ok(appended),
         }
@@ -268,9 +307,7 @@ impl Writer {
         let store = self.store.as_mut().ok_or(JournalError::Broken)?;
         let rows = store.append(facts)?;
         let (last_row, head) = (store.rows, store.head);
-        if let Some(mirror) = &mut self.mirror
-            && mirror.append(&rows).is_err()
-        {
+        if !self.copy(&rows) {
             // The database holds the facts; a copy that cannot be written is told by refusing new sales.
             self.low_space = true;
         } else if self.low_space {
@@ -281,6 +318,29 @@ impl Writer {
             head,
             low_space: self.low_space,
         })
+    }
+
+    /// Brings the second copy up to date. A failed write leaves a torn end, and the rows after it would stand behind a
+    /// gap: the copy is then opened, cut and filled from the database again, here or with the next unit of work.
+    fn copy(&mut self, rows: &[SealedRow]) -> bool {
+        let Some(path) = &self.mirror_path else {
+            return true;
+        };
+        #[cfg(feature = "sim")]
+        if self.planted_mirror_failure == rows.last().map(SealedRow::number) {
+            self.mirror = None;
+            return false;
+        }
+        if let Some(mirror) = &mut self.mirror
+            && mirror.append(rows).is_ok()
+        {
+            return true;
+        }
+        self.mirror = None;
+        if let Some(store) = &self.store {
+            self.mirror = catch_up(path, store).ok();
+        }
+        self.mirror.is_some()
     }
 
     /// After an input/output error the connection is poisoned: dirty pages may be gone. Reopen once and look.
@@ -294,23 +354,13 @@ impl Writer {
         let (Some(before), 1) = (before, self.failed) else {
             return Err(problem);
         };
+        tracing::warn!(error = %problem, "the journal is closed and opened again");
         let store = Store::open(&self.store_config)?;
-        let written = store.rows;
-        let head = store.head;
-        self.store = Some(store);
-        let wanted = u64::try_from(facts.len()).unwrap_or(u64::MAX);
-        if written == before.saturating_add(wanted) {
-            // The commit had reached the disk before the error was told.
-            return Ok(Appended {
-                last_row: written,
-                head,
-                low_space: self.low_space,
-            });
-        }
-        if written != before {
-            self.store = None;
+        if store.rows != before {
+            // The unit of work can be read, but its sync failed: whether it is on the disk nobody can tell here.
             return Err(JournalError::Broken);
         }
+        self.store = Some(store);
         self.try_append(facts)
     }
 }
@@ -336,7 +386,7 @@ fn lock(config: &JournalConfig) -> Result<File, JournalError> {
 
 /// Compares the second copy with the database and appends what it lacks.
 fn catch_up(path: &std::path::Path, store: &Store) -> Result<Mirror, JournalError> {
-    let (mut mirror, records) = Mirror::open(path)?;
+    let (mut mirror, records) = Mirror::open(path, store.rows)?;
     let known = u64::try_from(records.len()).unwrap_or(u64::MAX);
     let (rows, _) = store.rows()?;
     for (record, row) in records.iter().zip(&rows) {

@@ -63,13 +63,14 @@ impl Store {
         if config.planted_synchronous_normal {
             set_pragma(&connection, &path, "synchronous", "NORMAL", "1")?;
         }
-        migrate::migrate(&mut connection, &path)?;
+        // Looked at before the first change: a damaged file stays as it is.
         let problem: String = connection
             .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
             .map_err(|source| open_problem(&path, source))?;
         if problem != "ok" {
             return Err(JournalError::Damaged { path, problem });
         }
+        migrate::migrate(&mut connection, &path)?;
         let mut store = Self {
             path,
             connection,
@@ -79,7 +80,22 @@ impl Store {
         let walker = store.walk(|_| Ok(()))?;
         store.head = walker.head();
         store.rows = walker.count();
+        store.checkpoint()?;
         Ok(store)
+    }
+
+    /// Makes what was just read durable. A killed process can leave rows that are readable but not on the disk; nothing
+    /// may follow from them, and no copy of them be made, before they are.
+    fn checkpoint(&self) -> Result<(), JournalError> {
+        let busy = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+            .map_err(|source| self.refused("a checkpoint", source))?;
+        if busy {
+            let path = self.path.clone();
+            return Err(JournalError::Locked { path });
+        }
+        Ok(())
     }
 
     /// Walks every row through the chain.
@@ -189,9 +205,7 @@ fn set_pragma(
     wanted: &'static str,
 ) -> Result<(), JournalError> {
     let fail = |source| open_problem(path, source);
-    connection
-        .execute_batch(&format!("PRAGMA {pragma}={value}"))
-        .map_err(fail)?;
+    run_to_the_end(connection, &format!("PRAGMA {pragma}={value}")).map_err(fail)?;
     let got = connection
         .query_row(&format!("PRAGMA {pragma}"), [], |row| {
             row.get::<_, rusqlite::types::Value>(0)
@@ -213,6 +227,15 @@ fn set_pragma(
         wanted,
         got,
     })
+}
+
+/// Runs a statement past its last row. A PRAGMA commits after its row, and `execute_batch` stops at the row: a failed
+/// change to WAL then went unseen, and the value read back was still `wal`.
+fn run_to_the_end(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(())
 }
 
 /// Brings the projections up to date with one fact.

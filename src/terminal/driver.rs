@@ -2,7 +2,7 @@
 //!
 //! Driver law: the facts of a step are synced before its commands run and before its screen is shown. If they cannot be
 //! stored, the step never happened: nothing is sent, nothing is shown, and the till says why. Runs as one tokio task;
-//! ends on [`Input::Shutdown`] or when every sender is gone. Tested by `tests/it/terminal.rs` and the kill tests.
+//! ends on [`Input::Shutdown`] or when every sender is gone. Tested by `tests/it/till.rs` and `tests/it/kill.rs`.
 
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};

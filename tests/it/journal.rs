@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 use shouyin::domain::{Epoch, Timestamp};
 use shouyin::evidence::Digest;
-use shouyin::journal::{Journal, JournalConfig, JournalError, SaleState, inspect};
+use shouyin::journal::{Journal, JournalConfig, JournalError, SaleState, inspect, parse_mirror};
 use shouyin::payment::{Fact, FactKind};
 use tempfile::TempDir;
 
@@ -24,15 +24,16 @@ fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// Opening again waits for the old thread to let go of the lock.
-fn open(config: &JournalConfig) -> (Journal, shouyin::journal::Opened) {
-    for _ in 0..2_000 {
-        match Journal::open(config.clone()) {
-            Err(JournalError::Locked { .. }) => std::thread::yield_now(),
-            other => return other.unwrap(),
-        }
+/// Waits until the thread of an earlier journal has let go of the lock.
+fn wait_closed(dir: &Path) {
+    if let Ok(file) = std::fs::File::open(dir.join("journal.lock")) {
+        file.lock().unwrap();
     }
-    panic!("the old journal never let go of its lock");
+}
+
+fn open(config: &JournalConfig) -> (Journal, shouyin::journal::Opened) {
+    wait_closed(&config.dir);
+    Journal::open(config.clone()).unwrap()
 }
 
 /// The facts of a few sales of every outcome, as the core makes them.
@@ -74,7 +75,7 @@ fn filled(dir: &Path, sales: u64) -> u64 {
         last
     });
     drop(journal);
-    open(&config(dir));
+    wait_closed(dir);
     rows
 }
 
@@ -159,7 +160,8 @@ fn facts_cannot_be_changed_or_deleted_and_sales_only_move_forward() {
 
 #[test]
 fn one_altered_missing_or_moved_row_is_found_by_its_number() {
-    let mutations: [(&str, fn(u64) -> String); 4] = [
+    type Alteration = (&'static str, fn(u64) -> String);
+    let mutations: [Alteration; 4] = [
         ("altered", |n| {
             format!("UPDATE fact SET body = CAST(body || x'20' AS BLOB) WHERE number = {n}")
         }),
@@ -229,6 +231,133 @@ fn a_cut_off_end_is_found_by_the_second_copy() {
 }
 
 #[test]
+fn a_row_put_in_between_is_found() {
+    let dir = TempDir::new().unwrap();
+    let rows = filled(dir.path(), 1);
+    let path = config(dir.path()).database();
+    let database = Connection::open(&path).unwrap();
+    let sql = "INSERT INTO fact (number, body, hash) VALUES (?1, x'7b7d', zeroblob(32))";
+    let number = i64::try_from(rows).unwrap() + 1;
+    database.execute(sql, [number]).unwrap();
+    drop(database);
+    let verdict = inspect::verify(&path, None).unwrap();
+    assert_eq!(verdict.broken_at, Some(rows + 1));
+    let before = std::fs::read(&path).unwrap();
+    let refused = Journal::open(config(dir.path())).unwrap_err();
+    assert!(matches!(refused, JournalError::Chain { .. }), "{refused}");
+    assert_eq!(
+        std::fs::read(&path).unwrap(),
+        before,
+        "the bad file is left alone"
+    );
+}
+
+#[test]
+fn every_constraint_of_the_schema_refuses_what_it_is_for() {
+    let dir = TempDir::new().unwrap();
+    filled(dir.path(), 1);
+    let database = Connection::open(config(dir.path()).database()).unwrap();
+    database.pragma_update(None, "foreign_keys", true).unwrap();
+    let sale = |amount: &str, currency: &str, state: &str, order: &str, voucher: &str| {
+        format!(
+            "INSERT INTO sale (txn, order_no, voucher, batch, amount, currency, channel, operator, \
+             state, opened_ms, opened_by) VALUES ('{}', {order}, {voucher}, 1, {amount}, \
+             {currency}, 'alipay', '01', '{state}', 1, 2)",
+            "0".repeat(32)
+        )
+    };
+    let order = "(SELECT order_no FROM sale LIMIT 1)";
+    let refused = [
+        sale("0", "156", "open", "'A1'", "1"),
+        sale("-1", "156", "open", "'A1'", "1"),
+        sale("1000000000000", "156", "open", "'A1'", "1"),
+        sale("1.5", "156", "open", "'A1'", "1"),
+        sale("1", "840", "open", "'A1'", "1"),
+        sale("1", "156", "lost", "'A1'", "1"),
+        sale("1", "156", "open", order, "1"),
+        sale("1", "156", "open", "''", "1"),
+        sale("1", "156", "open", "'A1'", "0"),
+        sale("1", "156", "open", "'A1'", "1000000"),
+        "INSERT INTO fact (number, body, hash) VALUES (0, x'7b7d', zeroblob(32))".to_owned(),
+        "INSERT INTO fact (number, body, hash) VALUES (99, x'7b7d', zeroblob(31))".to_owned(),
+        "INSERT INTO fact (number, body, hash) VALUES (99, x'7b', zeroblob(32))".to_owned(),
+        "INSERT INTO fact (number, body, hash) VALUES (1, x'7b7d', zeroblob(32))".to_owned(),
+        "INSERT INTO outbox VALUES ('00000000000000000000000000000000', 'inquire', 'A', 1)"
+            .to_owned(),
+        "INSERT INTO counter VALUES ('other', 1)".to_owned(),
+        "UPDATE counter SET value = value WHERE name = 'sequence'".to_owned(),
+        "UPDATE counter SET value = value - 1 WHERE name = 'batch'".to_owned(),
+    ];
+    for sql in refused {
+        assert!(database.execute(&sql, []).is_err(), "{sql}");
+    }
+    let sound = sale("1", "156", "open", "'A1'", "1").replace("1, 2)", "1, 1)");
+    database
+        .execute_batch("DELETE FROM outbox; DELETE FROM sale;")
+        .unwrap();
+    database.execute(&sound, []).unwrap();
+}
+
+#[test]
+fn a_number_that_was_stored_is_never_stored_again() {
+    let dir = TempDir::new().unwrap();
+    let (journal, _) = open(&config(dir.path()));
+    let runtime = runtime();
+    let all = facts(1);
+    runtime.block_on(journal.append(all.clone())).unwrap();
+    for _ in 0..3 {
+        let again = runtime.block_on(journal.append(all.clone()));
+        assert!(again.is_err(), "the same intent twice");
+    }
+    let appended = runtime.block_on(journal.append(vec![started()])).unwrap();
+    drop(journal);
+    let (_journal, opened) = open(&config(dir.path()));
+    assert_eq!(
+        opened.rows, appended.last_row,
+        "the refused unit of work left nothing"
+    );
+}
+
+#[test]
+fn a_second_copy_that_could_not_be_written_is_told_and_filled_again() {
+    for last in [false, true] {
+        let dir = TempDir::new().unwrap();
+        let mut failing = config(dir.path());
+        failing.planted_mirror_failure = Some(2);
+        let (journal, _) = open(&failing);
+        let runtime = runtime();
+        let mut epoch = 0;
+        let mut append = || {
+            epoch += 1;
+            let (epoch, version) = (Epoch::new(epoch).unwrap(), "test".to_owned());
+            let kind = FactKind::Started { epoch, version };
+            let at = Timestamp(1);
+            runtime
+                .block_on(journal.append(vec![Fact { at, kind }]))
+                .unwrap()
+                .low_space
+        };
+        assert!(!append());
+        assert!(append(), "new sales wait for the second copy");
+        if !last {
+            assert!(!append(), "the copy is whole again");
+        }
+        let rows = if last { 2 } else { 3 };
+        drop(journal);
+        wait_closed(dir.path());
+        let (_journal, opened) = open(&config(dir.path()));
+        assert_eq!(opened.rows, rows);
+        let copy = std::fs::read(dir.path().join("copy.log")).unwrap();
+        let numbers: Vec<u64> = parse_mirror(&copy)
+            .0
+            .iter()
+            .map(|record| record.number)
+            .collect();
+        assert_eq!(numbers, (1..=rows).collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn a_second_instance_is_told_who_holds_the_journal() {
     let dir = TempDir::new().unwrap();
     let (_journal, _) = open(&config(dir.path()));
@@ -275,8 +404,39 @@ fn a_torn_second_copy_is_mended_from_the_journal() {
     let copy = dir.path().join("copy.log");
     let whole = std::fs::read(&copy).unwrap();
     std::fs::write(&copy, &whole[..whole.len() - 7]).unwrap();
-    open(&config(dir.path()));
+    drop(open(&config(dir.path())));
+    wait_closed(dir.path());
     assert_eq!(std::fs::read(&copy).unwrap(), whole);
+}
+
+#[test]
+fn damage_in_the_second_copy_is_mended_but_hides_no_rollback() {
+    let dir = TempDir::new().unwrap();
+    let rows = filled(dir.path(), 2);
+    let copy = dir.path().join("copy.log");
+    let whole = std::fs::read(&copy).unwrap();
+    let mut damaged = whole.clone();
+    damaged[60] ^= 1;
+    std::fs::write(&copy, &damaged).unwrap();
+    drop(open(&config(dir.path())));
+    wait_closed(dir.path());
+    assert_eq!(std::fs::read(&copy).unwrap(), whole);
+
+    std::fs::write(&copy, &damaged).unwrap();
+    let database = Connection::open(config(dir.path()).database()).unwrap();
+    database
+        .execute_batch("PRAGMA foreign_keys=OFF; DROP TRIGGER fact_no_delete;")
+        .unwrap();
+    let last = i64::try_from(rows).unwrap();
+    database
+        .execute("DELETE FROM fact WHERE number = ?1", [last])
+        .unwrap();
+    drop(database);
+    let refused = Journal::open(config(dir.path())).unwrap_err();
+    let ahead =
+        matches!(refused, JournalError::RolledBack { mirror_rows, .. } if mirror_rows == rows);
+    assert!(ahead, "{refused}");
+    assert_eq!(std::fs::read(&copy).unwrap(), damaged, "the evidence stays");
 }
 
 #[test]
@@ -310,6 +470,7 @@ fn a_full_disk_refuses_new_sales_and_still_stores_results() {
         "{refused} refused, {stored} stored"
     );
     drop(journal);
+    wait_closed(dir.path());
     let verdict = inspect::verify(&small.database(), None).unwrap();
     assert!(verdict.is_sound() && verdict.rows == stored, "{verdict:?}");
 }

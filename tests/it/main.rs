@@ -11,9 +11,15 @@
 )]
 
 mod checker;
+mod crash;
+mod crash_damage;
+mod crash_vfs;
 mod journal;
+#[cfg(feature = "live")]
+mod kill;
 mod model;
 mod payment;
+mod tidy;
 #[cfg(feature = "live")]
 mod till;
 mod world;

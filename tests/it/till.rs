@@ -19,17 +19,17 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 
-const FASTER: u64 = 40;
+pub const FASTER: u64 = 40;
 
-struct Till {
+pub struct Till {
     taps: mpsc::Sender<Tap>,
     screens: watch::Receiver<Option<Screen>>,
     inputs: mpsc::Sender<Input>,
-    journal: Journal,
+    pub journal: Journal,
     driving: tokio::task::JoinHandle<()>,
 }
 
-async fn sandbox(dir: &TempDir) -> Running {
+pub async fn sandbox(dir: &TempDir) -> Running {
     let dir = dir.path().join("sandbox");
     let options = Options {
         dir,
@@ -41,7 +41,7 @@ async fn sandbox(dir: &TempDir) -> Running {
     serve(options).await.unwrap()
 }
 
-async fn till(dir: &TempDir) -> Till {
+pub async fn till(dir: &TempDir) -> Till {
     let config = Config::load(&[dir.path().join("sandbox/terminal.toml")]).unwrap();
     let data = dir.path().join("data");
     std::fs::create_dir_all(&data).unwrap();
@@ -105,13 +105,11 @@ async fn till(dir: &TempDir) -> Till {
 
 fn open(data: &std::path::Path) -> (Journal, shouyin::journal::Opened) {
     let config = JournalConfig::new(data.to_owned(), data.join("mirror.log"));
-    for _ in 0..100_000 {
-        match Journal::open(config.clone()) {
-            Err(shouyin::journal::JournalError::Locked { .. }) => std::thread::yield_now(),
-            other => return other.unwrap(),
-        }
+    // Waits until the thread of an earlier journal has let go of the lock.
+    if let Ok(file) = std::fs::File::open(data.join("journal.lock")) {
+        file.lock().unwrap();
     }
-    panic!("the journal stayed locked");
+    Journal::open(config).unwrap()
 }
 
 fn lakala_config(config: &Config) -> LakalaConfig {
@@ -184,13 +182,13 @@ impl Till {
         }
     }
 
-    async fn stop(self) {
+    pub async fn stop(self) {
         self.inputs.send(Input::Shutdown).await.unwrap();
         self.driving.await.unwrap();
     }
 
     /// Waits until no sale is open any more.
-    async fn settle(&mut self) {
+    pub async fn settle(&mut self) {
         if let Page::Outcome(_) = self.wait("any", |_| true).await {
             self.tap(Intent::Dismiss).await;
         }
@@ -216,7 +214,7 @@ async fn ledger(port: u16) -> serde_json::Value {
 }
 
 /// Compares the journal with the sandbox's books, order by order. Returns counts of paid and unpaid sales.
-async fn reconcile(journal: &Journal, port: u16) -> (usize, usize) {
+pub async fn reconcile(journal: &Journal, port: u16) -> (usize, usize) {
     let books = ledger(port).await;
     assert_eq!(books["sum"], 0, "the books balance");
     let charged = |order: &str| -> u64 {
@@ -250,7 +248,7 @@ async fn reconcile(journal: &Journal, port: u16) -> (usize, usize) {
     (paid, unpaid)
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -268,8 +266,11 @@ fn every_amount_trigger_ends_with_journal_and_books_equal() {
             let code = format!("2812345678901{tail:05}");
             let shown = till.sell(10_000 + tail, &code).await;
             let expected: &[Option<OutcomeKind>] = match tail {
-                0..=70 | 75 | 76 | 80 | 81 | 83 | 85 => &[Some(OutcomeKind::Paid)],
-                77 | 78 | 90.. => &[Some(OutcomeKind::NotPaid)],
+                0..=69 | 80 | 81 | 83 => &[Some(OutcomeKind::Paid)],
+                77 | 90.. => &[Some(OutcomeKind::NotPaid)],
+                // These are asked about; a slow machine may free the till first.
+                70 | 75 | 76 | 85 => &[Some(OutcomeKind::Paid), None],
+                78 => &[Some(OutcomeKind::NotPaid), None],
                 _ => &[Some(OutcomeKind::Paid), Some(OutcomeKind::Revoked), None],
             };
             assert!(expected.contains(&shown), "amount …{tail:02}: {shown:?}");
@@ -282,6 +283,10 @@ fn every_amount_trigger_ends_with_journal_and_books_equal() {
     });
     let data = dir.path().join("data");
     drop(open(&data));
+    std::fs::File::open(data.join("journal.lock"))
+        .unwrap()
+        .lock()
+        .unwrap();
     let verdict =
         inspect::verify(&data.join("journal.db"), Some(&data.join("mirror.log"))).unwrap();
     assert!(verdict.is_sound(), "{verdict:?}");
