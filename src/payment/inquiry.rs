@@ -33,6 +33,7 @@ pub(super) fn begin(
         step: 1,
         due,
         in_flight: None,
+        scheduled: None,
         last: false,
         customer_acts,
         refused_code,
@@ -45,6 +46,7 @@ pub(super) fn resumed(now: Tick) -> Phase {
         step: 0,
         due: now,
         in_flight: None,
+        scheduled: None,
         last: false,
         customer_acts: false,
         refused_code: None,
@@ -113,6 +115,15 @@ fn unanswered(sale: &mut Sale, turn: &mut Turn<'_>) {
     polling.in_flight = None;
     if polling.last && allowed <= turn.now.tick {
         return revoke::begin(sale, turn, 1);
+    }
+    if let Some(scheduled) = polling.scheduled.take()
+        && !stop
+    {
+        polling.due = scheduled.max(turn.now.tick);
+        if cancel_wanted {
+            polling.due = polling.due.min(allowed);
+        }
+        return;
     }
     match timing.poll_ms.get(polling.step) {
         Some(wait_ms) if !stop && !polling.last => {

@@ -159,7 +159,8 @@ fn request_sale(
     operator: OperatorNo,
 ) {
     dismiss(state);
-    let busy = state.draft.is_some() || state.foreground.is_some();
+    let busy =
+        state.draft.is_some() || state.foreground.is_some() || state.sales.contains_key(&txn);
     let allowed = amount.minor() > 0 && amount.minor() <= turn.policy.amount_max.minor();
     if busy || !allowed || state.sales.len() >= limits::OPEN_SALES {
         return;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::code::Fingerprint;
 use crate::domain::{Now, OrderNo, TxnId};
 
 use super::fact::{Fact, FactKind, Intent};
@@ -58,10 +59,21 @@ pub fn resume(
             continue;
         }
         if let Some(sale) = take_over(trail, now, policy) {
+            // The code may be on the customer's phone still; its age is unknown, so it counts from now.
+            state
+                .used_codes
+                .extend(fingerprint(&sale.intent).map(|used| (used, now.tick)));
             state.sales.insert(txn, sale);
         }
     }
     state
+}
+
+fn fingerprint(intent: &Intent) -> Option<Fingerprint> {
+    let bytes = data_encoding::HEXLOWER
+        .decode(intent.code_fingerprint.as_bytes())
+        .ok()?;
+    Some(Fingerprint(bytes.try_into().ok()?))
 }
 
 fn take_over(trail: Trail, now: Now, policy: &Policy) -> Option<Sale> {

@@ -33,7 +33,15 @@ pub(super) fn begin(sale: &mut Sale, turn: &mut Turn<'_>, attempt: u32) {
     });
     let step = RevokeStep::Waiting;
     let due = turn.now.tick;
-    let (tries, unchanged) = (0, 0);
+    // A new number for the same trouble: the tries go on counting, so that people are called.
+    let tries = match &sale.phase {
+        Phase::Revoking(revoking) => revoking.tries,
+        Phase::Sending { .. }
+        | Phase::Polling(_)
+        | Phase::Provisional(_)
+        | Phase::Closed { .. } => 0,
+    };
+    let unchanged = 0;
     sale.phase = Phase::Revoking(Revoking {
         revoke_no,
         attempt,
@@ -46,9 +54,15 @@ pub(super) fn begin(sale: &mut Sale, turn: &mut Turn<'_>, attempt: u32) {
     send(sale, turn);
 }
 
-/// Sets the revoke aside until its next try.
+/// Sets the revoke aside until its next try. One that is acknowledged and changes nothing is not left to the long waits
+/// that refused tries earned, because the customer may have paid; each new number makes its waits longer.
 pub(super) fn wait(revoking: &mut Revoking, now: Now, timing: &Timing) {
-    let index = usize::try_from(revoking.tries.saturating_sub(1)).unwrap_or(usize::MAX);
+    let futile = if revoking.acknowledged && revoking.unchanged > 0 {
+        (revoking.unchanged + revoking.attempt - 1).min(revoking.tries)
+    } else {
+        revoking.tries
+    };
+    let index = usize::try_from(futile.saturating_sub(1)).unwrap_or(usize::MAX);
     let wait_ms = timing
         .revoke_retry_ms
         .get(index)
@@ -78,6 +92,13 @@ pub(super) fn learned(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, lear
     if let (RequestKind::Inquire, Learned::Undone { .. }) = (ticket.kind, &learned) {
         return close(sale, turn, Outcome::Revoked);
     }
+    if let Learned::Paid(evidence) = &learned {
+        // Whatever request it answers, and however late: recorded, and the revoke goes on.
+        turn.fact(FactKind::SuccessAfterRevoke {
+            txn: sale.intent.txn,
+            evidence: evidence.clone(),
+        });
+    }
     let attempt = revoking.attempt;
     match (revoking.step, ticket.kind, learned) {
         (RevokeStep::Sending(number), RequestKind::Revoke, learned) if number == ticket.number => {
@@ -96,34 +117,19 @@ pub(super) fn learned(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, lear
             revoking.unchanged += u32::from(unsettled);
             let (acknowledged, worn) = (revoking.acknowledged, revoking.unchanged >= UNCHANGED_MAX);
             match learned {
-                Learned::Paid(evidence) => {
-                    if revoking.unchanged == 1 {
-                        let txn = sale.intent.txn;
-                        turn.fact(FactKind::SuccessAfterRevoke { txn, evidence });
-                    }
-                    if acknowledged && worn {
-                        begin(sale, turn, attempt + 1);
-                    } else {
-                        wait(revoking, turn.now, timing);
-                    }
-                }
                 Learned::NotFound if acknowledged || worn => provisional(sale, turn, attempt),
-                // The acknowledged revoke was older than the order: only a new number can reach it.
-                Learned::Paying if acknowledged && worn => begin(sale, turn, attempt + 1),
-                Learned::NotFound
+                // The acknowledged revoke was void or older than the order: only a new number can reach it.
+                Learned::Paid(_) | Learned::Paying if acknowledged && worn => {
+                    begin(sale, turn, attempt + 1);
+                }
+                Learned::Paid(_)
+                | Learned::NotFound
                 | Learned::Paying
                 | Learned::Refused { .. }
                 | Learned::Undone { .. }
                 | Learned::RevokeAccepted
                 | Learned::Nothing => wait(revoking, turn.now, timing),
             }
-        }
-        (_, RequestKind::Authorize, Learned::Paid(evidence)) => {
-            // The charge's own answer came too late to count: recorded, and the revoke goes on.
-            turn.fact(FactKind::SuccessAfterRevoke {
-                txn: sale.intent.txn,
-                evidence,
-            });
         }
         (
             RevokeStep::Waiting | RevokeStep::Sending(_) | RevokeStep::Confirming(_),
@@ -140,6 +146,7 @@ pub(super) fn resumed_provisional(now: Now, timing: &Timing, attempt: u32) -> Ph
         attempt,
         due: now.tick.after_ms(timing.recheck_ms),
         in_flight: None,
+        scheduled: None,
     })
 }
 
@@ -149,7 +156,7 @@ pub(super) fn recheck_due(sale: &mut Sale, turn: &mut Turn<'_>) {
         return;
     };
     if provisional.in_flight.take().is_some() {
-        provisional.due = turn.after(timing.recheck_ms);
+        next_recheck(provisional, turn.now, timing);
         return;
     }
     let request = Request::Inquire {
@@ -184,7 +191,8 @@ pub(super) fn recheck_learned(
             });
             return begin(sale, turn, attempt);
         }
-        Learned::NotFound if under_way => {
+        // Only checks that lie far enough apart prove anything: the cashier's own inquiry is not counted.
+        Learned::NotFound if under_way && provisional.scheduled.is_none() => {
             provisional.checks_left = provisional.checks_left.saturating_sub(1);
             if provisional.checks_left == 0 {
                 return close(sale, turn, Outcome::Revoked);
@@ -202,8 +210,16 @@ pub(super) fn recheck_learned(
     }
     if under_way {
         provisional.in_flight = None;
-        provisional.due = turn.after(timing.recheck_ms);
+        next_recheck(provisional, turn.now, timing);
     }
+}
+
+/// Goes on with the schedule, which the cashier's own inquiry neither hastens nor puts off.
+fn next_recheck(provisional: &mut Provisional, now: Now, timing: &Timing) {
+    provisional.due = match provisional.scheduled.take() {
+        Some(scheduled) => scheduled.max(now.tick),
+        None => now.tick.after_ms(timing.recheck_ms),
+    };
 }
 
 fn provisional(sale: &mut Sale, turn: &mut Turn<'_>, attempt: u32) {

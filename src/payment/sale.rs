@@ -13,7 +13,7 @@ use super::inquiry;
 use super::machine::Turn;
 use super::policy::Policy;
 use super::revoke;
-use super::state::{Phase, Sale};
+use super::state::{Phase, RevokeStep, Sale};
 
 /// What an answer taught us about this very sale.
 #[derive(Clone, Debug)]
@@ -71,7 +71,9 @@ pub(super) fn failed(
         (Phase::Sending { .. }, RequestKind::Authorize, Certainty::NotSent) => {
             close(sale, turn, Outcome::NotSent);
         }
-        (Phase::Revoking(revoking), RequestKind::Revoke, Certainty::NotSent) => {
+        (Phase::Revoking(revoking), RequestKind::Revoke, Certainty::NotSent)
+            if revoking.step == RevokeStep::Sending(ticket.number) =>
+        {
             let timing = turn.policy.timing(sale.intent.channel);
             revoke::wait(revoking, turn.now, timing);
         }
@@ -100,8 +102,12 @@ pub(super) fn due(sale: &mut Sale, turn: &mut Turn<'_>) {
 /// The cashier wants an answer now. Does not use up the schedule.
 pub(super) fn query_now(sale: &mut Sale, now: Now) {
     match &mut sale.phase {
-        Phase::Polling(polling) if polling.in_flight.is_none() => polling.due = now.tick,
+        Phase::Polling(polling) if polling.in_flight.is_none() => {
+            polling.scheduled.get_or_insert(polling.due);
+            polling.due = now.tick;
+        }
         Phase::Provisional(provisional) if provisional.in_flight.is_none() => {
+            provisional.scheduled.get_or_insert(provisional.due);
             provisional.due = now.tick;
         }
         Phase::Sending { .. }

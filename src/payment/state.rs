@@ -108,6 +108,8 @@ pub struct Polling {
     pub due: Tick,
     /// Request number of the inquiry under way.
     pub in_flight: Option<u32>,
+    /// When the schedule goes on, while the cashier's own inquiry is due or under way.
+    pub scheduled: Option<Tick>,
     /// The inquiry under way is the last one before the revoke.
     pub last: bool,
     /// The acquirer says that the customer has to act.
@@ -157,6 +159,8 @@ pub struct Provisional {
     pub due: Tick,
     /// Request number of the inquiry under way.
     pub in_flight: Option<u32>,
+    /// When the schedule goes on, while the cashier's own inquiry is due or under way: that one counts for nothing.
+    pub scheduled: Option<Tick>,
 }
 
 impl Phase {

@@ -11,6 +11,7 @@
 )]
 
 mod acquirer;
+mod checker;
 mod crash;
 mod crash_damage;
 mod crash_vfs;

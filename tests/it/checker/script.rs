@@ -1,0 +1,280 @@
+//! Plays a ledger of events (`scenarios/sale.txt`) against the bare core and compares every row.
+//!
+//! Left of the bar: seconds and the event. Right of it: every fact and command that the event may
+//! cause, no more and no less, and after `->` the phase of each sale, `*` at the one on the screen.
+//! No row may skip a deadline of the core: `due` rows stand exactly at the core's own deadline.
+
+use shouyin::domain::{Money, Now, OperatorNo, Tick, TxnId};
+use shouyin::evidence::Rejection;
+use shouyin::payment::{
+    Certainty, Command, EntryMode, Event, Fact, FactKind, Outcome, Phase, Policy, Request,
+    RequestKind, Sound, State, Step, Ticket, next_deadline, resume, step,
+};
+
+use super::kit::{self, Book, Note};
+
+const OPERATOR: &str = "01";
+
+/// One scenario being played.
+struct Play {
+    policy: Policy,
+    state: State,
+    book: Book,
+    sent: Vec<(Ticket, Request)>,
+    txn: TxnId,
+    at: u64,
+    epoch: u16,
+}
+
+impl Play {
+    fn new() -> Self {
+        Self {
+            policy: kit::policy(),
+            state: State::empty(kit::numbers(1, 1, 1)),
+            book: Book::default(),
+            sent: Vec::new(),
+            txn: TxnId::from_parts(1, 0),
+            at: 0,
+            epoch: 1,
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            utc: kit::wall(self.at),
+            tick: Tick(self.at),
+        }
+    }
+
+    fn ticket(&self, kind: RequestKind, back: usize) -> Ticket {
+        let mut found = self.sent.iter().rev().filter(|(t, _)| t.kind == kind);
+        found.nth(back).expect("a request of that kind was sent").0
+    }
+
+    fn row(&mut self, at: u64, words: &[&str]) -> String {
+        let due = next_deadline(&self.state, &self.policy).map(|(tick, _)| tick.0);
+        let skipped = if words == ["due"] {
+            due != Some(at)
+        } else {
+            due.is_some_and(|due| due < at)
+        };
+        if skipped {
+            return format!("the core's own deadline is {due:?}");
+        }
+        self.at = at;
+        if words == ["restart"] {
+            self.epoch += 1;
+            let facts = self.book.reopen();
+            let numbers = kit::numbers_after(&facts, self.epoch);
+            self.state = resume(facts, numbers, self.now(), &self.policy);
+            return format!("-> {}", self.phases());
+        }
+        let event = self.event(words);
+        let Step {
+            next,
+            facts,
+            commands,
+        } = step(self.state.clone(), event, self.now(), &self.policy);
+        self.state = next;
+        let mut told: Vec<String> = facts.iter().map(fact_word).collect();
+        for fact in facts {
+            self.book.append(fact);
+        }
+        for command in commands {
+            told.push(command_word(&command));
+            if let Command::Send { ticket, request } = command {
+                self.sent.push((ticket, request));
+            }
+        }
+        told.push(format!("-> {}", self.phases()));
+        told.join(" ")
+    }
+
+    fn event(&mut self, words: &[&str]) -> Event {
+        match words {
+            ["amount", fen, which] => {
+                self.txn = TxnId::from_parts(1, which.parse().expect("number"));
+                Event::SaleRequested {
+                    txn: self.txn,
+                    amount: Money::from_fen(fen.parse().expect("fen")).expect("amount"),
+                    operator: OperatorNo::new(OPERATOR).expect("operator"),
+                }
+            }
+            ["code", number] => Event::CodePresented {
+                code: kit::code(number.parse().expect("number")),
+                entry: EntryMode::Camera,
+            },
+            ["cancel"] => Event::CancelRequested,
+            ["park"] => Event::ParkRequested,
+            ["dismiss"] => Event::ResultDismissed,
+            ["query"] => Event::QueryRequested { txn: self.txn },
+            ["due"] => Event::DeadlineReached,
+            ["fails", about, certainty] => Event::SendFailed {
+                ticket: self.ticket(kind(about), 0),
+                certainty: match *certainty {
+                    "not-sent" => Certainty::NotSent,
+                    _ => Certainty::MaybeSent,
+                },
+                why: "the line".to_owned(),
+            },
+            ["forged", about, word] => {
+                let note = self.note(kind(about), word);
+                let mut proof = kit::sign(&note.write());
+                proof[0] ^= 1;
+                let rejection = kit::open(&note.write(), &proof).expect_err("forged");
+                assert_eq!(rejection, Rejection::BadSignature);
+                Event::AnswerRejected {
+                    ticket: self.ticket(kind(about), 0),
+                    rejection,
+                }
+            }
+            ["says", about, word, rest @ ..] => {
+                let mut note = self.note(kind(about), word);
+                let mut back = 0;
+                for change in rest {
+                    match *change {
+                        "other-order" => note.order = Some("A00100010001S99999999".to_owned()),
+                        "other-merchant" => note.merchant = Some("999999".to_owned()),
+                        "other-amount" => note.amount = note.amount.map(|fen| fen + 1),
+                        "unnamed" => (note.merchant, note.order) = (None, None),
+                        "earlier" => back = 1,
+                        other => panic!("unknown change {other}"),
+                    }
+                }
+                let claim = kit::open(&note.write(), &kit::sign(&note.write())).expect("signed");
+                Event::Answered {
+                    ticket: self.ticket(kind(about), back),
+                    claim,
+                }
+            }
+            other => panic!("unknown event {other:?}"),
+        }
+    }
+
+    fn note(&self, about: RequestKind, word: &str) -> Note {
+        let ticket = self.ticket(about, 0);
+        let intent = &self.state.sales[&ticket.txn].intent;
+        Note {
+            merchant: Some(kit::MERCHANT.to_owned()),
+            order: Some(intent.order_no.to_string()),
+            amount: Some(intent.amount.minor()),
+            word: word.to_owned(),
+        }
+    }
+
+    fn phases(&self) -> String {
+        let mut told = Vec::new();
+        if let Some(draft) = &self.state.draft {
+            told.push(if draft.code_used {
+                "draft(used)".to_owned()
+            } else {
+                "draft".to_owned()
+            });
+        }
+        for (txn, sale) in &self.state.sales {
+            let shown = if self.state.foreground == Some(*txn) {
+                "*"
+            } else {
+                ""
+            };
+            told.push(format!("{}{shown}", phase_word(&sale.phase)));
+        }
+        if told.is_empty() {
+            told.push("idle".to_owned());
+        }
+        told.join(" ")
+    }
+}
+
+fn kind(word: &str) -> RequestKind {
+    match word {
+        "charge" => RequestKind::Authorize,
+        "ask" => RequestKind::Inquire,
+        "revoke" => RequestKind::Revoke,
+        other => panic!("unknown request {other}"),
+    }
+}
+
+fn phase_word(phase: &Phase) -> String {
+    match phase {
+        Phase::Sending { .. } => "sending".to_owned(),
+        Phase::Polling(_) => "polling".to_owned(),
+        Phase::Revoking(revoking) => format!("revoking#{}", revoking.attempt),
+        Phase::Provisional(provisional) => format!("provisional({})", provisional.checks_left),
+        Phase::Closed { outcome, .. } => outcome.key().to_owned(),
+    }
+}
+
+fn fact_word(fact: &Fact) -> String {
+    match &fact.kind {
+        FactKind::Started { .. } => "+started".to_owned(),
+        FactKind::IntentRecorded(_) => "+intent".to_owned(),
+        FactKind::AnswerNoted { .. } => "+noted".to_owned(),
+        FactKind::AnswerRefused { .. } => "+refused".to_owned(),
+        FactKind::SendFailed { certainty, .. } => format!("+{certainty}"),
+        FactKind::RevokeIntended { attempt, .. } => format!("+revoke#{attempt}"),
+        FactKind::RevokeProvisional { .. } => "+provisional".to_owned(),
+        FactKind::SuccessAfterRevoke { .. } => "+late-success".to_owned(),
+        FactKind::AttentionRaised { .. } => "+attention".to_owned(),
+        FactKind::Closed { outcome, .. } => format!("+{}", outcome_word(outcome)),
+    }
+}
+
+fn outcome_word(outcome: &Outcome) -> String {
+    format!("closed:{}", outcome.key())
+}
+
+fn command_word(command: &Command) -> String {
+    match command {
+        Command::StartScan => "scan".to_owned(),
+        Command::StopScan => "stop".to_owned(),
+        Command::Send { request, .. } => match request {
+            Request::Authorize { .. } => "charge".to_owned(),
+            Request::Inquire { .. } => "ask".to_owned(),
+            Request::Revoke { revoke_no, .. } => {
+                let text = revoke_no.as_str();
+                format!("revoke:{}", &text[text.len() - 2..])
+            }
+        },
+        Command::Play(sound) => match sound {
+            Sound::Scanned => "beep".to_owned(),
+            Sound::CustomerActs => "say:act".to_owned(),
+            Sound::Paid { late: false, .. } => "say:paid".to_owned(),
+            Sound::Paid { late: true, .. } => "say:paid-late".to_owned(),
+            Sound::NotPaid => "say:not-paid".to_owned(),
+            Sound::Unknown => "say:unknown".to_owned(),
+        },
+    }
+}
+
+fn millis(text: &str) -> u64 {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let tenths: u64 = part.parse().expect("tenths");
+    whole.parse::<u64>().expect("seconds") * 1000 + tenths * 100
+}
+
+#[test]
+fn every_row_of_the_ledger_holds() {
+    let (mut play, mut name) = (Play::new(), "");
+    let (mut stories, mut rows, mut wrong) = (0, 0, Vec::new());
+    for (number, line) in include_str!("../scenarios/sale.txt").lines().enumerate() {
+        if let Some(title) = line.strip_prefix("== ") {
+            (play, name) = (Play::new(), title);
+            stories += 1;
+            continue;
+        }
+        if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (left, right) = line.split_once('|').expect("a bar in every row");
+        let words: Vec<&str> = left.split_whitespace().collect();
+        let told = play.row(millis(words[0]), &words[1..]);
+        let expected = right.split_whitespace().collect::<Vec<_>>().join(" ");
+        rows += 1;
+        if told != expected {
+            wrong.push(format!("{name}, line {}: {told}", number + 1));
+        }
+    }
+    println!("{stories} stories, {rows} rows");
+    assert!(wrong.is_empty(), "these rows differ:\n{}", wrong.join("\n"));
+}
