@@ -180,17 +180,17 @@ fn notice(notice: Option<&Notice>) -> ui::NoticeView {
     })
 }
 
-/// Groups of four; everything before the last digits is a dot.
+/// Stars in groups of four, then the last digits.
 fn masked(typed: usize, tail: &str) -> String {
     let hidden = typed.saturating_sub(tail.chars().count());
     let mut out = String::new();
-    let shown = std::iter::repeat_n('•', hidden).chain(tail.chars());
-    for (index, character) in shown.enumerate() {
-        if index > 0 && index % 4 == 0 {
+    for index in 0..hidden {
+        out.push('*');
+        if index % 4 == 3 || index + 1 == hidden {
             out.push(' ');
         }
-        out.push(character);
     }
+    out.push_str(tail);
     out
 }
 
@@ -214,7 +214,7 @@ mod tests {
     fn only_the_last_digits_of_a_code_are_readable() {
         assert_eq!(masked(0, ""), "");
         assert_eq!(masked(3, "283"), "283");
-        assert_eq!(masked(6, "3456"), "••34 56");
-        assert_eq!(masked(18, "4321"), "•••• •••• •••• ••43 21");
+        assert_eq!(masked(6, "3456"), "** 3456");
+        assert_eq!(masked(18, "4321"), "**** **** **** ** 4321");
     }
 }

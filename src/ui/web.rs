@@ -162,7 +162,7 @@ fn touch(app: &App, position: LogicalPosition) {
         WindowEvent::PointerExited,
     ];
     for event in events {
-        if let Err(error) = app.window().try_dispatch_event(event) {
+        if let Err(error) = app.window().dispatch_event_with_result(event) {
             tracing::warn!(%error, "a tap was lost");
         }
     }
