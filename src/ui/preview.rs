@@ -32,7 +32,10 @@ pub fn show(app: &App, frame: Option<&PreviewFrame>) {
 /// Returns `None` when the frame does not hold the pixels that it promises.
 fn picture(frame: &PreviewFrame) -> Option<SharedPixelBuffer<Rgb8Pixel>> {
     let step = if frame.w > WIDTH_MAX { 2 } else { 1 };
-    let (w, h) = (usize::try_from(frame.w).ok()?, usize::try_from(frame.h).ok()?);
+    let (w, h) = (
+        usize::try_from(frame.w).ok()?,
+        usize::try_from(frame.h).ok()?,
+    );
     let whole = w.checked_mul(h).filter(|pixels| *pixels > 0)?;
     let grey = frame.pixels.get(..whole)?;
     let width = frame.w.div_ceil(step);

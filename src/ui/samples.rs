@@ -30,9 +30,8 @@ fn sample(name: &'static str, page: Page) -> Sample {
 
 /// Puts a page below a status bar.
 pub fn screen(sample: &Sample, seq: u64, language: Language, theme: Theme) -> Screen {
-    let broken = |page: &Page| {
-        matches!(page, Page::Prompt(prompt) if prompt.hint == AimHint::NoCamera)
-    };
+    let broken =
+        |page: &Page| matches!(page, Page::Prompt(prompt) if prompt.hint == AimHint::NoCamera);
     Screen {
         seq,
         status: Status {
@@ -124,7 +123,13 @@ fn keypad(amount: &str, typed: bool) -> Keypad {
         typed,
         recent: vec![
             row(457, "12.80", Channel::Alipay, "09:40", RowState::Paid),
-            row(456, "1,280.00", Channel::Wechat, "09:38", RowState::Checking),
+            row(
+                456,
+                "1,280.00",
+                Channel::Wechat,
+                "09:38",
+                RowState::Checking,
+            ),
             row(455, "36.00", Channel::UnionPay, "09:31", RowState::NotPaid),
         ],
         today_count: 36,
@@ -310,7 +315,13 @@ fn pending_page(count: usize) -> Page {
     let mut rows = vec![
         row(431, "58.00", Channel::Wechat, "08:12", RowState::Checking),
         row(452, "128.50", Channel::Alipay, "09:22", RowState::Revoking),
-        row(456, "1,280.00", Channel::Unknown, "09:38", RowState::Checking),
+        row(
+            456,
+            "1,280.00",
+            Channel::Unknown,
+            "09:38",
+            RowState::Checking,
+        ),
     ];
     rows[0].attention = true;
     rows.truncate(count);

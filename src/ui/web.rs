@@ -73,7 +73,9 @@ pub fn serve(port: u16, frames: watch::Receiver<Frame>, app: Weak<App>) -> Resul
 }
 
 async fn only_loopback(headers: HeaderMap, request: Request, next: Next) -> Response {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
     let name = host.and_then(|host| host.split(':').next());
     let cross = headers
         .get("sec-fetch-site")
@@ -145,7 +147,10 @@ struct Point {
 async fn tap(State(shared): State<Shared>, Query(point): Query<Point>) -> StatusCode {
     let touched = on_screen(&shared.app, move |app| {
         let scale = app.window().scale_factor();
-        touch(app, PhysicalPosition::new(point.x, point.y).to_logical(scale));
+        touch(
+            app,
+            PhysicalPosition::new(point.x, point.y).to_logical(scale),
+        );
     });
     match touched.await {
         Some(()) => StatusCode::NO_CONTENT,
@@ -179,7 +184,8 @@ async fn press(State(shared): State<Shared>, Query(wanted): Query<Wanted>) -> Re
             .into_iter()
             .filter(|element| element.accessible_role() == Some(AccessibleRole::Button))
             .filter(|element| {
-                let is = |text: Option<slint::SharedString>| text.is_some_and(|t| t == wanted.label);
+                let is =
+                    |text: Option<slint::SharedString>| text.is_some_and(|t| t == wanted.label);
                 is(element.accessible_label()) || is(element.id())
             })
             .collect();
@@ -242,7 +248,9 @@ fn label(element: &ElementHandle, scale: f32) -> Option<Label> {
     ];
     let own = element.accessible_role()?;
     let (_, role) = named.into_iter().find(|(role, _)| *role == own)?;
-    let label = element.accessible_label().filter(|label| !label.is_empty())?;
+    let label = element
+        .accessible_label()
+        .filter(|label| !label.is_empty())?;
     let (corner, size) = (element.absolute_position(), element.size());
     Some(Label {
         label: label.to_string(),
