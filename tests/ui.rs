@@ -280,31 +280,29 @@ fn at_most_one_action_leads() {
 #[test]
 fn nothing_covers_anything_and_nothing_leaves_the_glass() {
     everywhere(|till, _, config, at| {
-        let mut all = till.elements(AccessibleRole::Text);
-        all.extend(till.elements(AccessibleRole::Button));
+        let texts = till.elements(AccessibleRole::Text);
+        let buttons = till.elements(AccessibleRole::Button);
+        // The box of a line has room above and below the letters.
+        let inked = texts.iter().map(|text| {
+            let ([left, top, right, bottom], height) = (edges(text), text.size().height);
+            (
+                label(text),
+                [left, top + height * 0.15, right, bottom - height * 0.15],
+            )
+        });
+        let whole = buttons.iter().map(|button| (label(button), edges(button)));
+        let all: Vec<(String, [f32; 4])> = inked.chain(whole).collect();
         let (width, height) = config.size;
         let glass = [0.0, 0.0, width as f32 + 0.5, height as f32 + 0.5];
-        for (index, one) in all.iter().enumerate() {
-            let [left, top, right, bottom] = edges(one);
+        for (index, (one, own)) in all.iter().enumerate() {
+            let [left, top, right, bottom] = *own;
             let scrolled = at.starts_with("pending") && bottom > glass[3] - 200.0;
             let inside = left >= -0.5 && top >= -0.5 && right <= glass[2] && bottom <= glass[3];
-            assert!(
-                inside || scrolled,
-                "{} leaves the glass on {at}",
-                label(one)
-            );
-            for other in &all[index + 1..] {
-                let apart = gap(edges(one), edges(other));
-                // Line boxes have room above the letters; one tenth of a line is no collision.
-                let allowed = one.size().height.min(other.size().height) * 0.12;
-                let covered = apart < -allowed && !scrolled;
-                let bar = in_bar(&label(one)) || in_bar(&label(other));
-                assert!(
-                    !covered || bar,
-                    "{} covers {} on {at}",
-                    label(one),
-                    label(other)
-                );
+            assert!(inside || scrolled, "{one} leaves the glass on {at}");
+            for (other, box_of_other) in &all[index + 1..] {
+                let covered = gap(*own, *box_of_other) < -1.0 && !scrolled;
+                let bar = in_bar(one) || in_bar(other);
+                assert!(!covered || bar, "{one} covers {other} on {at}");
             }
         }
     });
@@ -463,9 +461,16 @@ impl slint::platform::Platform for &'static TwoWindows {
     }
 }
 
+/// The edge of a stroke in two changed rectangles is blended twice: a shade, not a stale pixel.
+fn far(a: &slint::Rgb8Pixel, b: &slint::Rgb8Pixel) -> bool {
+    [(a.r, b.r), (a.g, b.g), (a.b, b.b)]
+        .iter()
+        .any(|(a, b)| a.abs_diff(*b) > 64)
+}
+
 #[test]
 fn drawing_only_what_changed_gives_the_same_picture() {
-    const STEPS: u64 = 150;
+    const STEPS: u64 = 300;
     let platform: &'static TwoWindows = Box::leak(Box::new(TwoWindows {
         made: RefCell::default(),
     }));
@@ -506,8 +511,8 @@ fn drawing_only_what_changed_gives_the_same_picture() {
                 renderer.render(buffer, 360);
             });
         }
-        let stale = buffers[0].iter().zip(&buffers[1]).filter(|(a, b)| a != b);
-        let stale = stale.count();
+        let pairs = buffers[0].iter().zip(&buffers[1]);
+        let stale = pairs.filter(|(a, b)| far(a, b)).count();
         assert_eq!(
             stale, 0,
             "{stale} stale pixels after step {step} on {}",
