@@ -13,7 +13,7 @@ use super::{UiConfig, UiError, Window, samples};
 use crate::view::{Language, Page, Theme};
 
 /// Colours in a picture; the rarest shades of smoothed edges fall onto their nearest neighbour.
-const COLOURS_MAX: usize = 256;
+const COLOURS_MAX: usize = 96;
 
 /// The hand-held panel: 5.5 inches upright.
 pub const PORTRAIT: UiConfig = UiConfig {

@@ -254,7 +254,10 @@ fn label(element: &ElementHandle, scale: f32) -> Option<Label> {
     let (corner, size) = (element.absolute_position(), element.size());
     Some(Label {
         label: label.to_string(),
-        id: element.id().map(|id| id.to_string()),
+        id: element
+            .id()
+            .filter(|id| !id.is_empty())
+            .map(|id| id.to_string()),
         role,
         x: corner.x * scale,
         y: corner.y * scale,
