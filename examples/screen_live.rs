@@ -54,11 +54,12 @@ fn walk(screens: &watch::Sender<Option<Screen>>, mut tapped: mpsc::Receiver<shou
             return;
         };
         writeln!(std::io::stdout(), "{tap:?}").ok();
-        match tap.intent {
-            Intent::SetLanguage(chosen) => language = chosen,
-            Intent::SetTheme(chosen) => theme = chosen,
-            Intent::Digit(_) => {}
-            _ => index += 1,
+        if let Intent::SetLanguage(chosen) = tap.intent {
+            language = chosen;
+        } else if let Intent::SetTheme(chosen) = tap.intent {
+            theme = chosen;
+        } else {
+            index += 1;
         }
     }
 }

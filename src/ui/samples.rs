@@ -365,6 +365,5 @@ fn grey(x: usize, y: usize) -> u8 {
     if inside(212, 40, 428, 440) {
         return 18;
     }
-    let shade = 70 + x / 80 * 8 + y / 60 * 4;
-    u8::try_from(shade).unwrap_or(u8::MAX)
+    92
 }

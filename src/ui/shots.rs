@@ -2,7 +2,7 @@
 //!
 //! Drawn by the same renderer as on the device, in mocked time, so that the same markup gives the same bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufWriter;
 use std::path::Path;
 
@@ -116,7 +116,7 @@ pub fn write(path: &Path, picture: &SharedPixelBuffer<Rgba8Pixel>) -> Result<(),
     Ok(writer.finish().map_err(std::io::Error::from)?)
 }
 
-/// The most frequent colours, the most frequent first.
+/// The most frequent colour of each neighbourhood, the most frequent first, so that a small icon keeps its hue.
 fn palette(picture: &SharedPixelBuffer<Rgba8Pixel>) -> Vec<[u8; 3]> {
     let mut counts: BTreeMap<[u8; 3], usize> = BTreeMap::new();
     for pixel in picture.as_slice() {
@@ -124,6 +124,8 @@ fn palette(picture: &SharedPixelBuffer<Rgba8Pixel>) -> Vec<[u8; 3]> {
     }
     let mut ranked: Vec<_> = counts.into_iter().collect();
     ranked.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let mut taken = BTreeSet::new();
+    ranked.retain(|(colour, _)| taken.insert(colour.map(|channel| channel >> 4)));
     ranked.truncate(COLOURS_MAX);
     ranked.into_iter().map(|(colour, _)| colour).collect()
 }
