@@ -5,18 +5,29 @@ SHELL := /bin/bash
 CARGO ?= cargo
 DIR ?= var
 
-.PHONY: help setup build run demo test clean
+.PHONY: help setup build run demo test screens clean
 
 help:
-	@echo "make run    the sandbox acquirer and the terminal on this console"
+	@echo "make run    the sandbox acquirer and the terminal: a window, or a page on loopback without a display"
 	@echo "make demo   scripted sales against the sandbox; fails when an outcome is not the expected one"
 	@echo "make test   formatting, lints, all tests, documentation"
+	@echo "make screens  draw every state in both languages and orientations into docs/screens"
 	@echo "make setup  install what the system lacks (apt; sudo where not root)"
 
-# A C compiler for SQLite and ring, and Python's cryptography as the outside peer of the wire tests.
+# A C compiler for SQLite and ring; font and keyboard libraries and one font for the screen (without any font the
+# toolkit cannot start); Python's cryptography and openssl as outside peers of the wire tests.
 setup:
 	@missing=()
 	command -v cc >/dev/null || missing+=(gcc libc6-dev)
+	command -v pkg-config >/dev/null || missing+=(pkg-config)
+	pkg-config --exists fontconfig 2>/dev/null || missing+=(libfontconfig1-dev)
+	pkg-config --exists xkbcommon 2>/dev/null || missing+=(libxkbcommon-dev)
+	[ -n "$$(fc-list 2>/dev/null | head -n 1)" ] || missing+=(fontconfig fonts-noto-cjk)
+	if [ -n "$${DISPLAY:-}" ]; then
+	  for l in libxkbcommon-x11.so.0:libxkbcommon-x11-0 libXcursor.so.1:libxcursor1 libXi.so.6:libxi6; do
+	    ldconfig -p | grep -q "$${l%%:*}" || missing+=("$${l##*:}")
+	  done
+	fi
 	command -v python3 >/dev/null || missing+=(python3)
 	command -v openssl >/dev/null || missing+=(openssl)
 	python3 -c 'import cryptography' 2>/dev/null || missing+=(python3-cryptography)
@@ -41,9 +52,13 @@ test: setup
 	$(CARGO) clippy --locked --no-default-features --features sim --all-targets -- -D warnings
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --no-default-features --features live -- -D warnings
+	$(CARGO) clippy --locked --no-default-features --features ui,live -- -D warnings
 	$(CARGO) test --locked
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 	echo "make test: everything passed"
+
+screens: setup
+	@$(CARGO) run --locked --example screens
 
 clean:
 	@$(CARGO) clean

@@ -10,6 +10,7 @@
 //! journal, acquirer         <- domain, limits, evidence, code, payment, entropy; never each other
 //! terminal                  <- all of the above, clock, entropy
 //! config                    <- domain, payment, view
+//! ui                        <- view, domain, limits, code (samples only); the only user of slint
 //! sim                       <- domain and nothing of the edges: it is the world outside
 //! bins                      <- everything; logic in none
 //! ```
@@ -29,4 +30,6 @@ pub mod payment;
 pub mod sim;
 pub mod telemetry;
 pub mod terminal;
+#[cfg(feature = "ui")]
+pub mod ui;
 pub mod view;

@@ -1,8 +1,10 @@
 //! `shouyin`, the terminal: arguments, configuration, logging, wiring. No logic.
 //!
-//! Its only front end so far is a console: one sale a line. The touchscreen takes the same `Screen` and gives the same
-//! `Tap`, so nothing below this file changes when it comes.
+//! The front ends (window, loopback web page, console) take the same `Screen` and give the same `Tap`.
 
+mod console;
+
+#[cfg(feature = "ui")]
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,12 +20,11 @@ use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig};
 use shouyin::payment::{Request, Sound, Ticket};
 use shouyin::terminal::{self, Driver, DriverParts, Input, ScanCommand};
-use shouyin::view::{Desk, Intent, Page, Screen, Shop, Tap};
+use shouyin::view::{Desk, Screen, Shop, Tap};
 use shouyin::{limits, telemetry};
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::{mpsc, watch};
 
-/// The payment terminal, on a console: type `AMOUNT CODE` for a sale, `stop`, `query`, `next`, `back` or `quit`.
+/// The payment terminal. With a display it opens a window, otherwise it serves the same screen as a loopback web page.
 #[derive(Parser)]
 #[command(name = "shouyin", version)]
 struct Arguments {
@@ -36,6 +37,12 @@ struct Arguments {
     /// Second, append-only copy of the journal; put it on another disk or partition.
     #[arg(long, value_name = "FILE")]
     mirror: Option<PathBuf>,
+    /// Use this terminal's lines instead of a screen: `AMOUNT CODE`, `stop`, `query`, `next`, `back`, `quit`.
+    #[arg(long)]
+    console: bool,
+    /// Serve the screen as a web page on this loopback port (0 picks one), also where there is a display.
+    #[arg(long, value_name = "PORT", conflicts_with = "console")]
+    web: Option<u16>,
     /// End without a goodbye after so many journal appends (kill test).
     #[cfg(feature = "sim")]
     #[arg(long, hide = true)]
@@ -55,15 +62,91 @@ fn main() -> anyhow::Result<()> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    runtime.block_on(run(arguments, config))
+    let till = runtime.block_on(start(&arguments, &config))?;
+    let shown = if arguments.console || cfg!(not(feature = "ui")) {
+        runtime.block_on(on_console(&till))
+    } else {
+        on_screen(&runtime, &arguments, &config, &till)
+    };
+    // The till is stopped in order even when its screen failed.
+    runtime.block_on(async {
+        till.inputs.send(Input::Shutdown).await.ok();
+        till.driving.await
+    })?;
+    shown
 }
 
-async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
+/// A running till without a front end.
+struct Till {
+    inputs: mpsc::Sender<Input>,
+    taps: mpsc::Sender<Tap>,
+    screens: watch::Receiver<Option<Screen>>,
+    driving: tokio::task::JoinHandle<()>,
+}
+
+async fn on_console(till: &Till) -> anyhow::Result<()> {
+    tokio::select! {
+        result = console::run(till.taps.clone(), till.screens.clone()) => result,
+        result = tokio::signal::ctrl_c() => Ok(result?),
+    }
+}
+
+#[cfg(not(feature = "ui"))]
+fn on_screen(
+    _: &tokio::runtime::Runtime,
+    _: &Arguments,
+    _: &Config,
+    _: &Till,
+) -> anyhow::Result<()> {
+    bail!("this program has no touchscreen; use --console")
+}
+
+#[cfg(feature = "ui")]
+fn on_screen(
+    runtime: &tokio::runtime::Runtime,
+    arguments: &Arguments,
+    config: &Config,
+    till: &Till,
+) -> anyhow::Result<()> {
+    use shouyin::ui::{DisplayMode, UiOptions};
+    let (stop, shutdown) = watch::channel(false);
+    runtime.spawn(async move {
+        tokio::signal::ctrl_c().await.ok();
+        // The receiver is gone when the window was closed first.
+        stop.send(true).ok();
+    });
+    // No camera yet, so no frames: the sender is kept so that the screen goes on waiting for one.
+    let (_frames, preview) = watch::channel(None);
+    let mode = arguments
+        .web
+        .map_or_else(|| DisplayMode::choose(0), |port| DisplayMode::Web { port });
+    shouyin::ui::run(UiOptions {
+        screens: till.screens.clone(),
+        preview,
+        taps: till.taps.clone(),
+        shutdown,
+        px_per_mm: config.px_per_mm,
+        size: config.size_px,
+        mode,
+        on_ready: Box::new(|port| {
+            if let Some(port) = port {
+                // Nobody may be reading; the page is there all the same.
+                writeln!(std::io::stdout(), "screen: http://127.0.0.1:{port}/").ok();
+            }
+        }),
+    })?;
+    Ok(())
+}
+
+async fn start(arguments: &Arguments, config: &Config) -> anyhow::Result<Till> {
     let (clock, entropy) = (Clock::start(), Entropy::default());
     let data = &arguments.data;
     std::fs::create_dir_all(data)
         .with_context(|| format!("cannot create the data directory {}", data.display()))?;
-    let mirror = arguments.mirror.unwrap_or_else(|| data.join("mirror.log"));
+    let mirror = arguments
+        .mirror
+        .clone()
+        .unwrap_or_else(|| data.join("mirror.log"));
     #[cfg_attr(not(feature = "sim"), allow(unused_mut))]
     let mut journal_config = JournalConfig::new(data.clone(), mirror);
     #[cfg(feature = "sim")]
@@ -77,7 +160,7 @@ async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     let (inputs, inbox) = mpsc::channel(limits::INPUT_QUEUE);
     let (taps, tapped) = mpsc::channel(limits::INTENT_QUEUE);
     let (screens, shown) = watch::channel(None);
-    let acquirer = start_acquirer(&config, clock, &entropy, inputs.clone())?;
+    let acquirer = start_acquirer(config, clock, &entropy, inputs.clone())?;
     let (scanner, orders) = mpsc::channel(4);
     tokio::spawn(no_scanner(orders));
     let driver = Driver::new(DriverParts {
@@ -99,13 +182,12 @@ async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
         sound: Box::new(|sound: Sound| tracing::debug!(?sound, "sound")),
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));
-    tokio::select! {
-        result = console(taps, shown) => result?,
-        result = tokio::signal::ctrl_c() => result?,
-    }
-    inputs.send(Input::Shutdown).await.ok();
-    driving.await?;
-    Ok(())
+    Ok(Till {
+        inputs,
+        taps,
+        screens: shown,
+        driving,
+    })
 }
 
 fn start_acquirer(
@@ -154,144 +236,4 @@ fn start_acquirer(
 /// There is no camera yet: codes are typed.
 async fn no_scanner(mut orders: mpsc::Receiver<ScanCommand>) {
     while orders.recv().await.is_some() {}
-}
-
-async fn console(
-    taps: mpsc::Sender<Tap>,
-    mut screens: watch::Receiver<Option<Screen>>,
-) -> anyhow::Result<()> {
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    let mut last = String::new();
-    loop {
-        tokio::select! {
-            changed = screens.changed() => {
-                changed?;
-                let text = screens.borrow_and_update().as_ref().map(|s| words(&s.page));
-                if let Some(text) = text.filter(|text| *text != last) {
-                    writeln!(std::io::stdout(), "{text}")?;
-                    last = text;
-                }
-            }
-            line = lines.next_line() => match line? {
-                None => return Ok(()),
-                Some(line) if line.trim() == "quit" => return Ok(()),
-                Some(line) => type_line(line.trim(), &taps, &mut screens).await?,
-            },
-        }
-    }
-}
-
-async fn type_line(
-    line: &str,
-    taps: &mpsc::Sender<Tap>,
-    screens: &mut watch::Receiver<Option<Screen>>,
-) -> anyhow::Result<()> {
-    let single = match line {
-        "stop" => Some(Intent::StopWaiting),
-        "query" => Some(Intent::QueryNow),
-        "next" => Some(Intent::NextSale),
-        "back" => Some(Intent::Dismiss),
-        _ => None,
-    };
-    if let Some(intent) = single {
-        return tap(taps, screens, intent).await;
-    }
-    let Some((amount, code)) = line.split_once(' ') else {
-        writeln!(
-            std::io::stdout(),
-            "type: AMOUNT CODE, e.g. 12.80 281234567890123456"
-        )?;
-        return Ok(());
-    };
-    let digit = |key: char| key.to_digit(10).and_then(|digit| u8::try_from(digit).ok());
-    tap(taps, screens, Intent::Dismiss).await?;
-    page(screens, |page| matches!(page, Page::Keypad(_))).await?;
-    tap(taps, screens, Intent::Clear).await?;
-    for key in amount.chars() {
-        tap(taps, screens, digit(key).map_or(Intent::Dot, Intent::Digit)).await?;
-    }
-    tap(taps, screens, Intent::Charge).await?;
-    if page(screens, |page| matches!(page, Page::Prompt(_)))
-        .await
-        .is_err()
-    {
-        writeln!(std::io::stdout(), "the amount was not taken")?;
-        return Ok(());
-    }
-    tap(taps, screens, Intent::TypeCode).await?;
-    page(screens, |page| matches!(page, Page::Manual(_))).await?;
-    for key in code.chars() {
-        if let Some(digit) = digit(key) {
-            tap(taps, screens, Intent::CodeDigit(digit)).await?;
-        }
-    }
-    tap(taps, screens, Intent::CodeSend).await
-}
-
-async fn tap(
-    taps: &mpsc::Sender<Tap>,
-    screens: &watch::Receiver<Option<Screen>>,
-    intent: Intent,
-) -> anyhow::Result<()> {
-    let seq = screens.borrow().as_ref().map_or(0, |screen| screen.seq);
-    taps.send(Tap { seq, intent })
-        .await
-        .context("the driver has ended")
-}
-
-async fn page(
-    screens: &mut watch::Receiver<Option<Screen>>,
-    wanted: impl Fn(&Page) -> bool,
-) -> anyhow::Result<()> {
-    let found = screens.wait_for(|screen| screen.as_ref().is_some_and(|s| wanted(&s.page)));
-    tokio::time::timeout(Duration::from_secs(2), found)
-        .await
-        .context("another page is shown")??;
-    Ok(())
-}
-
-/// One line a page; the touchscreen will use pictures, both languages and the same notice codes.
-fn words(page: &Page) -> String {
-    let coded = |notice: &Option<shouyin::view::Notice>| {
-        notice
-            .as_ref()
-            .map(|n| format!(" ({} {})", n.code, n.detail))
-            .unwrap_or_default()
-    };
-    match page {
-        Page::Keypad(keypad) => format!(
-            "[keypad] {} | today {} sales, {}{}",
-            keypad.amount,
-            keypad.today_count,
-            keypad.today_total,
-            coded(&keypad.notice)
-        ),
-        Page::Prompt(prompt) => {
-            format!("[code, please] {}{}", prompt.amount, coded(&prompt.notice))
-        }
-        Page::Manual(manual) => format!(
-            "[typing the code] {} | {} digits{}",
-            manual.amount,
-            manual.typed,
-            coded(&manual.notice)
-        ),
-        Page::Waiting(waiting) => format!(
-            "[{:?}] {} | order …{} | asked {} times{}",
-            waiting.kind,
-            waiting.amount,
-            waiting.order_tail,
-            waiting.asked,
-            coded(&waiting.notice)
-        ),
-        Page::Outcome(outcome) => format!(
-            "[{:?}] {} | voucher {} | order …{}{}",
-            outcome.kind,
-            outcome.amount,
-            outcome.voucher,
-            outcome.order_tail,
-            coded(&outcome.notice)
-        ),
-        Page::Pending(pending) => format!("[being checked] {} sales", pending.rows.len()),
-        Page::OutOfService(notice) => format!("[out of service] {}", notice.code),
-    }
 }

@@ -11,7 +11,7 @@ STORIES = [("12.80", "Paid"), ("9.01", "Paid"), ("5.70", "Paid"), ("6.71", "Revo
            ("8.77", "NotPaid"), ("9.78", "NotPaid"), ("10.83", "Paid"), ("11.85", "Paid"), ("12.90", "NotPaid")]
 till = subprocess.Popen(
     ["target/debug/shouyin", "--config", f"{out}/sandbox/terminal.toml", "--config", f"{out}/fast.toml",
-     "--data", f"{out}/terminal"],
+     "--data", f"{out}/terminal", "--console"],
     stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(f"{out}/terminal.log", "w"), text=True, bufsize=1)
 screens, report, wrong = [], [], 0
 

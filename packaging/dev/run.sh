@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts the sandbox acquirer and the terminal's console; stops the sandbox at the end.
+# Starts the sandbox acquirer and the terminal (a window, or a loopback page); stops the sandbox at the end.
 set -euo pipefail
 dir=${1:-var}
 mkdir -p "$dir"
@@ -12,6 +12,7 @@ for _ in $(seq 600); do
   sleep 0.1
 done
 echo "sandbox: $(cat "$dir/sandbox.json")"
-echo "type AMOUNT CODE, e.g.  12.80 281234567890123456   (codes: 28… Alipay, 13… WeChat with 18 digits, 62… UnionPay with 19)"
-echo "the amount's last two digits choose a story: 12.70 waits for a password, 12.71 never pays, 12.77 is refused; quit ends"
-target/debug/shouyin --config "$dir/sandbox/terminal.toml" --data "$dir/terminal"
+echo "no camera yet: charge, then type a code with 手输 / Type: 28… Alipay or 13… WeChat with 18 digits, 62… UnionPay with 19"
+echo "the amount's last two digits choose a story: 12.70 waits for a password, 12.71 never pays, 12.77 is refused"
+echo "Ctrl+C ends; open sales go on at the next start"
+target/debug/shouyin --config "$dir/sandbox/terminal.toml" --data "$dir/terminal" ${SHOUYIN_FLAGS:-}

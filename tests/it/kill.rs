@@ -40,6 +40,7 @@ fn start(dir: &Path, appends: u64) -> Child {
         .args(["--config".as_ref(), fast(dir).as_os_str()])
         .args(["--data".as_ref(), dir.join("data").as_os_str()])
         .args(["--abort-after-appends", &appends.to_string()])
+        .arg("--console")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -27,9 +27,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["domain", "limits", "payment", "view"]),
     ("terminal", TERMINAL),
     ("sim", &["domain"]),
-    // Rows of modules to come: the camera and the touchscreen.
+    // The row of a module to come: the camera.
     ("scanner", EDGE),
-    ("ui", &["domain", "limits", "view", "terminal"]),
+    // The terminal program's console front end.
+    ("console", &["view"]),
+    ("ui", &["domain", "limits", "code", "view", "terminal"]),
 ];
 const EDGE: &[&str] = &["domain", "limits", "evidence", "code", "payment", "entropy"];
 const TERMINAL: &[&str] = &[

@@ -1,0 +1,151 @@
+//! The console: one sale a line, one line a page. For scripts, and for machines without a screen.
+//!
+//! Sends the same taps and shows the same pages as the touchscreen. Owns no decision.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::Context;
+use shouyin::view::{Intent, Page, Screen, Tap};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::{mpsc, watch};
+
+pub async fn run(
+    taps: mpsc::Sender<Tap>,
+    mut screens: watch::Receiver<Option<Screen>>,
+) -> anyhow::Result<()> {
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut last = String::new();
+    loop {
+        tokio::select! {
+            changed = screens.changed() => {
+                changed?;
+                let text = screens.borrow_and_update().as_ref().map(|s| words(&s.page));
+                if let Some(text) = text.filter(|text| *text != last) {
+                    writeln!(std::io::stdout(), "{text}")?;
+                    last = text;
+                }
+            }
+            line = lines.next_line() => match line? {
+                None => return Ok(()),
+                Some(line) if line.trim() == "quit" => return Ok(()),
+                Some(line) => type_line(line.trim(), &taps, &mut screens).await?,
+            },
+        }
+    }
+}
+
+async fn type_line(
+    line: &str,
+    taps: &mpsc::Sender<Tap>,
+    screens: &mut watch::Receiver<Option<Screen>>,
+) -> anyhow::Result<()> {
+    let single = match line {
+        "stop" => Some(Intent::StopWaiting),
+        "query" => Some(Intent::QueryNow),
+        "next" => Some(Intent::NextSale),
+        "back" => Some(Intent::Dismiss),
+        _ => None,
+    };
+    if let Some(intent) = single {
+        return tap(taps, screens, intent).await;
+    }
+    let Some((amount, code)) = line.split_once(' ') else {
+        writeln!(
+            std::io::stdout(),
+            "type: AMOUNT CODE, e.g. 12.80 281234567890123456"
+        )?;
+        return Ok(());
+    };
+    let digit = |key: char| key.to_digit(10).and_then(|digit| u8::try_from(digit).ok());
+    tap(taps, screens, Intent::Dismiss).await?;
+    page(screens, |page| matches!(page, Page::Keypad(_))).await?;
+    tap(taps, screens, Intent::Clear).await?;
+    for key in amount.chars() {
+        tap(taps, screens, digit(key).map_or(Intent::Dot, Intent::Digit)).await?;
+    }
+    tap(taps, screens, Intent::Charge).await?;
+    if page(screens, |page| matches!(page, Page::Prompt(_)))
+        .await
+        .is_err()
+    {
+        writeln!(std::io::stdout(), "the amount was not taken")?;
+        return Ok(());
+    }
+    tap(taps, screens, Intent::TypeCode).await?;
+    page(screens, |page| matches!(page, Page::Manual(_))).await?;
+    for key in code.chars() {
+        if let Some(digit) = digit(key) {
+            tap(taps, screens, Intent::CodeDigit(digit)).await?;
+        }
+    }
+    tap(taps, screens, Intent::CodeSend).await
+}
+
+async fn tap(
+    taps: &mpsc::Sender<Tap>,
+    screens: &watch::Receiver<Option<Screen>>,
+    intent: Intent,
+) -> anyhow::Result<()> {
+    let seq = screens.borrow().as_ref().map_or(0, |screen| screen.seq);
+    taps.send(Tap { seq, intent })
+        .await
+        .context("the driver has ended")
+}
+
+async fn page(
+    screens: &mut watch::Receiver<Option<Screen>>,
+    wanted: impl Fn(&Page) -> bool,
+) -> anyhow::Result<()> {
+    let found = screens.wait_for(|screen| screen.as_ref().is_some_and(|s| wanted(&s.page)));
+    tokio::time::timeout(Duration::from_secs(2), found)
+        .await
+        .context("another page is shown")??;
+    Ok(())
+}
+
+/// One line a page; the touchscreen will use pictures, both languages and the same notice codes.
+fn words(page: &Page) -> String {
+    let coded = |notice: &Option<shouyin::view::Notice>| {
+        notice
+            .as_ref()
+            .map(|n| format!(" ({} {})", n.code, n.detail))
+            .unwrap_or_default()
+    };
+    match page {
+        Page::Keypad(keypad) => format!(
+            "[keypad] {} | today {} sales, {}{}",
+            keypad.amount,
+            keypad.today_count,
+            keypad.today_total,
+            coded(&keypad.notice)
+        ),
+        Page::Prompt(prompt) => {
+            format!("[code, please] {}{}", prompt.amount, coded(&prompt.notice))
+        }
+        Page::Manual(manual) => format!(
+            "[typing the code] {} | {} digits{}",
+            manual.amount,
+            manual.typed,
+            coded(&manual.notice)
+        ),
+        Page::Waiting(waiting) => format!(
+            "[{:?}] {} | order …{} | asked {} times{}",
+            waiting.kind,
+            waiting.amount,
+            waiting.order_tail,
+            waiting.asked,
+            coded(&waiting.notice)
+        ),
+        Page::Outcome(outcome) => format!(
+            "[{:?}] {} | voucher {} | order …{}{}",
+            outcome.kind,
+            outcome.amount,
+            outcome.voucher,
+            outcome.order_tail,
+            coded(&outcome.notice)
+        ),
+        Page::Pending(pending) => format!("[being checked] {} sales", pending.rows.len()),
+        Page::OutOfService(notice) => format!("[out of service] {}", notice.code),
+    }
+}

@@ -1,0 +1,148 @@
+//! Runs the screen on the main thread: a real window, or a loopback display for machines without one.
+//!
+//! Both are fed alike: futures on the event loop wait for the next screen and the next camera frame. A `watch` keeps
+//! only the latest, so a slow screen skips states and never lags, and at most one wake-up is pending per channel.
+
+use std::time::Duration;
+
+use slint::ComponentHandle;
+use tokio::sync::{mpsc, watch};
+
+use super::{PreviewFrame, UiConfig, UiError, Window};
+use crate::view::{Screen, Tap};
+
+/// Time for the first picture to reach the glass before the program says that it is ready.
+const FIRST_PICTURE: Duration = Duration::from_millis(20);
+
+/// Where the screen is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DisplayMode {
+    /// A window of X11 or Wayland, drawn by the processor.
+    Window {
+        /// Covers the whole panel.
+        fullscreen: bool,
+    },
+    /// A page on `127.0.0.1` (feature `sim`); port 0 chooses a free one.
+    Web {
+        /// TCP port.
+        port: u16,
+    },
+}
+
+impl DisplayMode {
+    /// A window where there is a display, the loopback page elsewhere.
+    pub fn choose(port: u16) -> Self {
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        if set("DISPLAY") || set("WAYLAND_DISPLAY") {
+            Self::Window { fullscreen: false }
+        } else {
+            Self::Web { port }
+        }
+    }
+}
+
+/// What [`run`] needs.
+pub struct UiOptions {
+    /// What to show; nothing changes on the glass before the first one.
+    pub screens: watch::Receiver<Option<Screen>>,
+    /// What the camera sees.
+    pub preview: watch::Receiver<Option<PreviewFrame>>,
+    /// Where taps go; a tap is dropped when it is full.
+    pub taps: mpsc::Sender<Tap>,
+    /// Ends [`run`] when it becomes true.
+    pub shutdown: watch::Receiver<bool>,
+    /// Physical pixels in one millimetre of the panel.
+    pub px_per_mm: f32,
+    /// Width and height in physical pixels.
+    pub size: (u32, u32),
+    /// Where it is shown.
+    pub mode: DisplayMode,
+    /// Called once, when the first screen was drawn; for the loopback display, with its port.
+    pub on_ready: Box<dyn FnOnce(Option<u16>)>,
+}
+
+/// Shows the screen until the window is closed or `shutdown` becomes true. Call it on the main thread.
+///
+/// # Errors
+/// [`UiError`] when there is no display, or the loopback port is taken.
+pub fn run(options: UiOptions) -> Result<(), UiError> {
+    match options.mode {
+        DisplayMode::Window { fullscreen } => run_window(options, fullscreen),
+        #[cfg(feature = "sim")]
+        DisplayMode::Web { port } => run_web(options, port),
+        #[cfg(not(feature = "sim"))]
+        DisplayMode::Web { .. } => Err(UiError::NoWeb),
+    }
+}
+
+fn run_window(options: UiOptions, fullscreen: bool) -> Result<(), UiError> {
+    slint::BackendSelector::new()
+        .backend_name("winit".into())
+        .renderer_name("software".into())
+        .select()?;
+    let window = open(&options)?;
+    window.app().window().set_fullscreen(fullscreen);
+    window.show()?;
+    feed(options, window, None)?;
+    Ok(slint::run_event_loop()?)
+}
+
+#[cfg(feature = "sim")]
+fn run_web(options: UiOptions, port: u16) -> Result<(), UiError> {
+    let frames = super::headless::install()?;
+    let window = open(&options)?;
+    window.show()?;
+    let port = super::web::serve(port, frames, window.app().as_weak())?;
+    feed(options, window, Some(port))?;
+    Ok(slint::run_event_loop()?)
+}
+
+fn open(options: &UiOptions) -> Result<Window, UiError> {
+    let config = UiConfig {
+        px_per_mm: options.px_per_mm,
+        size: options.size,
+    };
+    let taps = options.taps.clone();
+    Window::new(config, move |tap| {
+        if let Err(error) = taps.try_send(tap) {
+            tracing::warn!(%error, "a tap was dropped");
+        }
+    })
+}
+
+/// Starts the futures that feed the window; they own it and end with the event loop.
+fn feed(options: UiOptions, window: Window, port: Option<u16>) -> Result<(), UiError> {
+    let window = std::rc::Rc::new(window);
+    let (mut screens, mut preview) = (options.screens, options.preview);
+    let mut shutdown = options.shutdown;
+    let shown = std::rc::Rc::clone(&window);
+    slint::spawn_local(async move {
+        let mut on_ready = Some(options.on_ready);
+        loop {
+            let screen = screens.borrow_and_update().clone();
+            if let Some(screen) = screen {
+                shown.apply(&screen);
+                if let Some(on_ready) = on_ready.take() {
+                    slint::Timer::single_shot(FIRST_PICTURE, move || on_ready(port));
+                }
+            }
+            if screens.changed().await.is_err() {
+                break;
+            }
+        }
+    })?;
+    slint::spawn_local(async move {
+        while preview.changed().await.is_ok() {
+            let frame = preview.borrow_and_update().clone();
+            window.show_preview(frame.as_ref());
+        }
+    })?;
+    slint::spawn_local(async move {
+        if shutdown.wait_for(|stop| *stop).await.is_ok()
+            && let Err(error) = slint::quit_event_loop()
+        {
+            tracing::error!(%error, "the screen cannot be ended");
+        }
+    })?;
+    Ok(())
+}

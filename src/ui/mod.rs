@@ -1,0 +1,166 @@
+//! The touchscreen: a [`Screen`] in, [`Tap`]s out. The only module that names the toolkit.
+//!
+//! Owns the window and nothing about money: every text that can change a decision comes ready in the [`Screen`], every
+//! press becomes an intent with the number of the screen it was made on. Lives on the main thread. Tested in
+//! `tests/ui.rs` on a display without pixels' hardware, by accessible label.
+//!
+//! ```text
+//! driver --watch<Screen>--> run() --apply--> properties (ui/adapters)
+//! driver <--mpsc<Tap>------ connect() <----- callbacks
+//! camera --watch<frame>---> preview          (never waits, latest wins)
+//! ```
+//!
+//! At least one font package must be installed: with no system font at all the toolkit ends the program before the
+//! first window, although the screen brings its own font.
+
+mod adapters;
+mod apply;
+mod display;
+mod preview;
+
+#[cfg(feature = "sim")]
+mod headless;
+#[cfg(feature = "sim")]
+pub mod samples;
+#[cfg(feature = "sim")]
+pub mod shots;
+#[cfg(feature = "sim")]
+mod web;
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use shouyin_ui::{App, Theme as ThemeGlobal};
+use slint::ComponentHandle;
+
+use crate::view::{Language, Screen, Tap, Theme};
+
+pub use display::{DisplayMode, UiOptions, run};
+pub use preview::PreviewFrame;
+
+/// Short side, in millimetres, of a panel that is held in the hand; larger panels are drawn larger.
+const NEAR_PANEL_MM: f32 = 90.0;
+/// How much larger at the most.
+const ZOOM_MAX: f32 = 1.5;
+
+/// Why the screen could not be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum UiError {
+    /// No display, no font, or the toolkit failed.
+    #[error("the screen cannot be opened")]
+    Platform(#[from] slint::PlatformError),
+    /// The toolkit has no event loop to wait in.
+    #[error("the screen's event loop is not there")]
+    EventLoop(#[from] slint::EventLoopError),
+    /// The loopback display could not be served, or a picture could not be written.
+    #[error("the screen's picture cannot be served or written")]
+    Io(#[from] std::io::Error),
+    /// The loopback display is not part of this program.
+    #[error("this program has no loopback display (feature `sim`)")]
+    NoWeb,
+}
+
+/// How large the glass is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct UiConfig {
+    /// Physical pixels in one millimetre of the panel.
+    pub px_per_mm: f32,
+    /// Width and height in physical pixels.
+    pub size: (u32, u32),
+}
+
+/// The window: shows the last applied [`Screen`] and reports taps with its number.
+pub struct Window {
+    app: App,
+    seq: Rc<Cell<u64>>,
+    language: Cell<Option<Language>>,
+}
+
+impl Window {
+    /// Opens the window on the platform that was chosen before; it is hidden until [`Window::show`].
+    ///
+    /// # Errors
+    /// [`UiError::Platform`] without a display.
+    pub fn new(config: UiConfig, taps: impl Fn(Tap) + 'static) -> Result<Self, UiError> {
+        let app = App::new()?;
+        let seq = Rc::new(Cell::new(0));
+        adapters::connect(&app, Rc::clone(&seq), taps);
+        let (width, height) = config.size;
+        app.window()
+            .set_size(slint::PhysicalSize::new(width, height));
+        let weak = app.as_weak();
+        app.on_resized(move || {
+            if let Some(app) = weak.upgrade() {
+                fit(&app, config.px_per_mm);
+            }
+        });
+        fit(&app, config.px_per_mm);
+        Ok(Self {
+            app,
+            seq,
+            language: Cell::new(None),
+        })
+    }
+
+    /// Makes the window visible.
+    ///
+    /// # Errors
+    /// [`UiError::Platform`] without a display.
+    pub fn show(&self) -> Result<(), UiError> {
+        Ok(self.app.show()?)
+    }
+
+    /// Shows `screen`; later taps carry its number.
+    pub fn apply(&self, screen: &Screen) {
+        self.seq.set(screen.seq);
+        let language = screen.status.language;
+        if self.language.replace(Some(language)) != Some(language) {
+            speak(language);
+        }
+        self.app
+            .global::<ThemeGlobal<'_>>()
+            .set_dark(screen.status.theme == Theme::Dark);
+        apply::apply(&self.app, screen);
+    }
+
+    /// Shows a camera frame on the page where the customer shows the code.
+    pub fn show_preview(&self, frame: Option<&PreviewFrame>) {
+        preview::show(&self.app, frame);
+    }
+
+    /// Draws everything afresh and returns the picture.
+    ///
+    /// # Errors
+    /// [`UiError::Platform`] when the window draws no pixels.
+    pub fn picture(&self) -> Result<slint::SharedPixelBuffer<slint::Rgba8Pixel>, UiError> {
+        Ok(self.app.window().take_snapshot()?)
+    }
+
+    /// The component, for element look-up in tests.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+}
+
+/// Selects the words. The source strings are Chinese, so the empty name selects them.
+fn speak(language: Language) {
+    let name = match language {
+        Language::Chinese => "",
+        Language::English => "en",
+    };
+    if let Err(error) = slint::select_bundled_translation(name) {
+        tracing::error!(%error, name, "the words of a language are not bundled");
+    }
+}
+
+/// Measures the window: millimetres to logical pixels, and how far away a panel of this size is read.
+fn fit(app: &App, px_per_mm: f32) {
+    let window = app.window();
+    let size = window.size();
+    let logical = px_per_mm / window.scale_factor();
+    let short = size.width.min(size.height);
+    let short_mm = u16::try_from(short).map_or(NEAR_PANEL_MM, f32::from) / px_per_mm;
+    let theme = app.global::<ThemeGlobal<'_>>();
+    theme.set_px_per_mm(logical);
+    theme.set_zoom((short_mm / NEAR_PANEL_MM).clamp(1.0, ZOOM_MAX));
+}

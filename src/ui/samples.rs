@@ -1,0 +1,369 @@
+//! Every state that the screen can show, as sample [`Screen`]s: for the pictures in `docs/screens` and the tests
+//! (feature `sim`). Invented shop, invented sales.
+
+use crate::code::WrongCode;
+use crate::domain::{Channel, TxnId};
+use crate::view::{
+    AimHint, Cause, Keypad, Language, Link, Manual, Notice, OutcomeKind, OutcomePage, Page,
+    PendingPage, Prompt, Row, RowState, Screen, Status, Theme, WaitKind, Waiting,
+};
+
+use super::PreviewFrame;
+
+/// A state by name.
+pub struct Sample {
+    /// File name and test name, e.g. `waiting-password`.
+    pub name: &'static str,
+    /// The page.
+    pub page: Page,
+    /// Open sales in the status bar.
+    pub pending: usize,
+}
+
+fn sample(name: &'static str, page: Page) -> Sample {
+    Sample {
+        name,
+        page,
+        pending: 0,
+    }
+}
+
+/// Puts a page below a status bar.
+pub fn screen(sample: &Sample, seq: u64, language: Language, theme: Theme) -> Screen {
+    let broken =
+        |page: &Page| matches!(page, Page::Prompt(prompt) if prompt.hint == AimHint::NoCamera);
+    Screen {
+        seq,
+        status: Status {
+            shop: match language {
+                Language::Chinese => "朝阳便利店 · 收银台 1".to_owned(),
+                Language::English => "Chaoyang Store · Till 1".to_owned(),
+            },
+            clock: "09:41".to_owned(),
+            link: if sample.name == "keypad-offline" {
+                Link::Offline
+            } else {
+                Link::Online
+            },
+            camera: !broken(&sample.page),
+            pending: sample.pending,
+            sandbox: true,
+            language,
+            theme,
+        },
+        page: sample.page.clone(),
+    }
+}
+
+/// Every state.
+pub fn all() -> Vec<Sample> {
+    let mut all = keypads();
+    all.extend(prompts());
+    all.extend(manuals());
+    all.extend(waits());
+    all.extend(outcomes());
+    all.push(Sample {
+        name: "pending",
+        page: pending_page(3),
+        pending: 3,
+    });
+    all.push(sample("pending-none", pending_page(0)));
+    all.push(sample(
+        "out-of-service",
+        Page::OutOfService(Cause::DiskFull.into()),
+    ));
+    all
+}
+
+/// Every cause of a notice, for the words.
+pub fn causes() -> Vec<Cause> {
+    let mut causes: Vec<Cause> = [
+        WrongCode::Collection,
+        WrongCode::Contact,
+        WrongCode::Link,
+        WrongCode::Length,
+        WrongCode::Prefix,
+        WrongCode::Other,
+    ]
+    .into_iter()
+    .map(Cause::WrongCode)
+    .collect();
+    causes.extend([
+        Cause::AmountMissing,
+        Cause::AmountTooLarge,
+        Cause::TooManyOpen,
+        Cause::CodeUsed,
+        Cause::CameraLost,
+        Cause::ResultUnknown,
+        Cause::CustomerActs,
+        Cause::Revoking,
+        Cause::Declined(String::new()),
+        Cause::Declined("BBS11184".to_owned()),
+        Cause::NotSent,
+        Cause::Revoked,
+        Cause::DiskFull,
+        Cause::JournalBroken,
+        Cause::Resumed,
+    ]);
+    causes
+}
+
+/// A keypad that tells `cause`.
+pub fn keypad_telling(cause: Cause) -> Page {
+    Page::Keypad(Keypad {
+        notice: Some(cause.into()),
+        ..keypad("0.00", false)
+    })
+}
+
+fn keypad(amount: &str, typed: bool) -> Keypad {
+    Keypad {
+        amount: amount.to_owned(),
+        can_charge: typed,
+        typed,
+        recent: vec![
+            row(457, "12.80", Channel::Alipay, "09:40", RowState::Paid),
+            row(
+                456,
+                "1,280.00",
+                Channel::Wechat,
+                "09:38",
+                RowState::Checking,
+            ),
+            row(455, "36.00", Channel::UnionPay, "09:31", RowState::NotPaid),
+        ],
+        today_count: 36,
+        today_total: "4,812.50".to_owned(),
+        notice: None,
+    }
+}
+
+fn row(number: u32, amount: &str, channel: Channel, time: &str, state: RowState) -> Row {
+    Row {
+        txn: TxnId::from_parts(1_700_000_000_000, u128::from(number)),
+        voucher: format!("{number:06}"),
+        amount: amount.to_owned(),
+        channel,
+        time: time.to_owned(),
+        state,
+        attention: false,
+    }
+}
+
+fn keypads() -> Vec<Sample> {
+    let empty = Keypad {
+        recent: Vec::new(),
+        today_count: 0,
+        today_total: "0.00".to_owned(),
+        ..keypad("0.00", false)
+    };
+    let mut open = sample("keypad-resumed", keypad_telling(Cause::Resumed));
+    open.pending = 2;
+    vec![
+        sample("keypad-first", Page::Keypad(empty)),
+        sample("keypad", Page::Keypad(keypad("0.00", false))),
+        sample("keypad-typed", Page::Keypad(keypad("128.50", true))),
+        sample("keypad-large", Page::Keypad(keypad("9,999,999.99", true))),
+        sample("keypad-notice", keypad_telling(Cause::AmountTooLarge)),
+        sample("keypad-offline", keypad_telling(Cause::NotSent)),
+        open,
+    ]
+}
+
+fn prompt(hint: AimHint, can_type: bool, elapsed_s: u64, notice: Option<Notice>) -> Page {
+    Page::Prompt(Prompt {
+        amount: "128.50".to_owned(),
+        hint,
+        can_type,
+        elapsed_s,
+        notice,
+    })
+}
+
+fn prompts() -> Vec<Sample> {
+    let wrong = Cause::WrongCode(WrongCode::Collection).into();
+    let lost = Cause::CameraLost.into();
+    vec![
+        sample("prompt", prompt(AimHint::None, false, 2, None)),
+        sample("prompt-too-far", prompt(AimHint::TooFar, true, 9, None)),
+        sample("prompt-too-dark", prompt(AimHint::TooDark, true, 11, None)),
+        sample("prompt-glare", prompt(AimHint::Glare, true, 12, None)),
+        sample(
+            "prompt-wrong-code",
+            prompt(AimHint::None, true, 14, Some(wrong)),
+        ),
+        sample(
+            "prompt-no-camera",
+            prompt(AimHint::NoCamera, true, 0, Some(lost)),
+        ),
+    ]
+}
+
+fn manuals() -> Vec<Sample> {
+    let page = |typed: usize, tail: &str, notice| {
+        Page::Manual(Manual {
+            amount: "128.50".to_owned(),
+            typed,
+            tail: tail.to_owned(),
+            can_send: typed >= 16,
+            notice,
+        })
+    };
+    let length = Cause::WrongCode(WrongCode::Length).into();
+    vec![
+        sample("manual-empty", page(0, "", None)),
+        sample("manual-typed", page(18, "4321", None)),
+        sample("manual-notice", page(0, "", Some(length))),
+    ]
+}
+
+fn waiting(kind: WaitKind, elapsed_s: u64, asked: u32) -> Waiting {
+    Waiting {
+        kind,
+        amount: "128.50".to_owned(),
+        channel: Channel::Alipay,
+        voucher: "000458".to_owned(),
+        order_tail: "000458".to_owned(),
+        elapsed_s,
+        remaining_s: 60 - elapsed_s,
+        asked,
+        can_query: false,
+        can_stop: false,
+        can_park: false,
+        stopping: false,
+        notice: None,
+    }
+}
+
+fn waits() -> Vec<Sample> {
+    let paying = waiting(WaitKind::Paying, 2, 0);
+    let late = Waiting {
+        can_query: true,
+        can_stop: true,
+        ..waiting(WaitKind::Paying, 7, 1)
+    };
+    let password = Waiting {
+        can_query: true,
+        can_stop: true,
+        notice: Some(Cause::CustomerActs.into()),
+        ..waiting(WaitKind::Password, 18, 4)
+    };
+    let stopping = Waiting {
+        stopping: true,
+        can_query: true,
+        ..waiting(WaitKind::Password, 25, 6)
+    };
+    let checking = Waiting {
+        can_query: true,
+        can_stop: true,
+        can_park: true,
+        channel: Channel::Wechat,
+        notice: Some(Cause::ResultUnknown.into()),
+        ..waiting(WaitKind::Checking, 31, 7)
+    };
+    let revoking = Waiting {
+        can_park: true,
+        notice: Some(Cause::Revoking.into()),
+        ..waiting(WaitKind::Revoking, 52, 9)
+    };
+    vec![
+        sample("waiting-paying", Page::Waiting(paying)),
+        sample("waiting-paying-late", Page::Waiting(late)),
+        sample("waiting-password", Page::Waiting(password)),
+        sample("waiting-stopping", Page::Waiting(stopping)),
+        sample("waiting-checking", Page::Waiting(checking)),
+        sample("waiting-revoking", Page::Waiting(revoking)),
+    ]
+}
+
+fn outcomes() -> Vec<Sample> {
+    let page = |kind, payer_amount: Option<&str>, notice: Option<Cause>| {
+        Page::Outcome(OutcomePage {
+            kind,
+            amount: "128.50".to_owned(),
+            payer_amount: payer_amount.map(str::to_owned),
+            channel: Channel::Alipay,
+            voucher: "000458".to_owned(),
+            order_tail: "000458".to_owned(),
+            time: "09:41:07".to_owned(),
+            notice: notice.map(Notice::from),
+        })
+    };
+    let declined = Cause::Declined("BBS11184".to_owned());
+    vec![
+        sample("outcome-paid", page(OutcomeKind::Paid, None, None)),
+        sample(
+            "outcome-paid-discount",
+            page(OutcomeKind::Paid, Some("120.50"), None),
+        ),
+        sample(
+            "outcome-declined",
+            page(OutcomeKind::NotPaid, None, Some(declined)),
+        ),
+        sample(
+            "outcome-not-sent",
+            page(OutcomeKind::NotPaid, None, Some(Cause::NotSent)),
+        ),
+        sample(
+            "outcome-revoked",
+            page(OutcomeKind::Revoked, None, Some(Cause::Revoked)),
+        ),
+    ]
+}
+
+fn pending_page(count: usize) -> Page {
+    let mut rows = vec![
+        row(431, "58.00", Channel::Wechat, "08:12", RowState::Checking),
+        row(452, "128.50", Channel::Alipay, "09:22", RowState::Revoking),
+        row(
+            456,
+            "1,280.00",
+            Channel::Unknown,
+            "09:38",
+            RowState::Checking,
+        ),
+    ];
+    rows[0].attention = true;
+    rows.truncate(count);
+    Page::Pending(PendingPage { rows })
+}
+
+/// A grey picture as a camera gives it: a bright phone with a code, held into the light of a shop.
+pub fn frame() -> PreviewFrame {
+    const W: usize = 640;
+    const H: usize = 480;
+    let mut pixels = vec![0_u8; W * H];
+    for (index, pixel) in pixels.iter_mut().enumerate() {
+        let (x, y) = (index % W, index / W);
+        *pixel = grey(x, y);
+    }
+    PreviewFrame {
+        w: 640,
+        h: 480,
+        pixels: pixels.into(),
+    }
+}
+
+fn grey(x: usize, y: usize) -> u8 {
+    let inside = |left, top, right, bottom| x >= left && x < right && y >= top && y < bottom;
+    if inside(245, 165, 395, 315) {
+        let (column, row) = ((x - 245) / 6, (y - 165) / 6);
+        let finder = |c: usize, r: usize| {
+            let (dc, dr) = (column.wrapping_sub(c), row.wrapping_sub(r));
+            (dc < 7 && dr < 7).then(|| {
+                let ring = dc.min(dr).min(6 - dc).min(6 - dr);
+                ring != 1
+            })
+        };
+        let corner = finder(0, 0).or(finder(18, 0)).or(finder(0, 18));
+        let dark = corner.unwrap_or((column * 7 + row * 13 + column * row * 5) % 11 < 5);
+        return if dark { 28 } else { 232 };
+    }
+    if inside(225, 60, 415, 420) {
+        return 232;
+    }
+    if inside(212, 40, 428, 440) {
+        return 18;
+    }
+    92
+}
