@@ -85,7 +85,7 @@ fn draw_all(dir: &Path) -> Result<usize, UiError> {
     Ok(written)
 }
 
-/// Writes a picture of at most 256 colours.
+/// Writes a picture of at most `COLOURS_MAX` colours.
 ///
 /// # Errors
 /// [`UiError::Io`] when the file cannot be written.
