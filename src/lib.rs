@@ -20,4 +20,6 @@ pub mod domain;
 pub mod evidence;
 pub mod limits;
 pub mod payment;
+#[cfg(feature = "live")]
+pub mod scanner;
 pub mod view;

@@ -1,0 +1,5 @@
+//! The scanner.
+
+pub mod decode;
+pub mod frame;
+mod votes;
