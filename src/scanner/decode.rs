@@ -475,13 +475,14 @@ fn rqrr_texts(frame: &GreyFrame) -> Vec<Seen> {
         });
     let mut texts = Vec::new();
     for grid in prepared.detect_grids() {
-        if let Ok((_, text)) = grid.decode() {
-            if !text.is_empty() && text.len() <= TEXT_BYTES_MAX {
-                texts.push(Seen {
-                    format: Format::Qr,
-                    text: Zeroizing::new(text),
-                });
-            }
+        if let Ok((_, text)) = grid.decode()
+            && !text.is_empty()
+            && text.len() <= TEXT_BYTES_MAX
+        {
+            texts.push(Seen {
+                format: Format::Qr,
+                text: Zeroizing::new(text),
+            });
         }
     }
     texts
