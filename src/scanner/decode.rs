@@ -20,7 +20,7 @@ use super::frame::GreyFrame;
 use super::votes::Votes;
 
 /// Thread CPU time after which no further rescue stage of a single image is begun, in milliseconds.
-const BUDGET_MS: f64 = 60.0;
+const BUDGET_MS: f64 = 55.0;
 /// Longest text that is taken from a code, in bytes. A payment code has at most 35.
 pub const TEXT_BYTES_MAX: usize = 4096;
 /// Most pixels that rqrr is given; its time is not bounded by anything else.
@@ -73,11 +73,9 @@ pub(super) enum Stage {
     FullFast,
     FullAll,
     SharpHalf,
-    SoftFull,
     SharpFull,
-    SoftHalf,
-    HardFull,
-    HalfAll,
+    SharpWide,
+    SoftSharp,
     Rqrr,
     /// Looks at the place of a Code 128 only, to confirm or refute it.
     Upper,
@@ -87,25 +85,22 @@ pub(super) enum Stage {
     TurnedPlace,
 }
 
-const LIVE_RESCUE: [Stage; 7] = [
+const LIVE_RESCUE: [Stage; 6] = [
     Stage::FullAll,
     Stage::SharpHalf,
-    Stage::SoftFull,
     Stage::SharpFull,
-    Stage::SoftHalf,
-    Stage::HardFull,
+    Stage::SoftSharp,
+    Stage::SharpWide,
     Stage::Rqrr,
 ];
-const SINGLE: [Stage; 9] = [
+const SINGLE: [Stage; 7] = [
     Stage::HalfFast,
     Stage::FullFast,
     Stage::FullAll,
     Stage::SharpHalf,
-    Stage::SoftFull,
     Stage::SharpFull,
-    Stage::SoftHalf,
-    Stage::HardFull,
-    Stage::HalfAll,
+    Stage::SoftSharp,
+    Stage::SharpWide,
 ];
 const CONFIRM: [Stage; 5] = [
     Stage::Upper,
@@ -148,7 +143,8 @@ impl Decoder {
     /// Makes a reader for QR codes and Code 128.
     pub fn new() -> Self {
         Self {
-            fast: reader(false).return_errors(true),
+            // Turning costs nothing worth measuring, and a barcode is often held upright.
+            fast: reader(false).try_rotate(true).return_errors(true),
             all: reader(true).return_errors(true),
             linear: reader(true).formats([BarcodeFormat::Code128]),
             votes: Votes::default(),
@@ -214,10 +210,10 @@ impl Decoder {
                 break;
             }
             while let Some(place) = self.votes.doubtful_now() {
-                if confirmed >= CONFIRM.len() * 2 || thread_cpu_ms() - begun > BUDGET_MS {
+                if confirmed >= CONFIRM.len() || thread_cpu_ms() - begun > BUDGET_MS {
                     break;
                 }
-                self.confirm(CONFIRM[confirmed % CONFIRM.len()], frame, place);
+                self.confirm(CONFIRM[confirmed], frame, place);
                 confirmed += 1;
             }
             if self.votes.any_accepted() {
@@ -247,25 +243,17 @@ impl Decoder {
                 let sharp = views.half().sharpen(2, 6);
                 read(&self.all, &sharp, 2, &mut views.located)
             }
-            Stage::SoftFull => {
-                let soft = views.full.box_blur(1);
-                read(&self.all, &soft, 1, &mut views.located)
-            }
             Stage::SharpFull => {
                 let sharp = views.full.sharpen(3, 8);
                 read(&self.all, &sharp, 1, &mut views.located)
             }
-            Stage::SoftHalf => {
-                let soft = views.half().box_blur(1);
-                read(&self.all, &soft, 2, &mut views.located)
+            Stage::SharpWide => {
+                let sharp = views.full.sharpen(6, 12);
+                read(&self.all, &sharp, 1, &mut views.located)
             }
-            Stage::HardFull => {
-                let hard = views.full.sharpen(1, 16);
-                read(&self.all, &hard, 1, &mut views.located)
-            }
-            Stage::HalfAll => {
-                let half = views.half();
-                read(&self.all, half, 2, &mut None)
+            Stage::SoftSharp => {
+                let sharp = views.full.box_blur(1).sharpen(4, 12);
+                read(&self.all, &sharp, 1, &mut views.located)
             }
             Stage::Rqrr => {
                 let place = views.located;
@@ -296,11 +284,9 @@ impl Decoder {
             | Stage::FullFast
             | Stage::FullAll
             | Stage::SharpHalf
-            | Stage::SoftFull
             | Stage::SharpFull
-            | Stage::SoftHalf
-            | Stage::HardFull
-            | Stage::HalfAll
+            | Stage::SharpWide
+            | Stage::SoftSharp
             | Stage::Rqrr => region,
         };
         let mut readings = read(&self.linear, &changed, 1, &mut None);

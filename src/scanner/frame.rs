@@ -1,7 +1,8 @@
 //! One grey picture, from whatever the camera or a file gave, and the few filters that the cascade needs.
 //!
 //! Owns [`GreyFrame`], the size limits and the conversions (PNG, JPEG, PNM, YUYV, NV12). Pure: bytes in, pixels out.
-//! Never opens a file or a device, and never looks for a code. Tested below and in `tests/it/scanner.rs`.
+//! Never opens a file or a device, and never looks for a code. The inner loops use wrapping arithmetic: seventeen
+//! bytes a line cannot overflow, and the checks would double the time of a frame. Tested below and in `tests/it/scanner.rs`.
 
 use std::io::Cursor;
 
@@ -162,14 +163,15 @@ impl GreyFrame {
             return self.clone();
         }
         let (width, height) = (self.width / 2, self.height / 2);
-        let mut pixels = Vec::with_capacity(width * height);
-        for y in 0..height {
+        let mut pixels = vec![0; width * height];
+        for (y, out) in pixels.chunks_exact_mut(width).enumerate() {
             let upper = self.row(y * 2).chunks_exact(2);
             let lower = self.row(y * 2 + 1).chunks_exact(2);
-            pixels.extend(upper.zip(lower).map(|(a, b)| {
-                let sum = u16::from(a[0]) + u16::from(a[1]) + u16::from(b[0]) + u16::from(b[1]);
-                ((sum + 2) / 4) as u8
-            }));
+            for ((out, a), b) in out.iter_mut().zip(upper).zip(lower) {
+                let upper = u16::from(a[0]).wrapping_add(u16::from(a[1]));
+                let lower = u16::from(b[0]).wrapping_add(u16::from(b[1]));
+                *out = (upper.wrapping_add(lower).wrapping_add(2) >> 2) as u8;
+            }
         }
         Self {
             width,
@@ -209,32 +211,34 @@ impl GreyFrame {
     /// Returns the mean of each pixel's `2 * radius + 1` square. `radius` is at most 8.
     pub fn box_blur(&self, radius: usize) -> Self {
         let radius = radius.min(8);
+        let (width, last) = (self.width, self.height - 1);
         let mut across = vec![0_u8; self.pixels.len()];
-        for y in 0..self.height {
-            let span = y * self.width..(y + 1) * self.width;
-            blur_row(&self.pixels[span.clone()], radius, &mut across[span]);
+        for (from, to) in self
+            .pixels
+            .chunks_exact(width)
+            .zip(across.chunks_exact_mut(width))
+        {
+            blur_row(from, radius, to);
         }
-        let mut sums = vec![0_u16; self.width];
+        let row = |y: usize| &across[y * width..(y + 1) * width];
+        let mut sums = vec![0_u32; width];
         for k in 0..=2 * radius {
-            let y = k.saturating_sub(radius).min(self.height - 1);
-            add_row(&mut sums, &across[y * self.width..(y + 1) * self.width]);
+            add_row(&mut sums, row(k.saturating_sub(radius).min(last)));
         }
         let scale = reciprocal(radius);
-        let mut pixels = Vec::with_capacity(self.pixels.len());
-        for y in 0..self.height {
-            pixels.extend(
-                sums.iter()
-                    .map(|sum| ((u32::from(*sum) * scale) >> 16) as u8),
-            );
-            let old = y.saturating_sub(radius);
-            let new = (y + radius + 1).min(self.height - 1);
-            let (old, new) = (self.across(&across, old), self.across(&across, new));
-            for ((sum, o), n) in sums.iter_mut().zip(old).zip(new) {
-                *sum = *sum + u16::from(*n) - u16::from(*o);
+        let mut pixels = vec![0; self.pixels.len()];
+        for (y, out) in pixels.chunks_exact_mut(width).enumerate() {
+            let old = row(y.saturating_sub(radius));
+            let new = row((y + radius + 1).min(last));
+            for (((out, sum), old), new) in out.iter_mut().zip(&mut sums).zip(old).zip(new) {
+                *out = (sum.wrapping_mul(scale) >> 16) as u8;
+                *sum = sum
+                    .wrapping_add(u32::from(*new))
+                    .wrapping_sub(u32::from(*old));
             }
         }
         Self {
-            width: self.width,
+            width,
             height: self.height,
             pixels,
         }
@@ -242,19 +246,13 @@ impl GreyFrame {
 
     /// Returns the picture with `quarters / 4` of its difference from its own blur added.
     pub fn sharpen(&self, radius: usize, quarters: i32) -> Self {
-        let soft = self.box_blur(radius);
-        let pairs = self.pixels.iter().zip(&soft.pixels);
-        let pixels = pairs
-            .map(|(p, s)| {
-                let (p, s) = (i32::from(*p), i32::from(*s));
-                (p + (p - s) * quarters / 4).clamp(0, 255) as u8
-            })
-            .collect();
-        Self {
-            width: self.width,
-            height: self.height,
-            pixels,
+        let mut sharp = self.box_blur(radius);
+        for (out, p) in sharp.pixels.iter_mut().zip(&self.pixels) {
+            let (p, soft) = (i32::from(*p), i32::from(*out));
+            let more = p.wrapping_sub(soft).wrapping_mul(quarters) >> 2;
+            *out = p.wrapping_add(more).clamp(0, 255) as u8;
         }
+        sharp
     }
 
     /// Returns the part inside the rectangle, cut to the picture, or `None` where nothing is left.
@@ -299,10 +297,6 @@ impl GreyFrame {
             pixels,
         }
     }
-
-    fn across<'a>(&self, across: &'a [u8], y: usize) -> &'a [u8] {
-        &across[y * self.width..(y + 1) * self.width]
-    }
 }
 
 fn area(width: usize, height: usize) -> Result<usize, FrameError> {
@@ -343,9 +337,9 @@ const fn reciprocal(radius: usize) -> u32 {
     65536_u32.div_ceil(side)
 }
 
-fn add_row(sums: &mut [u16], row: &[u8]) {
+fn add_row(sums: &mut [u32], row: &[u8]) {
     for (sum, p) in sums.iter_mut().zip(row) {
-        *sum += u16::from(*p);
+        *sum += u32::from(*p);
     }
 }
 
@@ -356,11 +350,27 @@ fn blur_row(from: &[u8], radius: usize, to: &mut [u8]) {
     for k in 0..=2 * radius {
         sum += u32::from(from[k.saturating_sub(radius).min(last)]);
     }
-    for (x, out) in to.iter_mut().enumerate() {
-        *out = ((sum * scale) >> 16) as u8;
-        let old = from[x.saturating_sub(radius)];
-        let new = from[(x + radius + 1).min(last)];
-        sum = sum + u32::from(new) - u32::from(old);
+    let mut step = |out: &mut u8, old: u8, new: u8| {
+        *out = (sum.wrapping_mul(scale) >> 16) as u8;
+        sum = sum
+            .wrapping_add(u32::from(new))
+            .wrapping_sub(u32::from(old));
+    };
+    // The ends repeat the outermost pixel; the long middle is free of that.
+    let begin = radius.min(to.len());
+    let end = to.len().saturating_sub(radius + 1).max(begin);
+    for x in 0..begin {
+        step(&mut to[x], from[0], from[(x + radius + 1).min(last)]);
+    }
+    let middle = to[begin..end]
+        .iter_mut()
+        .zip(from)
+        .zip(from.iter().skip(2 * radius + 1));
+    for ((out, old), new) in middle {
+        step(out, *old, *new);
+    }
+    for x in end..to.len() {
+        step(&mut to[x], from[x.saturating_sub(radius)], from[last]);
     }
 }
 
