@@ -1,4 +1,5 @@
-//! Milliseconds a frame: the cascade beside zxing-cpp with everything on and rqrr, on the same frames.
+//! Milliseconds a frame: the cascade beside zxing-cpp with everything on and rqrr, on the same
+//! frames.
 
 use std::hint::black_box;
 

@@ -1,7 +1,8 @@
 //! A V4L2 camera through nokhwa: opens it in an explicit format and gives grey frames.
 //!
-//! Owns the order in which formats are asked for. Blocks, and a broken driver may block for ever: it runs only in the
-//! worker process, which the till kills when it falls silent. Not tested without a camera, except for the parts below.
+//! Owns the order in which formats are asked for. Blocks, and a broken driver may block for ever:
+//! it runs only in the worker process, which the till kills when it falls silent. Not tested
+//! without a camera, except for the parts below.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,8 @@ use nokhwa::{Camera as Device, NokhwaError};
 use super::frame::GreyFrame;
 use super::source::SourceError;
 
-/// What is asked for, best first: enough pixels for a small code, raw before compressed, 30 frames a second.
+/// What is asked for, best first: enough pixels for a small code, raw before compressed, 30 frames
+/// a second.
 const WANTED: [(u32, u32, FrameFormat); 4] = [
     (1280, 720, FrameFormat::YUYV),
     (1280, 720, FrameFormat::MJPEG),
@@ -175,8 +177,8 @@ fn grey(
     }
 }
 
-/// Cameras may leave the Huffman tables out of their JPEG frames. The reader supplies the standard ones when a marker
-/// says that the frame is from such a video.
+/// Cameras may leave the Huffman tables out of their JPEG frames. The reader supplies the standard
+/// ones when a marker says that the frame is from such a video.
 fn with_tables(jpeg: &[u8]) -> Vec<u8> {
     const MARK: [u8; 18] = [
         0xff, 0xe0, 0, 16, b'A', b'V', b'I', b'1', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,

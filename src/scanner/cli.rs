@@ -1,12 +1,14 @@
-//! `shouyinctl decode`: reads image paths from stdin, one a line, and prints one JSON line for each, flushed at once.
+//! `shouyinctl decode`: reads image paths from stdin, one a line, and prints one JSON line for
+//! each, flushed at once.
 //!
 //! ```text
 //! {"path":"a.png","texts":[{"format":"QR","text":"..."}],"ms":3.1}
 //! {"path":"b.png","texts":[],"ms":0.0,"error":"b.png cannot be read: ..."}
 //! ```
 //!
-//! `ms` is the thread CPU time of decoding alone, without reading the file. A tool for measuring and for support; the
-//! only place that prints texts, because the operator asked for exactly that. Tested in `tests/it/scanner.rs`.
+//! `ms` is the thread CPU time of decoding alone, without reading the file. A tool for measuring
+//! and for support; the only place that prints texts, because the operator asked for exactly that.
+//! Tested in `tests/it/scanner.rs`.
 
 use std::io::{self, BufRead, Write};
 use std::path::Path;

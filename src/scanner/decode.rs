@@ -1,8 +1,9 @@
 //! From a grey frame to texts: a cascade of cheap looks, then one rescue look at a time.
 //!
-//! Owns the order of the stages, the rule that a Code 128 counts only when two looks agree, and the time budget. Never
-//! logs a text, never opens a device. The third-party readers are only called here; the till itself runs this module in
-//! a worker process that it can kill (`worker.rs`), because a reader may panic or run for seconds.
+//! Owns the order of the stages, the rule that a Code 128 counts only when two looks agree, and the
+//! time budget. Never logs a text, never opens a device. The third-party readers are only called
+//! here; the till itself runs this module in a worker process that it can kill (`worker.rs`),
+//! because a reader may panic or run for seconds.
 //!
 //! ```text
 //! live video    half fast -> full fast -> (a Code 128 to confirm? look again at its place)
@@ -164,7 +165,8 @@ impl Decoder {
         self.turn = 0;
     }
 
-    /// Looks at the next frame of a video: two fast looks, then at most one rescue or confirming look.
+    /// Looks at the next frame of a video: two fast looks, then at most one rescue or confirming
+    /// look.
     pub fn next_frame(&mut self, frame: &GreyFrame) -> Look {
         let mut views = Views {
             full: frame,
@@ -309,7 +311,8 @@ pub fn thread_cpu_ms() -> f64 {
     spent.tv_sec as f64 * 1e3 + spent.tv_nsec as f64 / 1e6
 }
 
-/// Looks with zxing-cpp and every option switched on, once, at full size: the yardstick of tests and benches.
+/// Looks with zxing-cpp and every option switched on, once, at full size: the yardstick of tests
+/// and benches.
 pub fn yardstick(frame: &GreyFrame) -> Vec<Seen> {
     let readings = read(&reader(true), frame, 1, &mut None);
     readings.into_iter().map(|reading| reading.seen).collect()
@@ -403,7 +406,8 @@ fn place_of(position: &zxingcpp::Position, scale: usize) -> Place {
 
 /// Cuts the part of the frame that a confirming stage looks at; also says where that is.
 fn cut(frame: &GreyFrame, place: Place, stage: Stage) -> Option<(GreyFrame, Place)> {
-    // A linear reading's own height is only that of the rows which were used: take more above and below.
+    // A linear reading's own height is only that of the rows which were used: take more above and
+    // below.
     let margin_x = place.width / 8 + 24;
     let margin_y = place.height / 4 + 24;
     let (x, y) = (

@@ -1,8 +1,10 @@
-//! One grey picture, from whatever the camera or a file gave, and the few filters that the cascade needs.
+//! One grey picture, from whatever the camera or a file gave, and the few filters that the cascade
+//! needs.
 //!
-//! Owns [`GreyFrame`], the size limits and the conversions (PNG, JPEG, PNM, YUYV, NV12). Pure: bytes in, pixels out.
-//! Never opens a file or a device, and never looks for a code. The inner loops use wrapping arithmetic: seventeen
-//! bytes a line cannot overflow, and the checks would double the time of a frame. Tested below and in `tests/it/scanner.rs`.
+//! Owns [`GreyFrame`], the size limits and the conversions (PNG, JPEG, PNM, YUYV, NV12). Pure:
+//! bytes in, pixels out. Never opens a file or a device, and never looks for a code. The inner
+//! loops use wrapping arithmetic: seventeen bytes a line cannot overflow, and the checks would
+//! double the time of a frame. Tested below and in `tests/it/scanner.rs`.
 
 use std::io::Cursor;
 
@@ -20,8 +22,8 @@ const ALLOCATION_BYTES_MAX: u64 = 256 * 1024 * 1024;
 pub enum FrameError {
     /// A side or the area is outside the limits.
     #[error(
-        "the picture is {width}x{height}; 1 to {SIDE_MAX} pixels a side and at most {PIXELS_MAX} in all \
-         can be read: use a smaller picture"
+        "the picture is {width}x{height}; 1 to {SIDE_MAX} pixels a side and at most {PIXELS_MAX} \
+         in all can be read: use a smaller picture"
     )]
     Size {
         /// Columns.
@@ -157,7 +159,8 @@ impl GreyFrame {
         &self.pixels[y * self.width..(y + 1) * self.width]
     }
 
-    /// Returns the picture at half its size, each pixel the mean of four. A side of one pixel stays.
+    /// Returns the picture at half its size, each pixel the mean of four. A side of one pixel
+    /// stays.
     pub fn half(&self) -> Self {
         if self.width < 2 || self.height < 2 {
             return self.clone();
@@ -180,7 +183,8 @@ impl GreyFrame {
         }
     }
 
-    /// Returns the picture at twice its size, interpolated, or a copy where that would break the limits.
+    /// Returns the picture at twice its size, interpolated, or a copy where that would break the
+    /// limits.
     pub fn double(&self) -> Self {
         let (width, height) = (self.width * 2, self.height * 2);
         if area(width, height).is_err() {

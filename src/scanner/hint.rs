@@ -1,6 +1,7 @@
 //! What to tell the customer when nothing was read: one short hint from the frame itself.
 //!
-//! Pure and cheap (a sparse look at the pixels). Owns the thresholds. The words belong to the screen. Tested below.
+//! Pure and cheap (a sparse look at the pixels). Owns the thresholds. The words belong to the
+//! screen. Tested below.
 
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +35,8 @@ const FAR_PERCENT: usize = 14;
 /// One pixel in so many is looked at.
 const STEP: usize = 23;
 
-/// Returns the most useful hint, if any. `located` is where a code was found that could not be read.
+/// Returns the most useful hint, if any. `located` is where a code was found that could not be
+/// read.
 pub fn hint(frame: &GreyFrame, located: Option<Place>) -> Option<ScanHint> {
     let (mut sum, mut burnt, mut count) = (0_u64, 0_u64, 0_u64);
     let mut steps = [0_u64; 256];
@@ -60,8 +62,8 @@ pub fn hint(frame: &GreyFrame, located: Option<Place>) -> Option<ScanHint> {
     (burnt * 100 / count > BURNT_PERCENT).then_some(ScanHint::Glare)
 }
 
-/// Lets a hint through when it holds for most of half a second, then about once a second: a hint that flickers is
-/// worse than none.
+/// Lets a hint through when it holds for most of half a second, then about once a second: a hint
+/// that flickers is worse than none.
 #[derive(Default)]
 pub struct HintFilter {
     held: Option<ScanHint>,

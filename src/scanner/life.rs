@@ -1,8 +1,9 @@
-//! One worker after another: starts it, talks to it, notices that it died or hangs, and starts the next.
+//! One worker after another: starts it, talks to it, notices that it died or hangs, and starts the
+//! next.
 //!
-//! Owns the child process and what is remembered between two of them (the pause, whether the camera is known to be lost,
-//! which texts were told). A tokio task; it ends when the handle is gone. Tested in `tests/it/scanner.rs` with workers
-//! that die, hang and talk nonsense.
+//! Owns the child process and what is remembered between two of them (the pause, whether the camera
+//! is known to be lost, which texts were told). A tokio task; it ends when the handle is gone.
+//! Tested in `tests/it/scanner.rs` with workers that die, hang and talk nonsense.
 
 use std::io;
 use std::process::Stdio;
@@ -37,7 +38,7 @@ enum EndOfLife {
     NotStarted(io::Error),
     #[error("the scanner's worker ended; it is started again")]
     Gone,
-    #[error("the scanner's worker was silent for {} ms and was killed; it is started again", .0.as_millis())]
+    #[error("the scanner's worker was silent for {0:?} and was killed; it is started again")]
     Silent(Duration),
     #[error("the scanner's worker talked nonsense ({0}) and was killed; it is started again")]
     Nonsense(WireError),

@@ -1,16 +1,17 @@
 //! The scanner: a camera that reads the customer's payment code, kept outside the till's process.
 //!
 //! ```text
-//! till process                                        worker process (the same program, `scan-worker`)
+//! till process                                        worker process (`shouyin scan-worker`)
 //! Scanner task -- Start/Stop/Quit, stdin pipe ------> camera -> grey frame -> decoders
 //!              <- Seen/Preview/Hint/..., stdout pipe -
 //! ```
 //!
-//! Owns the worker's life: a worker that dies, talks nonsense or is silent for two seconds is killed and started again
-//! after a pause of 0.5 to 5 seconds. The camera and the third-party decoders (one of them in C++, one that is known to
-//! panic) run only over there. Texts are recognised here (`code::recognise`) before they go up; what no scan asked for
-//! is dropped. Never decides about money, never logs a text. Runs as one tokio task; ends when its handle is dropped or
-//! [`ScannerHandle::shutdown`] is called. Tested in `tests/it/scanner.rs`.
+//! Owns the worker's life: a worker that dies, talks nonsense or is silent for two seconds is
+//! killed and started again after a pause of 0.5 to 5 seconds. The camera and the third-party
+//! decoders (one of them in C++, one that is known to panic) run only over there. Texts are
+//! recognised here (`code::recognise`) before they go up; what no scan asked for is dropped. Never
+//! decides about money, never logs a text. Runs as one tokio task; ends when its handle is dropped
+//! or [`ScannerHandle::shutdown`] is called. Tested in `tests/it/scanner.rs`.
 
 mod camera;
 pub mod cli;
@@ -119,7 +120,8 @@ impl Scanner {
 }
 
 impl ScannerHandle {
-    /// Begins a new scan. A scan that is on already is replaced, so a code that it told before is told again.
+    /// Begins a new scan. A scan that is on already is replaced, so a code that it told before is
+    /// told again.
     pub fn start(&self) {
         self.wish.send_modify(|wish| {
             wish.scan += 1;

@@ -1,13 +1,14 @@
 //! Where frames come from: a camera, or pictures and videos on disk that take its place.
 //!
 //! ```text
-//! camera              the first camera that opens          file:PATH    one picture, again and again
-//! camera:/dev/video2  that camera                          y4m:PATH     raw video, looping
-//! folder:DIR          the newest picture in a folder       mjpeg:PATH   JPEG pictures end to end, looping
+//! camera              the first camera that opens   file:PATH   one picture, again and again
+//! camera:/dev/video2  that camera                   y4m:PATH    raw video, looping
+//! folder:DIR          a folder's newest picture     mjpeg:PATH  JPEG pictures end to end, looping
 //! ```
 //!
-//! Every source delivers real pixels to the same decoder. Owns the pace (files play at [`FRAMES_PER_SECOND`]) and the
-//! errors that say what, where and what to do. Runs in the worker process; blocks. Tested below.
+//! Every source delivers real pixels to the same decoder. Owns the pace (files play at
+//! [`FRAMES_PER_SECOND`]) and the errors that say what, where and what to do. Runs in the worker
+//! process; blocks. Tested below.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
@@ -189,8 +190,8 @@ impl FrameSource {
     }
 }
 
-/// A folder that is looked into again and again. A picture should be moved into it whole (written elsewhere, renamed);
-/// one that cannot be read yet is tried again with the next frame.
+/// A folder that is looked into again and again. A picture should be moved into it whole (written
+/// elsewhere, renamed); one that cannot be read yet is tried again with the next frame.
 struct Folder {
     path: PathBuf,
     shown: Option<(PathBuf, SystemTime, u64)>,
@@ -402,7 +403,8 @@ impl Mjpeg {
     }
 }
 
-/// Finds the next JPEG picture: from its start marker to an end marker that another start, or the end, follows.
+/// Finds the next JPEG picture: from its start marker to an end marker that another start, or the
+/// end, follows.
 fn jpeg_span(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
     let find = |needle: &[u8], from: usize| {
         let rest = bytes.get(from..)?;

@@ -1,8 +1,9 @@
-//! Decides which readings count. A QR code corrects its own errors and counts at once; a Code 128 has one check digit,
-//! which lets one random error in a hundred through, so it counts only when two looks agree.
+//! Decides which readings count. A QR code corrects its own errors and counts at once; a Code 128
+//! has one check digit, which lets one random error in a hundred through, so it counts only when
+//! two looks agree.
 //!
-//! Two looks are two different stages, or two frames whose pixels differ: the same picture twice is one look. Owns the
-//! readings of the last frames and nothing else; pure. Tested below.
+//! Two looks are two different stages, or two frames whose pixels differ: the same picture twice is
+//! one look. Owns the readings of the last frames and nothing else; pure. Tested below.
 
 use super::decode::{Format, Place, Reading, Seen, Stage};
 use super::frame::GreyFrame;
@@ -117,7 +118,8 @@ impl Votes {
         own >= 2 && own > rival
     }
 
-    /// How many different looks gave this text; repeats of one stage on one picture are never stored.
+    /// How many different looks gave this text; repeats of one stage on one picture are never
+    /// stored.
     fn weight(&self, seen: &Seen) -> usize {
         self.votes.iter().filter(|vote| vote.seen == *seen).count()
     }
@@ -127,7 +129,8 @@ const fn touch(a: Place, b: Place) -> bool {
     a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height
 }
 
-/// Tells two frames of a live sensor apart (its noise differs in every frame); FNV-1a over every eleventh pixel.
+/// Tells two frames of a live sensor apart (its noise differs in every frame); FNV-1a over every
+/// eleventh pixel.
 fn fingerprint(frame: &GreyFrame) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for pixel in frame.pixels().iter().step_by(11) {

@@ -1,13 +1,15 @@
-//! The messages between the till and the scanner's worker process: bytes in, messages out. Pure; does no I/O.
+//! The messages between the till and the scanner's worker process: bytes in, messages out. Pure;
+//! does no I/O.
 //!
 //! ```text
-//! u32 LE header length | u32 LE body length | header (JSON) | body (pixels of a preview, or the text of a code)
+//! u32 LE header length | u32 LE body length | header (JSON) | body (a preview's pixels or a text)
 //! ```
 //!
-//! Owns the format and its limits. The worker may be broken in any way, so the till's side believes nothing: a length
-//! above its limit, bad JSON or a body that does not fit its header is an error and ends the worker. A text may be a
-//! payment code: it travels in the body, every buffer that holds it is wiped, and no error repeats it. Tested below and
-//! with random bytes in `tests/it/scanner.rs`.
+//! Owns the format and its limits. The worker may be broken in any way, so the till's side believes
+//! nothing: a length above its limit, bad JSON or a body that does not fit its header is an error
+//! and ends the worker. A text may be a payment code: it travels in the body, every buffer that
+//! holds it is wiped, and no error repeats it. Tested below and with random bytes in
+//! `tests/it/scanner.rs`.
 
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
@@ -173,7 +175,8 @@ pub struct Frames {
 impl Frames {
     /// Takes bytes over from the pipe.
     pub fn push(&mut self, bytes: &[u8]) {
-        // A growing vector would leave copies of a text behind: move by hand and wipe the old buffer.
+        // A growing vector would leave copies of a text behind: move by hand and wipe the old
+        // buffer.
         if self.pending.capacity() < self.pending.len() + bytes.len() {
             let room = (self.pending.len() + bytes.len()).next_power_of_two();
             let mut larger = Vec::with_capacity(room);

@@ -1,9 +1,11 @@
-//! The scanner's worker process: camera in, texts out. Started by the till as `shouyin scan-worker --source S`.
+//! The scanner's worker process: camera in, texts out. Started by the till as `shouyin scan-worker
+//! --source S`.
 //!
-//! Owns the camera and the third-party readers. May panic, crash or hang at any time; the till only loses a scan of a
-//! second. One thread reads orders from stdin and ends the process when the till is gone; the main thread takes frames,
-//! reads codes and writes reports (`wire.rs`). The heartbeat comes from the main thread on purpose: a hung reader or
-//! driver falls silent. Never logs a text, never writes to disk. Tested through the real binary in `tests/it/scanner.rs`.
+//! Owns the camera and the third-party readers. May panic, crash or hang at any time; the till only
+//! loses a scan of a second. One thread reads orders from stdin and ends the process when the till
+//! is gone; the main thread takes frames, reads codes and writes reports (`wire.rs`). The heartbeat
+//! comes from the main thread on purpose: a hung reader or driver falls silent. Never logs a text,
+//! never writes to disk. Tested through the real binary in `tests/it/scanner.rs`.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -186,8 +188,8 @@ impl Worker {
     }
 }
 
-/// Reads orders until the till says to end, is gone or talks nonsense; each of these ends the process at once, even
-/// when the main thread hangs.
+/// Reads orders until the till says to end, is gone or talks nonsense; each of these ends the
+/// process at once, even when the main thread hangs.
 fn listen(wish: &Mutex<Wish>) {
     let mut stdin = io::stdin().lock();
     let mut frames = Frames::default();
@@ -221,7 +223,8 @@ fn listen(wish: &Mutex<Wish>) {
     }
 }
 
-/// Bounds the damage of a reader that runs wild. A core dump would hold payment codes, so there is none.
+/// Bounds the damage of a reader that runs wild. A core dump would hold payment codes, so there is
+/// none.
 fn limit_itself() {
     let limit = |bytes| Rlimit {
         current: Some(bytes),

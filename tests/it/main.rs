@@ -1,3 +1,4 @@
 //! The one integration binary.
 
+#[cfg(all(feature = "live", feature = "sim"))]
 mod scanner;

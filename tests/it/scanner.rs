@@ -1,5 +1,5 @@
-//! The scanner as a whole: how much it reads beside zxing-cpp with everything switched on, that it never reads a wrong
-//! text, and that no worker, however broken, stalls the till.
+//! The scanner as a whole: how much it reads beside zxing-cpp with everything switched on, that it
+//! never reads a wrong text, and that no worker, however broken, stalls the till.
 //!
 //! `SHOUYIN_SEED=n` draws other frames, `SHOUYIN_SOAK=1` many more.
 
@@ -321,7 +321,9 @@ async fn next(inbox: &mut mpsc::Receiver<ScanEvent>) -> ScanEvent {
             .expect("the scanner lives")
         {
             ScanEvent::Hint(_) => {}
-            event => return event,
+            ScanEvent::Code(code) => return ScanEvent::Code(code),
+            ScanEvent::CameraLost(why) => return ScanEvent::CameraLost(why),
+            ScanEvent::CameraBack => return ScanEvent::CameraBack,
         }
     }
 }
@@ -499,28 +501,51 @@ async fn programs_that_are_no_worker_never_stall_the_till() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_stopped_by_a_signal_falls_silent_and_is_replaced() {
-    let folder = tempfile::tempdir().expect("a scratch folder");
-    let (scanner, mut inbox) = spawn(worker(folder.path()));
-    scanner.start();
-    tokio::time::sleep(Duration::from_millis(800)).await;
-    let pid = worker_pid(folder.path()).expect("the worker runs");
-    let stopped = Command::new("/bin/kill")
-        .args(["-STOP", &pid.to_string()])
-        .status();
-    assert!(stopped.expect("kill runs").success());
+async fn a_worker_stopped_in_the_middle_of_a_scan_falls_silent_and_is_replaced() {
     let begun = Instant::now();
-    let ScanEvent::CameraLost(why) = next(&mut inbox).await else {
-        panic!("the worker hangs");
-    };
+    let why = replaced_after("-STOP").await;
     assert!(why.contains("silent"), "{why}");
     assert!(
-        begun.elapsed() < Duration::from_secs(4),
+        begun.elapsed() < Duration::from_secs(15),
         "{:?}",
         begun.elapsed()
     );
+}
+
+/// What a decoder's panic (release builds abort) or a C++ crash does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_aborts_in_the_middle_of_a_scan_is_replaced_and_reads_on() {
+    for signal in ["-ABRT", "-SEGV", "-KILL"] {
+        let why = replaced_after(signal).await;
+        assert!(why.contains("ended"), "{why}");
+    }
+}
+
+/// Sends a signal to a scanning worker; the next one must read a code. Returns what was told of the
+/// loss.
+async fn replaced_after(signal: &str) -> String {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let (scanner, mut inbox) = spawn(worker(folder.path()));
+    scanner.start();
+    let mut previews = scanner.previews();
+    let shown = tokio::time::timeout(Duration::from_secs(20), previews.changed()).await;
+    shown
+        .expect("a preview within 20 s")
+        .expect("the scanner lives");
+    let pid = worker_pid(folder.path()).expect("the worker runs");
+    let sent = Command::new("/bin/kill")
+        .args([signal, &pid.to_string()])
+        .status();
+    assert!(sent.expect("kill runs").success());
+    let event = next(&mut inbox).await;
+    let ScanEvent::CameraLost(why) = event else {
+        panic!("the worker is lost, not {event:?}");
+    };
     assert_eq!(next(&mut inbox).await, ScanEvent::CameraBack);
     assert_ne!(worker_pid(folder.path()), Some(pid));
+    let code = (Kind::Qr, Condition::Clean, 0);
+    save(&folder.path().join("a.png"), &draw(23, 0, code));
+    assert!(channel(&next(&mut inbox).await).is_some());
     drop(scanner);
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(
@@ -528,6 +553,7 @@ async fn a_worker_stopped_by_a_signal_falls_silent_and_is_replaced() {
         None,
         "a worker outlives its handle"
     );
+    why
 }
 
 /// Finds the worker of this test by its own folder in the arguments.

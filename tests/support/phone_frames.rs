@@ -1,7 +1,9 @@
-//! Draws what a counter camera sees when a customer holds a phone in front of it: 1280x720 grey frames with a known
-//! payment code, or without any, under eight conditions and three sizes. The same seed draws the same frames.
+//! Draws what a counter camera sees when a customer holds a phone in front of it: 1280x720 grey
+//! frames with a known payment code, or without any, under eight conditions and three sizes. The
+//! same seed draws the same frames.
 //!
-//! Shares no code with the reader that it tests. Used by `tests/it/scanner.rs` and `benches/scan.rs` through `#[path]`.
+//! Shares no code with the reader that it tests. Used by `tests/it/scanner.rs` and
+//! `benches/scan.rs` through `#[path]`.
 
 use qrcode::{EcLevel, QrCode, Version};
 use rand_chacha::ChaCha8Rng;
@@ -46,15 +48,13 @@ pub const CONDITIONS: [Condition; 8] = [
 /// One frame and what a reader should find in it.
 pub struct PhoneFrame {
     pub kind: Kind,
-    pub condition: Condition,
-    /// 0 large, 1 medium, 2 small.
-    pub size: usize,
     /// The payment code; empty for a frame without one.
     pub truth: String,
     pub pixels: Vec<u8>,
 }
 
-/// Returns all cells (kind, condition, size), `each` times, in a fixed order.
+/// Returns all cells (kind, condition, size: 0 large, 1 medium, 2 small), `each` times, in a fixed
+/// order.
 pub fn cells(each: usize) -> Vec<(Kind, Condition, usize)> {
     let mut cells = Vec::new();
     for _ in 0..each {
@@ -93,8 +93,6 @@ pub fn draw(
         .collect();
     PhoneFrame {
         kind,
-        condition,
-        size,
         truth,
         pixels,
     }
@@ -324,26 +322,19 @@ struct Pose {
 
 impl Pose {
     fn new(dice: &mut Dice, condition: Condition, scene: &Scene) -> Self {
-        let turn: f32 = match condition {
-            Condition::Hard => dice.between(-0.5, 0.5),
-            Condition::Clean
-            | Condition::Defocus
-            | Condition::Glare
-            | Condition::LowLight
-            | Condition::Moire
-            | Condition::Motion
-            | Condition::Perspective => dice.between(-0.12, 0.12),
+        let widest = if condition == Condition::Hard {
+            0.5
+        } else {
+            0.12
         };
+        let turn = dice.between(-widest, widest);
         let quarter = [0.0, 0.0, 0.0, std::f32::consts::FRAC_PI_2][dice.below(4)];
-        let tilt = match condition {
-            Condition::Perspective => dice.between(0.25, 0.55),
-            Condition::Hard => dice.between(0.1, 0.25),
-            Condition::Clean
-            | Condition::Defocus
-            | Condition::Glare
-            | Condition::LowLight
-            | Condition::Moire
-            | Condition::Motion => dice.between(0.0, 0.06),
+        let tilt = if condition == Condition::Perspective {
+            dice.between(0.25, 0.55)
+        } else if condition == Condition::Hard {
+            dice.between(0.1, 0.25)
+        } else {
+            dice.between(0.0, 0.06)
         };
         let span = scene.width.max(scene.height);
         let share = dice.between(0.0, 1.0);
@@ -593,11 +584,12 @@ fn moire(light: &mut [f32], dice: &mut Dice) {
     let depth = dice.between(0.15, 0.45);
     let period = dice.between(2.1, 7.0);
     let angle = dice.between(0.0, 1.5);
-    let (kx, ky) = (angle.cos() * 6.283 / period, angle.sin() * 6.283 / period);
+    let wave = std::f32::consts::TAU / period;
+    let (kx, ky) = (angle.cos() * wave, angle.sin() * wave);
     for (i, l) in light.iter_mut().enumerate() {
         let (x, y) = ((i % WIDTH) as f32, (i / WIDTH) as f32);
         let wave = (kx * x + ky * y).sin() + (kx * y - ky * x).sin();
-        *l *= 1.0 - depth * 0.5 * (wave * 0.5 + 0.5) * 2.0;
+        *l *= 1.0 - depth * (wave * 0.5 + 0.5);
     }
 }
 
