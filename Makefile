@@ -14,11 +14,14 @@ help:
 	@echo "make screens  draw every state in both languages and orientations into docs/screens"
 	@echo "make setup  install what the system lacks (apt; sudo where not root)"
 
-# A C compiler for SQLite and ring; font and keyboard libraries and one font for the screen (without any font the
+# A C compiler for SQLite and ring; a C++ compiler and cmake for the code reader; clang for the camera's bindings; font and keyboard libraries and one font for the screen (without any font the
 # toolkit cannot start); Python's cryptography and openssl as outside peers of the wire tests.
 setup:
 	@missing=()
 	command -v cc >/dev/null || missing+=(gcc libc6-dev)
+	command -v c++ >/dev/null || missing+=(g++)
+	command -v cmake >/dev/null || missing+=(cmake)
+	command -v clang >/dev/null || missing+=(clang libclang-dev)
 	command -v pkg-config >/dev/null || missing+=(pkg-config)
 	pkg-config --exists fontconfig 2>/dev/null || missing+=(libfontconfig1-dev)
 	pkg-config --exists xkbcommon 2>/dev/null || missing+=(libxkbcommon-dev)

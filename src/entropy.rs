@@ -2,7 +2,7 @@
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::domain::{Timestamp, TxnId};
+use crate::domain::{StartTag, Timestamp, TxnId};
 
 /// The operating system's random numbers.
 #[derive(Clone, Debug)]
@@ -20,6 +20,13 @@ impl Entropy {
         self.0
             .fill(buffer)
             .expect("invariant: the operating system gives random numbers");
+    }
+
+    /// Draws the letters of a start.
+    pub fn start_tag(&self) -> StartTag {
+        let mut random = [0; 6];
+        self.fill(&mut random);
+        StartTag::from_random(random)
     }
 
     /// Makes a transaction id.

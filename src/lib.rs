@@ -7,7 +7,7 @@
 //! evidence, code            <- domain, limits
 //! payment                   <- domain, limits, evidence, code
 //! view                      <- domain, limits, code, payment (and evidence through it)
-//! journal, acquirer         <- domain, limits, evidence, code, payment, entropy; never each other
+//! journal, acquirer, scanner <- domain, limits, evidence, code, payment, entropy; never each other
 //! terminal                  <- all of the above, clock, entropy
 //! config                    <- domain, payment, view
 //! ui                        <- view, domain, limits, code (samples only); the only user of slint
@@ -26,6 +26,8 @@ pub mod evidence;
 pub mod journal;
 pub mod limits;
 pub mod payment;
+#[cfg(feature = "live")]
+pub mod scanner;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod telemetry;

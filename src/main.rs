@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use shouyin::acquirer::{self, HttpsPost, Lakala, LakalaConfig};
 use shouyin::clock::Clock;
 use shouyin::code::CodeTable;
@@ -19,7 +19,8 @@ use shouyin::config::{Config, Environment};
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig};
 use shouyin::payment::{Request, Sound, Ticket};
-use shouyin::terminal::{self, Driver, DriverParts, Input, ScanCommand};
+use shouyin::scanner::{self, Preview, Scanner, ScannerConfig};
+use shouyin::terminal::{self, Driver, DriverParts, Input};
 use shouyin::view::{Desk, Screen, Shop, Tap};
 use shouyin::{limits, telemetry};
 use tokio::sync::{mpsc, watch};
@@ -47,10 +48,26 @@ struct Arguments {
     #[cfg(feature = "sim")]
     #[arg(long, hide = true)]
     abort_after_appends: Option<u64>,
+    #[command(subcommand)]
+    hidden: Option<Hidden>,
+}
+
+#[derive(Subcommand)]
+enum Hidden {
+    /// The scanner's helper process; started by the terminal itself.
+    #[command(hide = true)]
+    ScanWorker {
+        /// Where frames come from.
+        #[arg(long)]
+        source: String,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
+    if let Some(Hidden::ScanWorker { source }) = &arguments.hidden {
+        return Ok(scanner::worker::run(source)?);
+    }
     telemetry::start();
     let config = Config::load(&arguments.config)?;
     if cfg!(feature = "sim") && config.acquirer.environment == Environment::Production {
@@ -71,7 +88,9 @@ fn main() -> anyhow::Result<()> {
     // The till is stopped in order even when its screen failed.
     runtime.block_on(async {
         till.inputs.send(Input::Shutdown).await.ok();
-        till.driving.await
+        // The driver's end closes the scanner's orders, which ends the worker.
+        till.driving.await?;
+        till.scanning.await
     })?;
     shown
 }
@@ -81,7 +100,11 @@ struct Till {
     inputs: mpsc::Sender<Input>,
     taps: mpsc::Sender<Tap>,
     screens: watch::Receiver<Option<Screen>>,
+    /// Used by the touchscreen only.
+    #[cfg_attr(not(feature = "ui"), allow(dead_code))]
+    previews: watch::Receiver<Option<Preview>>,
     driving: tokio::task::JoinHandle<()>,
+    scanning: tokio::task::JoinHandle<()>,
 }
 
 async fn on_console(till: &Till) -> anyhow::Result<()> {
@@ -108,15 +131,30 @@ fn on_screen(
     config: &Config,
     till: &Till,
 ) -> anyhow::Result<()> {
-    use shouyin::ui::{DisplayMode, UiOptions};
+    use shouyin::ui::{DisplayMode, PreviewFrame, UiOptions};
     let (stop, shutdown) = watch::channel(false);
     runtime.spawn(async move {
         tokio::signal::ctrl_c().await.ok();
         // The receiver is gone when the window was closed first.
         stop.send(true).ok();
     });
-    // No camera yet, so no frames: the sender is kept so that the screen goes on waiting for one.
-    let (_frames, preview) = watch::channel(None);
+    let (frames, preview) = watch::channel(None);
+    let mut previews = till.previews.clone();
+    runtime.spawn(async move {
+        while previews.changed().await.is_ok() {
+            let frame = previews
+                .borrow_and_update()
+                .as_ref()
+                .map(|seen| PreviewFrame {
+                    w: u32::try_from(seen.width).unwrap_or(0),
+                    h: u32::try_from(seen.height).unwrap_or(0),
+                    pixels: seen.pixels.as_slice().into(),
+                });
+            if frames.send(frame).is_err() {
+                return;
+            }
+        }
+    });
     let mode = arguments
         .web
         .map_or_else(|| DisplayMode::choose(0), |port| DisplayMode::Web { port });
@@ -155,14 +193,26 @@ async fn start(arguments: &Arguments, config: &Config) -> anyhow::Result<Till> {
     }
     let (journal, opened) = Journal::open(journal_config)?;
     let policy = config.policy(terminal::device_salt(&data.join("device.salt"), &entropy)?);
-    let state = terminal::recover(&journal, opened, clock.now(), &policy).await?;
+    let state =
+        terminal::recover(&journal, opened, entropy.start_tag(), clock.now(), &policy).await?;
 
     let (inputs, inbox) = mpsc::channel(limits::INPUT_QUEUE);
     let (taps, tapped) = mpsc::channel(limits::INTENT_QUEUE);
     let (screens, shown) = watch::channel(None);
     let acquirer = start_acquirer(config, clock, &entropy, inputs.clone())?;
     let (scanner, orders) = mpsc::channel(4);
-    tokio::spawn(no_scanner(orders));
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let (seen, events) = mpsc::channel(4);
+    let source = config.scanner_source.clone();
+    let eyes = Scanner::spawn(
+        ScannerConfig::new(program, source, CodeTable::built_in()),
+        seen,
+    );
+    let previews = eyes.previews();
+    let scanning = tokio::spawn(terminal::carry_scans(eyes, orders, events, inputs.clone()));
+    let mut desk = Desk::new(config.language, config.theme);
+    // The scanner tells of a camera that is lost; until then there is one.
+    desk.camera = true;
     let driver = Driver::new(DriverParts {
         state,
         journal,
@@ -173,7 +223,7 @@ async fn start(arguments: &Arguments, config: &Config) -> anyhow::Result<Till> {
             name: config.shop.clone(),
             sandbox: config.acquirer.environment == Environment::Sandbox,
         },
-        desk: Desk::new(config.language, config.theme),
+        desk,
         clock,
         entropy,
         acquirer,
@@ -186,7 +236,9 @@ async fn start(arguments: &Arguments, config: &Config) -> anyhow::Result<Till> {
         inputs,
         taps,
         screens: shown,
+        previews,
         driving,
+        scanning,
     })
 }
 
@@ -231,9 +283,4 @@ fn start_acquirer(
         }
     });
     Ok(requests)
-}
-
-/// There is no camera yet: codes are typed.
-async fn no_scanner(mut orders: mpsc::Receiver<ScanCommand>) {
-    while orders.recv().await.is_some() {}
 }

@@ -12,7 +12,7 @@ for _ in $(seq 600); do
   sleep 0.1
 done
 echo "sandbox: $(cat "$dir/sandbox.json")"
-echo "no camera yet: charge, then type a code with 手输 / Type: 28… Alipay or 13… WeChat with 18 digits, 62… UnionPay with 19"
+echo "open the wallet page, charge on the till, then hold the phone to the till; or type a code with 手输 / Type"
 echo "the amount's last two digits choose a story: 12.70 waits for a password, 12.71 never pays, 12.77 is refused"
 echo "Ctrl+C ends; open sales go on at the next start"
 target/debug/shouyin --config "$dir/sandbox/terminal.toml" --data "$dir/terminal" ${SHOUYIN_FLAGS:-}

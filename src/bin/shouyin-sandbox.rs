@@ -24,7 +24,7 @@ enum Command {
         /// HTTPS port on loopback; 0 picks one.
         #[arg(long, default_value_t = 8443)]
         port: u16,
-        /// Port of the loopback page (GET /ledger); 0 picks one.
+        /// Port of the customer's wallet page and of GET /ledger, on loopback; 0 picks one.
         #[arg(long, default_value_t = 8081)]
         page_port: u16,
         /// Forget everything at the end.
@@ -56,7 +56,7 @@ async fn main() -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     writeln!(
         out,
-        "{{\"api\":\"https://localhost:{}\",\"ledger\":\"http://127.0.0.1:{}/ledger\"}}",
+        "{{\"api\":\"https://localhost:{0}\",\"wallet\":\"http://127.0.0.1:{1}/\",\"ledger\":\"http://127.0.0.1:{1}/ledger\"}}",
         running.port, running.page_port
     )?;
     out.flush()?;

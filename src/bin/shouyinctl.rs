@@ -17,6 +17,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Read image paths (PNG, JPEG, PNM) from standard input, one a line; print one JSON line for each.
+    #[cfg(feature = "live")]
+    Decode,
     /// The journal of a stopped terminal, or a copy of one.
     #[command(subcommand)]
     Journal(JournalCommand),
@@ -48,7 +51,17 @@ enum JournalCommand {
 }
 
 fn main() -> anyhow::Result<ExitCode> {
-    let Command::Journal(command) = Arguments::parse().command;
+    match Arguments::parse().command {
+        #[cfg(feature = "live")]
+        Command::Decode => {
+            shouyin::scanner::cli::decode_stdin()?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Journal(command) => journal(command),
+    }
+}
+
+fn journal(command: JournalCommand) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     match command {
         JournalCommand::Verify { database, mirror } => {

@@ -142,6 +142,28 @@ impl Epoch {
     }
 }
 
+/// Six letters drawn at random at every start. They keep the order numbers of a cloned disk, a restored journal or a
+/// second till under the same terminal number apart, which counters on the disk cannot: two tills that built the same
+/// order number would revoke each other's sales.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StartTag([u8; 6]);
+
+impl StartTag {
+    /// The letters in use: without I and O, which people read as digits. No digits, so that an order number holds no
+    /// run of digits that looks like a card number.
+    const LETTERS: &[u8; 24] = b"ABCDEFGHJKLMNPQRSTUVWXYZ";
+
+    /// Maps six random bytes to letters.
+    pub fn from_random(random: [u8; 6]) -> Self {
+        Self(random.map(|byte| Self::LETTERS[usize::from(byte) % Self::LETTERS.len()]))
+    }
+
+    /// Returns the letters.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("invariant: a start tag is six ASCII letters")
+    }
+}
+
 /// What an order number asks the acquirer for. One letter inside the number keeps the families apart for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderKind {
@@ -156,16 +178,23 @@ pub enum OrderKind {
 pub struct OrderNo(String);
 
 impl OrderNo {
-    /// Builds terminal (1–8) + epoch (4) + kind (1) + sequence (8 digits or more): at most 32 characters.
-    pub fn build(term: &TermNo, epoch: Epoch, kind: OrderKind, sequence: u64) -> Self {
+    /// Builds terminal (1–8) + epoch (4) + start tag (6) + kind (1) + sequence (8 to 13 digits): at most 32 characters.
+    pub fn build(
+        term: &TermNo,
+        epoch: Epoch,
+        tag: StartTag,
+        kind: OrderKind,
+        sequence: u64,
+    ) -> Self {
         let letter = match kind {
             OrderKind::Sale => 'S',
             OrderKind::Revoke => 'V',
         };
         Self(format!(
-            "{}{:04}{letter}{sequence:08}",
+            "{}{:04}{}{letter}{sequence:08}",
             term.as_str(),
-            epoch.get()
+            epoch.get(),
+            tag.as_str()
         ))
     }
 
@@ -252,14 +281,15 @@ mod tests {
     fn the_longest_order_number_fits_the_wire() {
         let term = TermNo::new("A1234567").expect("terminal");
         let epoch = Epoch::new(9999).expect("epoch");
+        let tag = StartTag::from_random([0, 1, 2, 3, 4, 5]);
         assert!(
-            OrderNo::build(&term, epoch, OrderKind::Sale, 10_u64.pow(18))
+            OrderNo::build(&term, epoch, tag, OrderKind::Sale, 10_u64.pow(13) - 1)
                 .as_str()
                 .len()
                 <= 32
         );
-        let normal = OrderNo::build(&term, epoch, OrderKind::Revoke, 7);
-        assert_eq!(normal.as_str(), "A12345679999V00000007");
+        let normal = OrderNo::build(&term, epoch, tag, OrderKind::Revoke, 7);
+        assert_eq!(normal.as_str(), "A12345679999ABCDEFV00000007");
         assert_eq!(OrderNo::new(normal.as_str()), Ok(normal));
     }
 

@@ -10,8 +10,8 @@ mod time;
 
 pub use channel::Channel;
 pub use id::{
-    BatchNo, Epoch, HostTradeNo, IdError, MerchantNo, OperatorNo, OrderKind, OrderNo, TermNo,
-    TxnId, VoucherNo,
+    BatchNo, Epoch, HostTradeNo, IdError, MerchantNo, OperatorNo, OrderKind, OrderNo, StartTag,
+    TermNo, TxnId, VoucherNo,
 };
 pub use money::{Currency, Money, MoneyError};
 pub use time::{Now, Tick, Timestamp};

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::code::Fingerprint;
-use crate::domain::{BatchNo, Epoch, Money, OperatorNo, OrderKind, OrderNo, TermNo};
+use crate::domain::{BatchNo, Epoch, Money, OperatorNo, OrderKind, OrderNo, StartTag, TermNo};
 use crate::domain::{Tick, Timestamp, TxnId, VoucherNo};
 
 use super::fact::{Intent, Outcome};
@@ -15,6 +15,8 @@ use super::fact::{Intent, Outcome};
 pub struct Numbers {
     /// Fencing number of this start.
     pub epoch: Epoch,
+    /// Random letters of this start.
+    pub tag: StartTag,
     /// Next order sequence.
     pub next_sequence: u64,
     /// The open batch.
@@ -27,7 +29,10 @@ impl Numbers {
     pub(super) fn order(&mut self, term: &TermNo, kind: OrderKind) -> (OrderNo, u64) {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
-        (OrderNo::build(term, self.epoch, kind, sequence), sequence)
+        (
+            OrderNo::build(term, self.epoch, self.tag, kind, sequence),
+            sequence,
+        )
     }
 
     pub(super) fn voucher(&mut self) -> VoucherNo {

@@ -82,7 +82,8 @@ impl Identity {
              serial_no = \"{MERCHANT_SERIAL}\"\nmerchant_no = \"{MERCHANT_NO}\"\n\
              term_no = \"{TERM_NO}\"\nmerchant_key_file = \"{dir}/merchant.key.pem\"\n\
              platform_certificate_files = [\"{dir}/platform.cert.pem\"]\nca_file = \"{dir}/ca.pem\"\n\
-             request_ip = \"127.0.0.1\"\nenvironment = \"sandbox\"\n"
+             request_ip = \"127.0.0.1\"\nenvironment = \"sandbox\"\n\n\
+             [scanner]\nsource = \"folder:{dir}/camera\"\n"
         );
         std::fs::write(self.dir.join("terminal.toml"), text)
     }

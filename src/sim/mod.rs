@@ -6,6 +6,7 @@
 mod books;
 mod identity;
 mod server;
+mod wallet;
 mod wire;
 
 pub use books::{Books, TradeState};

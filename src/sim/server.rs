@@ -1,5 +1,5 @@
 //! The sandbox's HTTPS server: micropay, tradequery, revoked, with the amount triggers of acquirer.md 7; and a loopback
-//! page for checks (`GET /ledger`).
+//! page: the customer's wallet, and `GET /ledger` for checks.
 //!
 //! Owns the stories. The last two digits of the amount choose one; `70`–`86` and `90`–`99` are not plain successes.
 
@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -22,9 +23,12 @@ use serde_json::{Value, json};
 
 use super::books::{Books, Trade, TradeState};
 use super::identity::{Identity, MERCHANT_NO, TERM_NO};
+use super::wallet::{Wallet, qr_svg};
 use super::wire::{self, Fields, Refusal};
 
 const BODY_MAX: usize = 64 * 1024;
+/// How long a code stays in front of the virtual camera.
+const SHOWN_FOR: Duration = Duration::from_secs(8);
 
 /// How to run the sandbox.
 #[derive(Clone, Debug)]
@@ -63,6 +67,8 @@ struct Sandbox {
     books: Mutex<Books>,
     nonces: Mutex<BTreeMap<String, i64>>,
     time_scale: u64,
+    wallet: Mutex<Wallet>,
+    shows: AtomicU64,
 }
 
 /// Starts the sandbox on the current tokio runtime.
@@ -92,6 +98,8 @@ pub async fn serve(options: Options) -> io::Result<Running> {
         books: Mutex::new(books),
         nonces: Mutex::new(BTreeMap::new()),
         time_scale: options.time_scale.max(1),
+        wallet: Mutex::new(Wallet::open(&options.dir)?),
+        shows: AtomicU64::new(0),
     });
     let handles = [Handle::new(), Handle::new()];
     let routes = Router::new()
@@ -100,7 +108,10 @@ pub async fn serve(options: Options) -> io::Result<Running> {
         .route("/api/v3/labs/relation/revoked", post(revoked))
         .with_state(Arc::clone(&sandbox));
     let pages = Router::new()
+        .route("/", get(async || Html(include_str!("wallet.html"))))
         .route("/ledger", get(ledger))
+        .route("/show", post(show))
+        .route("/hide", post(hide))
         .with_state(sandbox);
     let secure = axum_server::from_tcp_rustls(api, tls)?.handle(handles[0].clone());
     let plain = axum_server::from_tcp(page)?.handle(handles[1].clone());
@@ -122,6 +133,39 @@ async fn ledger(State(sandbox): Shared) -> Response {
         sandbox.advance(&order, false);
     }
     axum::Json(sandbox.books().ledger()).into_response()
+}
+
+/// Makes a fresh code and holds it in front of the virtual camera for a while.
+async fn show(State(sandbox): Shared, Query(asked): Query<BTreeMap<String, String>>) -> Response {
+    let kind = asked.get("wallet").map_or("alipay", String::as_str);
+    let shown = {
+        let mut wallet = sandbox
+            .wallet
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let code = wallet.code(kind);
+        wallet.show(&code).and_then(|()| Ok((qr_svg(&code)?, code)))
+    };
+    match shown {
+        Ok((svg, code)) => {
+            let turn = sandbox.shows.fetch_add(1, Ordering::AcqRel) + 1;
+            let later = Arc::clone(&sandbox);
+            tokio::spawn(async move {
+                tokio::time::sleep(SHOWN_FOR).await;
+                // Another code may be in front of the camera by now.
+                if later.shows.load(Ordering::Acquire) == turn {
+                    later.take_phone_away();
+                }
+            });
+            axum::Json(json!({"svg": svg, "code_tail": &code[code.len() - 4..]})).into_response()
+        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+async fn hide(State(sandbox): Shared) -> Response {
+    sandbox.take_phone_away();
+    axum::Json(json!({})).into_response()
 }
 
 async fn micropay(State(sandbox): Shared, headers: HeaderMap, body: Bytes) -> Response {
@@ -162,6 +206,15 @@ async fn revoked(State(sandbox): Shared, headers: HeaderMap, body: Bytes) -> Res
 impl Sandbox {
     fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_phone_away(&self) {
+        // A picture that stays is only a code that is scanned again and refused.
+        self.wallet
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .hide()
+            .ok();
     }
 
     fn checked(&self, headers: &HeaderMap, body: &[u8]) -> Result<Fields, Refusal> {

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use crate::domain::{Epoch, Now};
+use crate::domain::{Epoch, Now, StartTag};
 use crate::entropy::Entropy;
 use crate::journal::{Journal, JournalError, Opened};
 use crate::payment::{Fact, FactKind, Numbers, Policy, State, resume};
@@ -38,6 +38,7 @@ pub enum BootError {
 pub async fn recover(
     journal: &Journal,
     opened: Opened,
+    tag: StartTag,
     now: Now,
     policy: &Policy,
 ) -> Result<State, BootError> {
@@ -54,6 +55,7 @@ pub async fn recover(
         .map_err(BootError::Journal)?;
     let numbers = Numbers {
         epoch,
+        tag,
         next_sequence: counters.next_sequence,
         batch: counters.batch,
         next_voucher: counters.next_voucher,

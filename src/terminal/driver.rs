@@ -54,6 +54,9 @@ pub struct DriverParts {
     pub sound: Box<dyn FnMut(Sound) + Send>,
 }
 
+/// A hint is repeated about once a second while it holds.
+const HINT_LIFE_MS: u64 = 2_500;
+
 /// The loop's owner.
 pub struct Driver {
     parts: DriverParts,
@@ -61,6 +64,7 @@ pub struct Driver {
     seq: u64,
     shown: Option<PageKey>,
     refuse_sales: bool,
+    hinted: Tick,
 }
 
 /// What makes a page another page: a tap made on one is not meant for the other.
@@ -75,6 +79,7 @@ impl Driver {
             seq: 0,
             shown: None,
             refuse_sales: false,
+            hinted: Tick(0),
         }
     }
 
@@ -181,7 +186,10 @@ impl Driver {
                     self.feed(event).await;
                 }
             }
-            ScanNews::Hint(hint) => self.parts.desk.hint = hint,
+            ScanNews::Hint(hint) => {
+                self.parts.desk.hint = hint;
+                self.hinted = self.now().tick;
+            }
             ScanNews::CameraLost(why) => {
                 warn!(why, "the camera gives no picture");
                 self.parts.desk.camera = false;
@@ -323,6 +331,9 @@ impl Driver {
     }
 
     fn publish(&mut self) {
+        if self.hinted.after_ms(HINT_LIFE_MS) <= self.now().tick {
+            self.parts.desk.hint = AimHint::None;
+        }
         let parts = &self.parts;
         let mut screen = present(
             &parts.state,

@@ -5,8 +5,12 @@
 mod boot;
 mod driver;
 mod input;
+#[cfg(feature = "live")]
+mod scanning;
 mod session;
 
 pub use boot::{BootError, device_salt, recover};
 pub use driver::{Driver, DriverParts};
 pub use input::{Input, ScanCommand, ScanNews};
+#[cfg(feature = "live")]
+pub use scanning::carry_scans;

@@ -6,8 +6,8 @@
 use std::fs::File;
 
 use shouyin::domain::{
-    BatchNo, Channel, Epoch, Money, OperatorNo, OrderKind, OrderNo, TermNo, Timestamp, TxnId,
-    VoucherNo,
+    BatchNo, Channel, Epoch, Money, OperatorNo, OrderKind, OrderNo, StartTag, TermNo, Timestamp,
+    TxnId, VoucherNo,
 };
 use shouyin::evidence::{Digest, SealedRow};
 use shouyin::journal::{Journal, JournalConfig, JournalError, Opened};
@@ -25,7 +25,9 @@ const CUTS: u64 = 2_000;
 fn sale(number: u64) -> Vec<Vec<Fact>> {
     let term = TermNo::new("A1234567").unwrap();
     let epoch = Epoch::new(1).unwrap();
-    let order = |kind, sequence| OrderNo::build(&term, epoch, kind, sequence);
+    let order = |kind, sequence| {
+        OrderNo::build(&term, epoch, StartTag::from_random([0; 6]), kind, sequence)
+    };
     let txn = TxnId::from_parts(1_700_000_000_000 + number, u128::from(number));
     let sequence = number * 2 - 1;
     let fact = |kind| Fact {

@@ -20,6 +20,8 @@ mod journal;
 mod kill;
 mod model;
 mod payment;
+#[cfg(feature = "live")]
+mod scanner;
 mod tidy;
 #[cfg(feature = "live")]
 mod till;

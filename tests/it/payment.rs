@@ -71,7 +71,7 @@ fn an_undecided_order_is_asked_about_eight_times_then_revoked_and_confirmed() {
     assert_eq!(asked[..8], [5, 10, 15, 20, 31, 41, 61, 61]);
     let (revoked_at, _) = requests(&world)[9];
     assert_eq!(requests(&world)[9], (revoked_at, "revoke"));
-    assert_eq!(world.acquirer.net("A00100010001S00000001"), 0);
+    assert_eq!(world.acquirer.net("A00100010001AAAAAAS00000001"), 0);
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn a_charge_that_overtakes_its_revoke_is_returned() {
         world.phase(txn)
     );
     world.late_arrival(ticket, &request);
-    assert_eq!(world.acquirer.net("A00100010001S00000001"), 900);
+    assert_eq!(world.acquirer.net("A00100010001AAAAAAS00000001"), 900);
     world.run_until(start + 30 * MINUTE);
     assert_eq!(told(&world, txn), "revoked");
     assert_eq!(world.violations(), Vec::<String>::new());

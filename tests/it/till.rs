@@ -49,7 +49,7 @@ pub async fn till(dir: &TempDir) -> Till {
     let mut policy = config.policy([9; 32]);
     policy.timing = policy.timing.faster(FASTER);
     let (clock, entropy) = (Clock::start(), Entropy::default());
-    let state = recover(&journal, opened, clock.now(), &policy)
+    let state = recover(&journal, opened, entropy.start_tag(), clock.now(), &policy)
         .await
         .unwrap();
     let (inputs, inbox) = mpsc::channel(limits::INPUT_QUEUE);
@@ -351,5 +351,48 @@ fn without_an_acquirer_nothing_is_charged_and_the_screen_says_so() {
         };
         assert_eq!(page.notice.map(|notice| notice.code), Some("P21"));
         till.stop().await;
+    });
+}
+
+#[test]
+fn two_tills_under_one_terminal_number_never_touch_each_others_sales() {
+    let (dir, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    runtime().block_on(async {
+        let sandbox = sandbox(&dir).await;
+        std::fs::create_dir_all(other.path().join("sandbox")).unwrap();
+        let config = "sandbox/terminal.toml";
+        std::fs::copy(dir.path().join(config), other.path().join(config)).unwrap();
+        let mut first = till(&dir).await;
+        let mut second = till(&other).await;
+        for number in 0..3_u64 {
+            let code = format!("28123456790000{number:04}");
+            let paid = first.sell(4_000 + number, &code).await;
+            assert_eq!(paid, Some(OutcomeKind::Paid));
+            let code = format!("28123456790001{number:04}");
+            let paid = second.sell(5_000 + number, &code).await;
+            assert_eq!(paid, Some(OutcomeKind::Paid));
+        }
+        // One that is never paid, so that the second till revokes.
+        second.sell(5_071, "281234567900020001").await;
+        second.settle().await;
+        let books = ledger(sandbox.page_port).await;
+        for till in [&first, &second] {
+            for sale in till.journal.recent(10).await.unwrap() {
+                let order = sale.order_no.as_str();
+                let trades = books["orders"].as_array().unwrap();
+                let trade = trades
+                    .iter()
+                    .find(|trade| trade["out_trade_no"] == order)
+                    .unwrap();
+                let owed = if sale.state == SaleState::Paid {
+                    sale.amount.minor()
+                } else {
+                    0
+                };
+                assert_eq!(trade["net_charged"], owed, "{order}");
+            }
+        }
+        first.stop().await;
+        second.stop().await;
     });
 }

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Acquirer, MERCHANT, SECRET, Story, open, sign, write};
 use shouyin::code::{CodeTable, PaymentCode, Recognised, recognise};
 use shouyin::domain::{
-    BatchNo, Epoch, MerchantNo, Money, Now, OperatorNo, OrderNo, TermNo, Tick, Timestamp, TxnId,
+    BatchNo, Epoch, MerchantNo, Money, Now, OperatorNo, OrderNo, StartTag, TermNo, Tick, Timestamp,
+    TxnId,
 };
 use shouyin::evidence::{ClaimState, Digest, KeyId, SealedRow, TrustedKey, TrustedKeys, Undone};
 use shouyin::payment::{
@@ -340,7 +341,7 @@ impl World {
         if self.dice.chance(self.faults.foreign) {
             self.injected += 1;
             if self.dice.chance(50) {
-                order_no = "A00100010001S99999999".to_owned();
+                order_no = "A00100010001AAAAAAS99999999".to_owned();
                 state = ClaimState::Paid;
             } else {
                 amount += 1;
@@ -544,6 +545,7 @@ impl World {
 fn numbers(epoch: u16, next_sequence: u64, next_voucher: u32) -> Numbers {
     Numbers {
         epoch: Epoch::new(epoch).unwrap(),
+        tag: StartTag::from_random([0; 6]),
         next_sequence,
         batch: BatchNo::new(1).unwrap(),
         next_voucher,

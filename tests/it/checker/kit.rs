@@ -3,7 +3,7 @@
 use ring::hmac;
 use shouyin::code::{CodeTable, PaymentCode, Recognised, recognise};
 use shouyin::domain::{
-    BatchNo, Epoch, HostTradeNo, MerchantNo, Money, OrderNo, TermNo, Timestamp, VoucherNo,
+    BatchNo, Epoch, HostTradeNo, MerchantNo, Money, OrderNo, StartTag, TermNo, Timestamp, VoucherNo,
 };
 use shouyin::evidence::{
     Claim, ClaimState, Digest, KeyId, Rejection, SealedRow, SignedMessage, TradeDetails,
@@ -106,6 +106,7 @@ pub fn policy() -> Policy {
 pub fn numbers(epoch: u16, next_sequence: u64, next_voucher: u32) -> Numbers {
     Numbers {
         epoch: Epoch::new(epoch).expect("epoch"),
+        tag: StartTag::from_random([0; 6]),
         next_sequence,
         batch: BatchNo::new(1).expect("batch"),
         next_voucher,

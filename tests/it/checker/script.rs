@@ -133,7 +133,9 @@ impl Play {
                 let mut back = 0;
                 for change in rest {
                     match *change {
-                        "other-order" => note.order = Some("A00100010001S99999999".to_owned()),
+                        "other-order" => {
+                            note.order = Some("A00100010001AAAAAAS99999999".to_owned())
+                        }
                         "other-merchant" => note.merchant = Some("999999".to_owned()),
                         "other-amount" => note.amount = note.amount.map(|fen| fen + 1),
                         "unnamed" => (note.merchant, note.order) = (None, None),
