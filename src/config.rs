@@ -89,6 +89,8 @@ layer!(TerminalLayer {
     width_px: u32,
     height_px: u32,
     px_per_mm: f32,
+    sound: bool,
+    result_s: u64,
 });
 layer!(AcquirerLayer {
     url: String, appid: String, serial_no: String, merchant_no: String, term_no: String,
@@ -163,6 +165,10 @@ pub struct Config {
     pub size_px: (u32, u32),
     /// Panel density.
     pub px_per_mm: f32,
+    /// Whether tones are played.
+    pub sound: bool,
+    /// How long a paid result stays when nobody touches it, in milliseconds; for ever when there is no number.
+    pub result_ms: Option<u64>,
     /// Where frames come from.
     pub scanner_source: String,
     /// The acquirer.
@@ -288,6 +294,11 @@ fn check(layer: Layer, source: &str) -> Result<Config, ConfigError> {
     if !(2.0..=30.0).contains(&px_per_mm) {
         return Err(c.bad("terminal.px_per_mm", "use 2 to 30 pixels per millimetre"));
     }
+    let result_s = c.need("terminal.result_s", t.result_s)?;
+    if result_s > 60 {
+        return Err(c.bad("terminal.result_s", "use 0 (until touched) to 60 seconds"));
+    }
+    let result_ms = (result_s > 0).then_some(result_s * 1000);
     let amount_max_fen = c.need("limits.amount_max_fen", layer.limits.amount_max_fen)?;
     let amount_max = Money::from_fen(amount_max_fen)
         .map_err(|e| c.bad("limits.amount_max_fen", e.to_string()))?;
@@ -299,6 +310,8 @@ fn check(layer: Layer, source: &str) -> Result<Config, ConfigError> {
         theme,
         size_px,
         px_per_mm,
+        sound: c.need("terminal.sound", t.sound)?,
+        result_ms,
         scanner_source: c.need("scanner.source", layer.scanner.source)?,
         acquirer: check_acquirer(&c, layer.acquirer)?,
         amount_max,
@@ -437,6 +450,9 @@ environment = "sandbox"
         assert_eq!(config.shop, "星河");
         assert_eq!(config.operator.as_str(), "01");
         assert_eq!(config.timing, Timing::reference());
+        assert_eq!((config.sound, config.result_ms), (true, Some(3_000)));
+        let silent = load("[terminal]\nsound = false\nresult_s = 0\n").expect("valid");
+        assert_eq!((silent.sound, silent.result_ms), (false, None));
     }
 
     #[test]
@@ -457,6 +473,10 @@ environment = "sandbox"
             .expect_err("type")
             .to_string();
         assert!(error.contains("line 2"), "{error}");
+        let error = load("[terminal]\nresult_s = 61\n")
+            .expect_err("value")
+            .to_string();
+        assert!(error.contains("terminal.result_s"), "{error}");
         let error = load("[timing]\npark_after_ms = 90000\n")
             .expect_err("value")
             .to_string();

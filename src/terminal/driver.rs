@@ -7,21 +7,21 @@
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
-use super::input::{Input, ScanCommand, ScanNews};
+use super::input::{Cue, Input, ScanCommand, ScanNews};
 use super::session::{self, SessionTurn};
 use crate::clock::Clock;
 use crate::code::CodeTable;
-use crate::domain::{Now, OperatorNo, Tick};
+use crate::domain::{Now, OperatorNo, Tick, TxnId};
 use crate::entropy::Entropy;
 use crate::journal::{Journal, JournalError, SaleRow, SaleState};
 use crate::limits;
 use crate::payment::{
-    Command, EntryMode, Event, Fact, FactKind, Policy, Request, Sound, State, Step, Ticket,
+    Command, EntryMode, Event, Fact, FactKind, Phase, Policy, Request, State, Step, Ticket,
     next_deadline, step,
 };
 use crate::view::{
     AimHint, Cause, Desk, DeskPage, Link, Page, Records, Row, RowState, Screen, Shop, Tap, format,
-    present,
+    outcome_row, present,
 };
 
 /// Everything the driver is made of.
@@ -51,7 +51,7 @@ pub struct DriverParts {
     /// The latest screen; slow screens skip states.
     pub screens: watch::Sender<Option<Screen>>,
     /// Makes sounds; must not block.
-    pub sound: Box<dyn FnMut(Sound) + Send>,
+    pub sound: Box<dyn FnMut(Cue) + Send>,
 }
 
 /// A hint is repeated about once a second while it holds.
@@ -65,10 +65,12 @@ pub struct Driver {
     shown: Option<PageKey>,
     refuse_sales: bool,
     hinted: Tick,
+    /// The paid sale on the screen, and since when.
+    paid: Option<(TxnId, Tick)>,
 }
 
 /// What makes a page another page: a tap made on one is not meant for the other.
-type PageKey = (std::mem::Discriminant<Page>, Option<crate::domain::TxnId>);
+type PageKey = (std::mem::Discriminant<Page>, Option<TxnId>);
 
 impl Driver {
     /// Wraps the parts; [`Self::run`] does the work.
@@ -80,6 +82,7 @@ impl Driver {
             shown: None,
             refuse_sales: false,
             hinted: Tick(0),
+            paid: None,
         }
     }
 
@@ -101,6 +104,7 @@ impl Driver {
                         self.feed(event).await;
                     }
                     Some(Input::Scan(news)) => self.scan_news(news).await,
+                    Some(Input::Audible(audible)) => self.parts.desk.audible = audible,
                     Some(Input::Shutdown) | None => break,
                 },
                 tap = taps.recv(), if taps_open => match tap {
@@ -110,6 +114,7 @@ impl Driver {
                 () = tokio::time::sleep(pause) => {}
             }
             self.deadlines().await;
+            self.result_seen().await;
             self.publish();
         }
         info!(
@@ -142,11 +147,36 @@ impl Driver {
         }
     }
 
+    /// A paid result makes room by itself; anything else waits for a person.
+    async fn result_seen(&mut self) {
+        let sale = self.parts.state.foreground_sale();
+        let shown = sale.and_then(|sale| match &sale.phase {
+            Phase::Closed { outcome, .. } if outcome_row(outcome) == RowState::Paid => {
+                Some(sale.intent.txn)
+            }
+            Phase::Closed { .. }
+            | Phase::Sending { .. }
+            | Phase::Polling(_)
+            | Phase::Revoking(_)
+            | Phase::Provisional(_) => None,
+        });
+        let now = self.now().tick;
+        let since = self.paid.filter(|(txn, _)| shown == Some(*txn));
+        self.paid = since.or(shown.map(|txn| (txn, now)));
+        let stays = self.parts.desk.paid_stays_ms;
+        if let (Some((_, since)), Some(stays)) = (since, stays)
+            && since.after_ms(stays) <= now
+        {
+            self.feed(Event::ResultDismissed).await;
+        }
+    }
+
     fn is_broken(&self) -> bool {
         self.parts.desk.out_of_service.is_some()
     }
 
     async fn tap(&mut self, tap: Tap) {
+        (self.parts.sound)(Cue::Seen);
         if tap.seq != self.seq {
             warn!(intent = ?tap.intent, "a tap on an older screen was ignored");
             return;
@@ -165,6 +195,7 @@ impl Driver {
         };
         let new_sale = matches!(event, Event::SaleRequested { .. });
         if new_sale && self.refuse_sales {
+            self.feed(Event::ResultDismissed).await;
             self.parts.desk.told = Some(Cause::DiskFull);
             return;
         }
@@ -221,6 +252,7 @@ impl Driver {
         if self.is_broken() {
             return;
         }
+        let by_itself = matches!(event, Event::DeadlineReached);
         let Step {
             next,
             facts,
@@ -238,6 +270,7 @@ impl Driver {
             return;
         }
         let opened = self.parts.state.draft.is_none() && next.draft.is_some();
+        self.tell_background(&next, &facts, by_itself);
         self.parts.state = next;
         if opened {
             self.parts.desk.hint = AimHint::None;
@@ -247,6 +280,30 @@ impl Driver {
         }
         for command in commands {
             self.run_command(command).await;
+        }
+    }
+
+    /// Tells what nobody asked for: a sale that left the till by itself, and one that ended in the background.
+    fn tell_background(&mut self, next: &State, facts: &[Fact], by_itself: bool) {
+        let now = &self.parts.state;
+        for fact in facts {
+            if let FactKind::Closed { txn, outcome } = &fact.kind
+                && next.foreground != Some(*txn)
+                && let Some(sale) = now.sales.get(txn)
+            {
+                let voucher = sale.intent.voucher.to_string();
+                self.parts.desk.late = Some(match outcome_row(outcome) {
+                    RowState::Paid => Cause::LatePaid(voucher),
+                    RowState::NotPaid
+                    | RowState::Revoked
+                    | RowState::Checking
+                    | RowState::Revoking => Cause::LateNotPaid(voucher),
+                });
+            }
+        }
+        let left = now.foreground.filter(|_| next.foreground.is_none());
+        if by_itself && left.is_some_and(|txn| next.sales.contains_key(&txn)) {
+            self.parts.desk.told = Some(Cause::ResultUnknown);
         }
     }
 
@@ -320,7 +377,7 @@ impl Driver {
                     self.parts.desk.out_of_service = Some(Cause::JournalBroken);
                 }
             }
-            Command::Play(sound) => (self.parts.sound)(sound),
+            Command::Play(sound) => (self.parts.sound)(Cue::Play(sound)),
         }
     }
 
@@ -376,6 +433,7 @@ fn row(sale: &SaleRow) -> Row {
             SaleState::Revoked => RowState::Revoked,
         },
         attention: sale.attention,
+        asked: 0,
     }
 }
 

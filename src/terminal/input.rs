@@ -1,7 +1,7 @@
 //! The one inbox of the driver: everything that happens outside, in one total order.
 
 use crate::code::Recognised;
-use crate::payment::Event;
+use crate::payment::{Event, Sound};
 use crate::view::AimHint;
 
 /// Something from outside.
@@ -11,6 +11,8 @@ pub enum Input {
     Acquirer(Event),
     /// The scanner reports.
     Scan(ScanNews),
+    /// Tones can be heard from now on, or no more.
+    Audible(bool),
     /// Finish the turn and end.
     Shutdown,
 }
@@ -26,6 +28,15 @@ pub enum ScanNews {
     CameraLost(String),
     /// Frames arrive.
     CameraReady,
+}
+
+/// What the driver tells the loudspeaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cue {
+    /// Play this.
+    Play(Sound),
+    /// Somebody touched the till.
+    Seen,
 }
 
 /// What the driver tells the scanner.

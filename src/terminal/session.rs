@@ -3,10 +3,10 @@
 //! Owns which intents count on which page. A tap that means nothing here changes nothing.
 
 use crate::code::{CodeTable, Recognised, recognise};
-use crate::domain::{OperatorNo, TxnId};
+use crate::domain::{Money, OperatorNo, TxnId};
 use crate::limits;
-use crate::payment::{EntryMode, Event, Policy, State};
-use crate::view::{Cause, Desk, DeskPage, Intent};
+use crate::payment::{EntryMode, Event, Outcome, Phase, Policy, State};
+use crate::view::{AmountEntry, Cause, Desk, DeskPage, Intent};
 
 /// What the session needs of the turn.
 pub(super) struct SessionTurn<'a> {
@@ -26,6 +26,9 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Op
     desk.told = None;
     let at_till = turn.state.draft.is_none() && turn.state.foreground.is_none();
     let at_keypad = at_till && desk.page == DeskPage::Till;
+    if at_keypad {
+        desk.late = None;
+    }
     let typing = turn.state.draft.is_some() && desk.page == DeskPage::Manual;
     match intent {
         Intent::Digit(digit) => edit(desk, at_keypad, |d| d.amount.digit(digit)),
@@ -56,6 +59,11 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Op
         Intent::StopWaiting => turn.state.foreground.map(|_| Event::CancelRequested),
         Intent::NextSale => Some(Event::ParkRequested),
         Intent::Dismiss => Some(Event::ResultDismissed),
+        Intent::ChargeAgain => {
+            let amount = unpaid_amount(turn.state)?;
+            desk.amount = AmountEntry::of(amount);
+            request(desk, turn, amount)
+        }
         Intent::ShowPending if at_till => {
             desk.page = DeskPage::Pending;
             None
@@ -105,6 +113,22 @@ fn charge(desk: &mut Desk, turn: &SessionTurn<'_>) -> Option<Event> {
         desk.told = Some(Cause::AmountMissing);
         return None;
     };
+    request(desk, turn, amount)
+}
+
+/// Returns the amount of a sale on the screen that ended without money.
+fn unpaid_amount(state: &State) -> Option<Money> {
+    let sale = state.foreground_sale()?;
+    let Phase::Closed { outcome, .. } = &sale.phase else {
+        return None;
+    };
+    match outcome {
+        Outcome::Declined { .. } | Outcome::NotSent | Outcome::Revoked => Some(sale.intent.amount),
+        Outcome::Paid(_) => None,
+    }
+}
+
+fn request(desk: &mut Desk, turn: &SessionTurn<'_>, amount: Money) -> Option<Event> {
     if amount.minor() > turn.policy.amount_max.minor() {
         desk.told = Some(Cause::AmountTooLarge);
         return None;

@@ -49,6 +49,10 @@ pub enum Cause {
     JournalBroken,
     /// Power or the program failed during a sale; it is being checked.
     Resumed,
+    /// A sale of the background was paid after all; its voucher number.
+    LatePaid(String),
+    /// A sale of the background ended without money; its voucher number.
+    LateNotPaid(String),
 }
 
 /// What the screen tells.
@@ -58,7 +62,7 @@ pub struct Notice {
     pub code: &'static str,
     /// How urgent.
     pub severity: Severity,
-    /// Something from outside to show beside the words: the acquirer's code. Empty when there is none.
+    /// To show beside the words: the acquirer's code, or a voucher number. Empty when there is none.
     pub detail: String,
 }
 
@@ -84,6 +88,8 @@ impl Cause {
             Self::NotSent => "P21",
             Self::Revoked => "P22",
             Self::Resumed => "P30",
+            Self::LatePaid(_) => "P31",
+            Self::LateNotPaid(_) => "P32",
             Self::DiskFull => "J01",
             Self::JournalBroken => "J02",
         }
@@ -91,7 +97,7 @@ impl Cause {
 
     const fn severity(&self) -> Severity {
         match self {
-            Self::AmountMissing | Self::CustomerActs => Severity::Hint,
+            Self::AmountMissing | Self::CustomerActs | Self::LatePaid(_) => Severity::Hint,
             Self::AmountTooLarge
             | Self::TooManyOpen
             | Self::WrongCode(_)
@@ -99,7 +105,8 @@ impl Cause {
             | Self::CameraLost
             | Self::ResultUnknown
             | Self::Revoking
-            | Self::Resumed => Severity::Warning,
+            | Self::Resumed
+            | Self::LateNotPaid(_) => Severity::Warning,
             Self::Declined(_)
             | Self::NotSent
             | Self::Revoked
@@ -112,10 +119,22 @@ impl Cause {
 impl From<Cause> for Notice {
     fn from(cause: Cause) -> Self {
         let (code, severity) = (cause.code(), cause.severity());
-        let detail = if let Cause::Declined(host_code) = cause {
-            host_code
-        } else {
-            String::new()
+        let detail = match cause {
+            Cause::Declined(told) | Cause::LatePaid(told) | Cause::LateNotPaid(told) => told,
+            Cause::AmountMissing
+            | Cause::AmountTooLarge
+            | Cause::TooManyOpen
+            | Cause::WrongCode(_)
+            | Cause::CodeUsed
+            | Cause::CameraLost
+            | Cause::ResultUnknown
+            | Cause::CustomerActs
+            | Cause::Revoking
+            | Cause::NotSent
+            | Cause::Revoked
+            | Cause::DiskFull
+            | Cause::JournalBroken
+            | Cause::Resumed => String::new(),
         };
         Self {
             code,
