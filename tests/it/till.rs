@@ -12,6 +12,7 @@ use shouyin::config::Config;
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig, SaleState, inspect};
 use shouyin::limits;
+use shouyin::payment::Policy;
 use shouyin::sim::{Options, Running, serve};
 use shouyin::terminal::{Driver, DriverParts, Input, recover};
 use shouyin::view::{Desk, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap, Theme};
@@ -23,8 +24,8 @@ pub const FASTER: u64 = 40;
 
 pub struct Till {
     taps: mpsc::Sender<Tap>,
-    screens: watch::Receiver<Option<Screen>>,
-    inputs: mpsc::Sender<Input>,
+    pub screens: watch::Receiver<Option<Screen>>,
+    pub inputs: mpsc::Sender<Input>,
     pub journal: Journal,
     driving: tokio::task::JoinHandle<()>,
 }
@@ -42,12 +43,19 @@ pub async fn sandbox(dir: &TempDir) -> Running {
 }
 
 pub async fn till(dir: &TempDir) -> Till {
+    till_with(dir, |_, _| {}).await
+}
+
+/// A till with other timings, or with another desk.
+pub async fn till_with(dir: &TempDir, change: impl FnOnce(&mut Policy, &mut Desk)) -> Till {
     let config = Config::load(&[dir.path().join("sandbox/terminal.toml")]).unwrap();
     let data = dir.path().join("data");
     std::fs::create_dir_all(&data).unwrap();
     let (journal, opened) = open(&data);
     let mut policy = config.policy([9; 32]);
     policy.timing = policy.timing.faster(FASTER);
+    let mut desk = Desk::new(Language::Chinese, Theme::Light);
+    change(&mut policy, &mut desk);
     let (clock, entropy) = (Clock::start(), Entropy::default());
     let state = recover(&journal, opened, entropy.start_tag(), clock.now(), &policy)
         .await
@@ -85,7 +93,7 @@ pub async fn till(dir: &TempDir) -> Till {
             name: config.shop.clone(),
             sandbox: true,
         },
-        desk: Desk::new(Language::Chinese, Theme::Light),
+        desk,
         clock,
         entropy,
         acquirer: requests,
@@ -128,7 +136,7 @@ fn lakala_config(config: &Config) -> LakalaConfig {
 }
 
 impl Till {
-    async fn wait(&mut self, what: &str, found: impl Fn(&Page) -> bool) -> Page {
+    pub async fn wait(&mut self, what: &str, found: impl Fn(&Page) -> bool) -> Page {
         let shown = self
             .screens
             .wait_for(|s| s.as_ref().is_some_and(|s| found(&s.page)));
@@ -139,7 +147,7 @@ impl Till {
         shown.as_ref().unwrap().page.clone()
     }
 
-    async fn tap(&self, intent: Intent) {
+    pub async fn tap(&self, intent: Intent) {
         let seq = self
             .screens
             .borrow()
@@ -149,7 +157,18 @@ impl Till {
     }
 
     /// Types amount and code as a cashier without a camera would; returns once the till is free or has a result.
-    async fn sell(&mut self, fen: u64, code: &str) -> Option<OutcomeKind> {
+    pub async fn sell(&mut self, fen: u64, code: &str) -> Option<OutcomeKind> {
+        self.charge(fen).await;
+        self.type_code(code).await;
+        let done = |page: &Page| matches!(page, Page::Outcome(_) | Page::Keypad(_));
+        match self.wait("result", done).await {
+            Page::Outcome(outcome) => Some(outcome.kind),
+            _ => None,
+        }
+    }
+
+    /// Types an amount and waits for the page that asks for a code.
+    pub async fn charge(&mut self, fen: u64) {
         if let Page::Outcome(_) = self.wait("start", |_| true).await {
             self.tap(Intent::Dismiss).await;
         }
@@ -163,6 +182,10 @@ impl Till {
             self.tap(digit.unwrap_or(Intent::Dot)).await;
         }
         self.tap(Intent::Charge).await;
+    }
+
+    /// Types a code on the page that asks for one, and sends it.
+    pub async fn type_code(&mut self, code: &str) {
         self.wait(
             "prompt",
             |page| matches!(page, Page::Prompt(prompt) if prompt.can_type),
@@ -175,11 +198,6 @@ impl Till {
             self.tap(Intent::CodeDigit(digit - b'0')).await;
         }
         self.tap(Intent::CodeSend).await;
-        let done = |page: &Page| matches!(page, Page::Outcome(_) | Page::Keypad(_));
-        match self.wait("result", done).await {
-            Page::Outcome(outcome) => Some(outcome.kind),
-            _ => None,
-        }
     }
 
     pub async fn stop(self) {
@@ -201,7 +219,7 @@ impl Till {
     }
 }
 
-async fn ledger(port: u16) -> serde_json::Value {
+pub async fn ledger(port: u16) -> serde_json::Value {
     let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port))
         .await
         .unwrap();
