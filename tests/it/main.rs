@@ -21,6 +21,8 @@ mod journal;
 #[cfg(feature = "live")]
 mod kill;
 mod model;
+#[cfg(all(feature = "live", feature = "ui"))]
+mod page;
 mod payment;
 #[cfg(feature = "live")]
 mod scanner;
