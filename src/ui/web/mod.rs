@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! GET  /                     the live page
-//! GET  /frame.png?after=N    the frame that is not number N (header `x-frame`), or 204 after ten seconds
+//! GET  /frame.png?after=N    the frame that is not number N (header `x-frame`), or 204 after ten seconds; without N, now
 //! GET  /tones?after=N        the tones after number N, or none after ten seconds; without N, only the last number
 //! GET  /tone/NAME            a tone as a WAV file
 //! POST /touch?phase=…&x=…&y=…  a finger: `down`, `move`, `up`, `cancel`, in pixels of the frame
@@ -97,6 +97,12 @@ struct After {
 }
 
 async fn frame(State(shared): State<Shared>, Query(query): Query<After>) -> Response {
+    if query.after.is_none() {
+        // Whoever asks for the picture of now gets one that was drawn after everything asked before: the loop draws
+        // between these two looks.
+        on_screen(&shared, |_| ()).await;
+        on_screen(&shared, |_| ()).await;
+    }
     let mut frames = shared.frames.clone();
     // A page that was open before this start remembers a larger number.
     let other = frames.wait_for(|frame| frame.number > 0 && Some(frame.number) != query.after);
