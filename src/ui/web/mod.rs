@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! GET  /                     the live page
-//! GET  /frame.png?after=N    the frame that is not number N (header `x-frame`), or 204 after ten seconds; without N, now
+//! GET  /frame.png?after=N    the frame that is not number N (header `x-frame`), or 204 after 10 s; without N, now
 //! GET  /tones?after=N        the tones after number N, or none after ten seconds; without N, only the last number
 //! GET  /tone/NAME            a tone as a WAV file
 //! POST /touch?phase=…&x=…&y=…  a finger: `down`, `move`, `up`, `cancel`, in pixels of the frame
