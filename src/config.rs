@@ -94,6 +94,7 @@ layer!(AcquirerLayer {
     url: String, appid: String, serial_no: String, merchant_no: String, term_no: String,
     merchant_key_file: PathBuf, platform_certificate_files: Vec<PathBuf>, ca_file: PathBuf,
     request_ip: String, environment: String, subject: String, out_org_code: String,
+    notify_url: String,
     connect_ms: u64, total_ms: u64,
 });
 layer!(ScannerLayer { source: String });
@@ -104,6 +105,7 @@ layer!(LimitsLayer {
 layer!(TimingLayer {
     answer_wait_ms: u64, poll_ms: Vec<u64>, revoke_not_before_ms: u64, park_after_ms: u64,
     revoke_retry_ms: Vec<u64>, revoke_idle_ms: u64, recheck_ms: u64, recheck_count: u32,
+    code_shown_ms: u64, code_poll_ms: u64,
 });
 
 /// Which world the terminal talks to.
@@ -142,6 +144,8 @@ pub struct AcquirerConfig {
     pub subject: String,
     /// Optional organisation code.
     pub out_org_code: Option<String>,
+    /// Where the acquirer may send notices.
+    pub notify_url: Option<String>,
     /// Milliseconds to connect.
     pub connect_ms: u64,
     /// Milliseconds for a whole request.
@@ -344,6 +348,7 @@ fn check_acquirer(c: &Checker<'_>, a: AcquirerLayer) -> Result<AcquirerConfig, C
         environment,
         subject: a.subject.unwrap_or_else(|| "商品".to_owned()),
         out_org_code: a.out_org_code,
+        notify_url: a.notify_url,
         connect_ms: a.connect_ms.unwrap_or(5_000),
         total_ms: a.total_ms.unwrap_or(10_000),
     })
@@ -359,6 +364,8 @@ fn check_timing(c: &Checker<'_>, t: TimingLayer) -> Result<Timing, ConfigError> 
         revoke_idle_ms: c.need("timing.revoke_idle_ms", t.revoke_idle_ms)?,
         recheck_ms: c.need("timing.recheck_ms", t.recheck_ms)?,
         recheck_count: c.need("timing.recheck_count", t.recheck_count)?,
+        code_shown_ms: c.need("timing.code_shown_ms", t.code_shown_ms)?,
+        code_poll_ms: c.need("timing.code_poll_ms", t.code_poll_ms)?,
     };
     if timing.poll_ms.is_empty() {
         return Err(c.bad("timing.poll_ms", "name at least one wait"));

@@ -264,6 +264,7 @@ fn start_acquirer(
         request_ip: a.request_ip,
         subject: a.subject,
         out_org_code: a.out_org_code,
+        notify_url: a.notify_url,
     };
     let lakala = Lakala::open(lakala, post, entropy.clone())?;
     for warning in lakala.warnings(clock.now().utc) {

@@ -64,8 +64,15 @@ struct Waiting {
 impl Waiting {
     fn push(&mut self, ticket: Ticket, request: Request) {
         match request {
-            Request::Authorize { .. } => self.charges.push_back((ticket, request)),
-            Request::Inquire { .. } | Request::Revoke { .. } => {
+            Request::Authorize { .. } | Request::Preorder { .. } => {
+                self.charges.push_back((ticket, request));
+            }
+            Request::Inquire { .. }
+            | Request::Revoke { .. }
+            | Request::Close { .. }
+            | Request::Void { .. }
+            | Request::Refund { .. }
+            | Request::InquireRefund { .. } => {
                 self.others.push_back((ticket, request));
             }
         }

@@ -7,7 +7,10 @@ use rusqlite::Connection;
 use super::error::JournalError;
 
 /// Every schema step, oldest first. Step n brings `user_version` to n.
-const STEPS: [&str; 1] = [include_str!("../../migrations/0001_initial.sql")];
+const STEPS: [&str; 2] = [
+    include_str!("../../migrations/0001_initial.sql"),
+    include_str!("../../migrations/0002_undo.sql"),
+];
 
 /// The schema that this program writes.
 pub const SCHEMA: i64 = STEPS.len() as i64;

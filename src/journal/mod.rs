@@ -11,7 +11,9 @@ mod error;
 pub mod inspect;
 mod migrate;
 mod mirror;
+mod project;
 mod query;
+mod records;
 mod reserve;
 mod store;
 
@@ -25,10 +27,12 @@ pub use error::JournalError;
 pub use migrate::SCHEMA;
 pub use mirror::{MirrorRecord, parse as parse_mirror};
 pub use query::{Counters, SaleRow, SaleState, Totals};
+pub use records::{Taken, UndoRow, UndoState};
 
+use crate::domain::TxnId;
 use crate::evidence::{Digest, SealedRow};
 use crate::limits;
-use crate::payment::{Fact, FactKind};
+use crate::payment::{EndedSale, Fact, FactKind, PaidSale, UndoCause};
 use mirror::Mirror;
 use reserve::Reserve;
 use store::{Store, StoreConfig};
@@ -107,11 +111,12 @@ pub struct Appended {
 
 type Reply<T> = oneshot::Sender<Result<T, JournalError>>;
 
+type Question = Box<dyn FnOnce(Option<&Store>) + Send>;
+
 enum Ask {
     Append(Vec<Fact>, Reply<Appended>),
-    Recent(usize, Reply<Vec<SaleRow>>),
-    Sale(String, Reply<Option<SaleRow>>),
-    Totals(i64, i64, Reply<Totals>),
+    /// A question, with where its answer goes inside of it.
+    Read(Question),
 }
 
 /// A handle to the journal's thread.
@@ -194,7 +199,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError`] when the database cannot be read.
     pub async fn recent(&self, limit: usize) -> Result<Vec<SaleRow>, JournalError> {
-        self.ask(|reply| Ask::Recent(limit, reply)).await
+        self.read(move |store| store.recent(limit)).await
     }
 
     /// Returns one sale by its order number.
@@ -202,8 +207,8 @@ impl Journal {
     /// # Errors
     /// [`JournalError`] when the database cannot be read.
     pub async fn sale(&self, order_no: &str) -> Result<Option<SaleRow>, JournalError> {
-        self.ask(|reply| Ask::Sale(order_no.to_owned(), reply))
-            .await
+        let order_no = order_no.to_owned();
+        self.read(move |store| store.sale(&order_no)).await
     }
 
     /// Returns count and sum of the paid sales opened in `from_ms .. to_ms` (UTC milliseconds).
@@ -211,7 +216,71 @@ impl Journal {
     /// # Errors
     /// [`JournalError`] when the database cannot be read.
     pub async fn today_totals(&self, from_ms: i64, to_ms: i64) -> Result<Totals, JournalError> {
-        self.ask(|reply| Ask::Totals(from_ms, to_ms, reply)).await
+        self.read(move |store| store.totals(from_ms, to_ms)).await
+    }
+
+    /// Returns a paid sale with what went back of it; none when the sale is not paid.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read or a row does not match its seal.
+    pub async fn paid_sale(&self, txn: TxnId) -> Result<Option<PaidSale>, JournalError> {
+        self.read(move |store| store.paid_sale(txn)).await
+    }
+
+    /// Returns a sale that ended as not paid, for a success that comes late; none when money is on its way back.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read or a row does not match its seal.
+    pub async fn ended_sale(&self, order_no: &str) -> Result<Option<EndedSale>, JournalError> {
+        let order_no = order_no.to_owned();
+        self.read(move |store| store.ended_sale(&order_no)).await
+    }
+
+    /// Returns the undos of a sale, oldest first.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub async fn undos_of(&self, sale: TxnId) -> Result<Vec<UndoRow>, JournalError> {
+        self.read(move |store| store.undos_of(sale)).await
+    }
+
+    /// Returns at most `limit` sales older than `before`, newest first.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub async fn records(
+        &self,
+        before: Option<TxnId>,
+        limit: usize,
+    ) -> Result<Vec<SaleRow>, JournalError> {
+        self.read(move |store| store.records(before, limit)).await
+    }
+
+    /// Returns what was taken since `from_ms` (UTC milliseconds), over one channel (by key) or over all.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub async fn taken(
+        &self,
+        channel: Option<&'static str>,
+        from_ms: i64,
+    ) -> Result<Taken, JournalError> {
+        self.read(move |store| store.taken(channel, from_ms)).await
+    }
+
+    /// Asks the journal's thread one question.
+    async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Store) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        self.ask(move |reply| {
+            Ask::Read(Box::new(move |store| {
+                let answer = store.ok_or(JournalError::Broken).and_then(question);
+                // Nobody waits for it any more when the caller has gone.
+                drop(reply.send(answer));
+            }))
+        })
+        .await
     }
 
     async fn ask<T>(&self, make: impl FnOnce(Reply<T>) -> Ask) -> Result<T, JournalError> {
@@ -250,11 +319,7 @@ impl Writer {
                     self.maybe_die();
                     drop(reply.send(stored));
                 }
-                Ask::Recent(limit, reply) => drop(reply.send(self.read(|s| s.recent(limit)))),
-                Ask::Sale(order, reply) => drop(reply.send(self.read(|s| s.sale(&order)))),
-                Ask::Totals(from, to, reply) => {
-                    drop(reply.send(self.read(|s| s.totals(from, to))));
-                }
+                Ask::Read(read) => read(self.store.as_ref()),
             }
         }
     }
@@ -269,17 +334,12 @@ impl Writer {
         }
     }
 
-    fn read<T>(
-        &self,
-        read: impl FnOnce(&Store) -> Result<T, JournalError>,
-    ) -> Result<T, JournalError> {
-        read(self.store.as_ref().ok_or(JournalError::Broken)?)
-    }
-
     fn append(&mut self, facts: &[Fact]) -> Result<Appended, JournalError> {
-        let opens_sale = facts
-            .iter()
-            .any(|fact| matches!(fact.kind, FactKind::IntentRecorded(_)));
+        let opens_sale = facts.iter().any(|fact| {
+            matches!(&fact.kind, FactKind::IntentRecorded(_))
+                || matches!(&fact.kind, FactKind::UndoIntended(intent)
+                        if intent.cause == UndoCause::Asked)
+        });
         if opens_sale && self.low_space && !self.reserve.hold() {
             return Err(JournalError::DiskFull {
                 path: self.store_config.path.clone(),

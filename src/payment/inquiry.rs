@@ -1,7 +1,7 @@
 //! Asking what became of an order: the schedule, the last question, and what each answer means.
 //!
 //! "Not found" is never "not paid": the order may still be on its way (reliability.md R3). A definitive refusal that did
-//! not name our order is believed only when an inquiry about our order does not contradict it.
+//! not name our order does not end the sale either: with "not found" beside it the order is revoked early.
 
 use crate::domain::Tick;
 
@@ -70,6 +70,7 @@ pub(super) fn learned(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, lear
         return;
     };
     let under_way = ticket.kind == RequestKind::Inquire && polling.in_flight == Some(ticket.number);
+    let mut stop = false;
     match learned {
         Learned::Paid(evidence) => return close(sale, turn, Outcome::Paid(evidence)),
         Learned::Undone { host_code } => {
@@ -90,13 +91,17 @@ pub(super) fn learned(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, lear
                 polling.due = turn.now.tick;
             }
         }
-        Learned::NotFound if ticket.kind == RequestKind::Inquire => {
-            if let Some(host_code) = polling.refused_code.take() {
-                return close(sale, turn, Outcome::Declined { host_code });
-            }
-        }
+        // Neither proves that the order will never arrive: it is revoked, which makes sure (reliability.md R3).
+        Learned::NotFound if polling.refused_code.is_some() => stop = true,
         Learned::Paying => polling.customer_acts = true,
-        Learned::NotFound | Learned::RevokeAccepted | Learned::Nothing => {}
+        Learned::NotFound
+        | Learned::Presentable { .. }
+        | Learned::RevokeAccepted
+        | Learned::RevokeRefused
+        | Learned::Nothing => {}
+    }
+    if stop {
+        sale.cancel_wanted = true;
     }
     if under_way {
         unanswered(sale, turn);
@@ -107,7 +112,9 @@ pub(super) fn learned(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, lear
 fn unanswered(sale: &mut Sale, turn: &mut Turn<'_>) {
     let timing = turn.policy.timing(sale.intent.channel).clone();
     let allowed = revoke::allowed_at(sale, turn.policy);
-    let stop = sale.cancel_wanted && allowed <= turn.now.tick;
+    // A network that answers nothing must not stretch the schedule.
+    let late = sale.sent.after_ms(timing.park_after_ms) <= turn.now.tick;
+    let stop = (sale.cancel_wanted || late) && allowed <= turn.now.tick;
     let cancel_wanted = sale.cancel_wanted;
     let Phase::Polling(polling) = &mut sale.phase else {
         return;
@@ -144,6 +151,7 @@ fn unanswered(sale: &mut Sale, turn: &mut Turn<'_>) {
 fn ask(sale: &mut Sale, turn: &mut Turn<'_>, last: bool) {
     let request = Request::Inquire {
         order_no: sale.intent.order_no.clone(),
+        entry: sale.intent.entry,
     };
     let number = turn.send(sale, RequestKind::Inquire, request);
     let due = turn.after(turn.policy.timing(sale.intent.channel).answer_wait_ms);

@@ -208,6 +208,10 @@ impl Driver {
             Event::SendFailed { .. } => Link::Offline,
             Event::SaleRequested { .. }
             | Event::CodePresented { .. }
+            | Event::MerchantCodeRequested { .. }
+            | Event::InstalmentsChosen(_)
+            | Event::UndoRequested { .. }
+            | Event::Noticed { .. }
             | Event::CancelRequested
             | Event::QueryRequested { .. }
             | Event::ParkRequested
@@ -408,6 +412,14 @@ fn log_fact(fact: &Fact) {
             info!(txn, revoke = %revoke_no, attempt, "revoke decided");
         }
         FactKind::RevokeProvisional { .. } => info!(txn, "revoked provisionally"),
+        FactKind::StopRequested { .. } => info!(txn, "stop asked for"),
+        FactKind::Rechecked { left, .. } => info!(txn, left, "re-check found nothing"),
+        FactKind::CodeShown { .. } => info!(txn, "merchant code shown"),
+        FactKind::UndoIntended(intent) => {
+            info!(txn, of = %intent.of_order, undo = %intent.undo_no, kind = intent.kind.key(),
+                cause = intent.cause.key(), amount = %intent.amount, "money goes back");
+        }
+        FactKind::UndoClosed { outcome, .. } => info!(txn, outcome = outcome.key(), "undo closed"),
         FactKind::SuccessAfterRevoke { .. } => warn!(txn, "success after revoke: money goes back"),
         FactKind::AttentionRaised { why, .. } => warn!(txn, why, "attention"),
         FactKind::Closed { outcome, .. } => info!(txn, outcome = outcome.key(), "sale closed"),

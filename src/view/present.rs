@@ -72,9 +72,12 @@ fn page(state: &State, desk: &Desk, records: &Records, now: Now, policy: &Policy
         return match &sale.phase {
             Phase::Closed { outcome, at } => Page::Outcome(outcome_page(sale, outcome, *at)),
             Phase::Sending { .. }
+            | Phase::Ordering { .. }
+            | Phase::Presenting(_)
             | Phase::Polling(_)
             | Phase::Revoking(_)
-            | Phase::Provisional(_) => Page::Waiting(waiting(sale, now, policy)),
+            | Phase::Provisional(_)
+            | Phase::Returning { .. } => Page::Waiting(waiting(sale, now, policy)),
         };
     }
     if let Some(draft) = &state.draft {
@@ -156,8 +159,11 @@ fn open_row(sale: &Sale) -> Row {
 
 fn open_state(sale: &Sale) -> RowState {
     match &sale.phase {
-        Phase::Sending { .. } | Phase::Polling(_) => RowState::Checking,
-        Phase::Revoking(_) | Phase::Provisional(_) => RowState::Revoking,
+        Phase::Sending { .. }
+        | Phase::Ordering { .. }
+        | Phase::Presenting(_)
+        | Phase::Polling(_) => RowState::Checking,
+        Phase::Revoking(_) | Phase::Provisional(_) | Phase::Returning { .. } => RowState::Revoking,
         Phase::Closed { outcome, .. } => outcome_row(outcome),
     }
 }
@@ -175,20 +181,26 @@ fn waiting(sale: &Sale, now: Now, policy: &Policy) -> Waiting {
     let timing = policy.timing(sale.intent.channel);
     let elapsed_ms = now.tick.since_ms(sale.sent);
     let (kind, cause) = match &sale.phase {
-        Phase::Sending { .. } => (WaitKind::Paying, None),
+        Phase::Sending { .. } | Phase::Ordering { .. } | Phase::Presenting(_) => {
+            (WaitKind::Paying, None)
+        }
         Phase::Polling(polling) if polling.customer_acts && !sale.cancel_wanted => {
             (WaitKind::Password, Some(Cause::CustomerActs))
         }
         Phase::Polling(_) => (WaitKind::Checking, Some(Cause::ResultUnknown)),
-        Phase::Revoking(_) | Phase::Provisional(_) | Phase::Closed { .. } => {
-            (WaitKind::Revoking, Some(Cause::Revoking))
-        }
+        Phase::Revoking(_)
+        | Phase::Provisional(_)
+        | Phase::Returning { .. }
+        | Phase::Closed { .. } => (WaitKind::Revoking, Some(Cause::Revoking)),
     };
     let idle = match &sale.phase {
         Phase::Polling(polling) => polling.in_flight.is_none(),
         Phase::Sending { .. }
+        | Phase::Ordering { .. }
+        | Phase::Presenting(_)
         | Phase::Revoking(_)
         | Phase::Provisional(_)
+        | Phase::Returning { .. }
         | Phase::Closed { .. } => false,
     };
     let asking = matches!(sale.phase, Phase::Polling(_));

@@ -46,6 +46,7 @@ fn sale(number: u64) -> Vec<Vec<Fact>> {
         operator: OperatorNo::new("01").unwrap(),
         code_tail: "1234".to_owned(),
         code_fingerprint: "f".repeat(64),
+        instalments: None,
     }));
     let failed = fact(FactKind::SendFailed {
         txn,

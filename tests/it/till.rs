@@ -124,6 +124,7 @@ fn lakala_config(config: &Config) -> LakalaConfig {
         request_ip: a.request_ip,
         subject: a.subject,
         out_org_code: a.out_org_code,
+        notify_url: a.notify_url,
     }
 }
 

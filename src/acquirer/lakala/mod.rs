@@ -1,9 +1,11 @@
-//! Lakala V3: micropay, tradequery, revoked. The only place that knows Lakala's words.
+//! Lakala V3: trades by customer code and by merchant code, cashier orders, revokes, refunds, notices. The only place
+//! that knows Lakala's words.
 //!
 //! Owns the order "build, sign, post, verify, read". Sources: `acquirer.md` 1.2–1.4, 2.1, 2.3, 2.4, 3.1 (marks there).
 
 mod classify;
 mod config;
+mod counter;
 mod sign;
 mod wire;
 
@@ -93,7 +95,10 @@ impl<P: Post> Lakala<P> {
 
 impl<P: Post> Acquirer for Lakala<P> {
     async fn ask(&self, request: Request, now: Now) -> Reply {
-        let (path, body) = wire::build(&self.config, &request, now);
+        let (path, body) = match wire::build(&self.config, &request, now) {
+            Ok(built) => built,
+            Err(problem) => return Reply::Failed(super::SendError::NotBuilt(problem)),
+        };
         let mut nonce = [0; 12];
         self.entropy.fill(&mut nonce);
         let authorization = match self.signer.authorize(&self.config, now, nonce, &body) {
