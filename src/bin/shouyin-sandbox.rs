@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use shouyin::sim::{Options, serve};
+use shouyin::sim::{Errors, Options, serve_with};
 
 /// A strict Lakala V3 acquirer for one laptop. Moves no real money.
 #[derive(Parser)]
@@ -33,6 +33,9 @@ enum Command {
         /// Divide every wait of a story by this.
         #[arg(long, default_value_t = 1)]
         time_scale: u64,
+        /// Answer a failed signature check with HTTP 401 and no signature headers.
+        #[arg(long)]
+        unsigned_errors: bool,
     },
 }
 
@@ -44,15 +47,21 @@ async fn main() -> anyhow::Result<()> {
         page_port,
         in_memory,
         time_scale,
+        unsigned_errors,
     } = Arguments::parse().command;
-    let running = serve(Options {
+    let errors = if unsigned_errors {
+        Errors::Unsigned
+    } else {
+        Errors::Signed
+    };
+    let options = Options {
         dir,
         port,
         page_port,
         in_memory,
         time_scale,
-    })
-    .await?;
+    };
+    let running = serve_with(options, errors).await?;
     let mut out = std::io::stdout();
     writeln!(
         out,

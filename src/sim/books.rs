@@ -11,6 +11,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::clock::{now_ms, wire_time};
+
 /// State of a trade, in Lakala's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -61,16 +63,27 @@ pub struct Trade {
     pub merchant_got: i64,
     /// Milliseconds when it was opened.
     pub opened_ms: u64,
+    /// Milliseconds when its state last changed.
+    #[serde(default)]
+    pub moved_ms: u64,
     /// Revokes tried.
     pub revokes: u32,
     /// Inquiries since the first revoke.
     pub asked_since_revoke: u32,
 }
 
+impl Trade {
+    /// The last 14 characters of the trade's number.
+    pub fn log_no(&self) -> &str {
+        &self.trade_no[self.trade_no.len().saturating_sub(14)..]
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 enum Line {
     Trade(Trade),
-    Revoke(String),
+    /// A revoke's own number and the order that it ended.
+    Revoke(String, String),
     Code(String),
     Refused(String),
 }
@@ -79,7 +92,9 @@ enum Line {
 #[derive(Default)]
 pub struct Books {
     trades: BTreeMap<String, Trade>,
-    revokes: BTreeSet<String>,
+    /// Lakala-shaped numbers, each with its order.
+    numbers: BTreeMap<String, String>,
+    revokes: BTreeMap<String, String>,
     codes: BTreeSet<String>,
     refused: BTreeSet<String>,
     file: Option<File>,
@@ -93,15 +108,10 @@ impl Books {
     pub fn open(path: &Path) -> io::Result<Self> {
         let mut books = Self::default();
         if path.exists() {
-            for line in BufReader::new(File::open(path)?).lines() {
-                match serde_json::from_str(&line?) {
-                    Ok(Line::Trade(trade)) => {
-                        books.trades.insert(trade.out_trade_no.clone(), trade);
-                    }
-                    Ok(Line::Revoke(number)) => drop(books.revokes.insert(number)),
-                    Ok(Line::Code(hash)) => drop(books.codes.insert(hash)),
-                    Ok(Line::Refused(number)) => drop(books.refused.insert(number)),
-                    Err(_) => {}
+            // Bytes, not text: a torn line can end inside a character.
+            for line in BufReader::new(File::open(path)?).split(b'\n') {
+                if let Ok(line) = serde_json::from_slice(&line?) {
+                    books.learn(line);
                 }
             }
         }
@@ -112,14 +122,30 @@ impl Books {
         Ok(books)
     }
 
-    fn keep(&mut self, line: &Line) {
+    /// Takes over a line: the one way into the books, at the start and later.
+    fn learn(&mut self, line: Line) {
+        match line {
+            Line::Trade(trade) => {
+                let order = trade.out_trade_no.clone();
+                self.numbers.insert(trade.trade_no.clone(), order.clone());
+                self.trades.insert(order, trade);
+            }
+            Line::Revoke(number, order) => drop(self.revokes.insert(number, order)),
+            Line::Code(hash) => drop(self.codes.insert(hash)),
+            Line::Refused(number) => drop(self.refused.insert(number)),
+        }
+    }
+
+    /// Writes and syncs a line, then learns it.
+    fn keep(&mut self, line: Line) {
         if let Some(file) = &mut self.file {
-            let mut text = serde_json::to_vec(line).expect("a line of strings serialises");
+            let mut text = serde_json::to_vec(&line).expect("a line of strings serialises");
             text.push(b'\n');
             file.write_all(&text)
                 .and_then(|()| file.sync_data())
                 .expect("the books are written");
         }
+        self.learn(line);
     }
 
     /// Returns a trade.
@@ -132,15 +158,35 @@ impl Books {
         self.trades.keys().cloned().collect()
     }
 
-    /// Tells whether an order number was used, for a trade or a refusal.
-    pub fn knows(&self, order: &str) -> bool {
-        self.trades.contains_key(order) || self.refused.contains(order)
+    /// Returns the trades, the newest first.
+    pub fn newest(&self) -> Vec<&Trade> {
+        let mut trades: Vec<&Trade> = self.trades.values().collect();
+        trades.sort_by_key(|trade| std::cmp::Reverse((trade.opened_ms, &trade.trade_no)));
+        trades
+    }
+
+    /// Returns the order of a Lakala-shaped number.
+    pub fn order_of(&self, trade_no: &str) -> Option<String> {
+        self.numbers.get(trade_no).cloned()
+    }
+
+    /// Makes the next trade's number: date, time and four digits, then the log number, `66` and 12 digits.
+    pub fn next_trade_no(&self, now_ms: u64) -> String {
+        let count = self.numbers.len() + 1;
+        let head = count % 10_000;
+        format!("{}{head:04}66{count:012}", wire_time(now_ms))
+    }
+
+    /// Tells whether a number was used, for a trade, a refusal or a revoke.
+    pub fn knows(&self, number: &str) -> bool {
+        self.trades.contains_key(number)
+            || self.refused.contains(number)
+            || self.revokes.contains_key(number)
     }
 
     /// Burns an order number that was refused.
     pub fn refuse(&mut self, order: &str) {
-        self.refused.insert(order.to_owned());
-        self.keep(&Line::Refused(order.to_owned()));
+        self.keep(Line::Refused(order.to_owned()));
     }
 
     /// Takes a payment code; each only once. Returns whether it was fresh.
@@ -150,9 +196,9 @@ impl Books {
             .take(12)
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        let fresh = self.codes.insert(hash.clone());
+        let fresh = !self.codes.contains(&hash);
         if fresh {
-            self.keep(&Line::Code(hash));
+            self.keep(Line::Code(hash));
         }
         fresh
     }
@@ -173,15 +219,14 @@ impl Books {
         }
     }
 
-    /// Tells whether a revoke number has acted before: the same number acts once.
-    pub fn has_revoked(&self, number: &str) -> bool {
-        self.revokes.contains(number)
+    /// Returns the order that a revoke number has ended before: the same number acts once.
+    pub fn revoked_by(&self, number: &str) -> Option<&str> {
+        self.revokes.get(number).map(String::as_str)
     }
 
     /// Burns a revoke number that acted.
-    pub fn keep_revoke(&mut self, number: &str) {
-        self.revokes.insert(number.to_owned());
-        self.keep(&Line::Revoke(number.to_owned()));
+    pub fn keep_revoke(&mut self, number: &str, order: &str) {
+        self.keep(Line::Revoke(number.to_owned(), order.to_owned()));
     }
 
     /// Counts a revoke of a trade, and returns how many there were.
@@ -211,8 +256,7 @@ impl Books {
             trade.returned <= trade.charged,
             "no more is returned than was charged"
         );
-        self.keep(&Line::Trade(trade.clone()));
-        self.trades.insert(trade.out_trade_no.clone(), trade);
+        self.keep(Line::Trade(trade));
     }
 
     /// Returns the ledger for checks; the customers' and the merchant's sides sum to zero.
@@ -233,6 +277,8 @@ impl Books {
                     "total_amount": trade.total_amount,
                     "state": trade.state.word(),
                     "net_charged": trade.charged - trade.returned,
+                    "charged": trade.charged,
+                    "returned": trade.returned,
                     "account_type": trade.account_type,
                     "trade_no": trade.trade_no,
                     "revokes": trade.revokes,
@@ -256,5 +302,6 @@ fn post(mut trade: Trade, state: TradeState) -> Trade {
         trade.merchant_got -= amount;
     }
     trade.state = state;
+    trade.moved_ms = now_ms();
     trade
 }

@@ -20,6 +20,7 @@ mod journal;
 mod kill;
 mod model;
 mod payment;
+mod sandbox;
 #[cfg(feature = "live")]
 mod scanner;
 mod tidy;
