@@ -1,9 +1,9 @@
 //! The till on a bad network, against a sandbox that dies, and itself dying: the books equal the journals afterwards.
 //!
-//! Owns a TCP fault proxy (`proxy`, its faults in `fault`), a gateway that delivers requests twice (`gateway`), cashiers
-//! who tap at random (`cashier`) and the comparison of screens, journals and books (`audit`). One seed decides what the
-//! network and the cashiers want; when it happens is real time, so a run repeats in kind, not byte by byte. Every wait
-//! is for a condition. The only sleeps are the network's own delays.
+//! Owns a TCP fault proxy (`proxy`, its faults in `fault`), a gateway that delivers requests twice (`gateway`),
+//! cashiers who tap at random (`cashier`) and the comparison of screens, journals and books (`audit`). One seed decides
+//! what network and cashiers want; when it happens is real time, so a run repeats in kind, not byte by byte. Every wait
+//! is for a condition; the only sleeps are the network's own delays.
 
 mod audit;
 mod cashier;

@@ -78,10 +78,7 @@ pub async fn till(dir: &TempDir) -> Till {
 }
 
 /// Starts a till whose requests go through `client`, which may count or spoil them.
-pub async fn start<A: Acquirer>(
-    plan: Plan,
-    client: impl FnOnce(Lakala<HttpsPost>) -> A,
-) -> Till {
+pub async fn start<A: Acquirer>(plan: Plan, client: impl FnOnce(Lakala<HttpsPost>) -> A) -> Till {
     let Plan {
         config,
         data,

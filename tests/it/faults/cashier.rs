@@ -36,14 +36,16 @@ impl From<OutcomeKind> for Final {
 pub struct Shown(Arc<Mutex<BTreeMap<String, BTreeSet<(Final, String)>>>>);
 
 impl Shown {
-    fn note(&self, screen: &Screen) {
+    /// Remembers a final state and its amount.
+    pub fn keep(&self, voucher: &str, state: Final, amount: &str) {
         let mut shown = self.0.lock().unwrap();
-        let mut keep = |voucher: &str, state: Final, amount: &str| {
-            let said = shown.entry(voucher.to_owned()).or_default();
-            said.insert((state, amount.to_owned()));
-        };
+        let said = shown.entry(voucher.to_owned()).or_default();
+        said.insert((state, amount.to_owned()));
+    }
+
+    fn note(&self, screen: &Screen) {
         match &screen.page {
-            Page::Outcome(page) => keep(&page.voucher, page.kind.into(), &page.amount),
+            Page::Outcome(page) => self.keep(&page.voucher, page.kind.into(), &page.amount),
             Page::Keypad(page) => {
                 for row in &page.recent {
                     let state = match row.state {
@@ -52,7 +54,7 @@ impl Shown {
                         RowState::Revoked => Final::Revoked,
                         RowState::Checking | RowState::Revoking => continue,
                     };
-                    keep(&row.voucher, state, &row.amount);
+                    self.keep(&row.voucher, state, &row.amount);
                 }
             }
             _ => {}

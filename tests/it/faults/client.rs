@@ -14,6 +14,8 @@ pub enum Planted {
     TimeoutIsNotPaid,
     /// A charge without an answer is tried again under a new order number.
     RetryUnderNewNumber,
+    /// The screen shows a wrong result, and a payment is announced that was not made (see [`super::audit`]).
+    ScreenLies,
 }
 
 /// The adapter as the till uses it.

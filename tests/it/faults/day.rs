@@ -116,7 +116,8 @@ impl Day {
         for till in selling {
             cashiers.push(till.await.unwrap());
         }
-        self.evening(report, proxies, cashiers, witnesses, sandbox).await
+        self.evening(report, proxies, cashiers, witnesses, sandbox)
+            .await
     }
 
     async fn open_till(
@@ -146,7 +147,7 @@ impl Day {
             name: name.to_owned(),
             journal,
             shown: cashier.shown.clone(),
-            announced,
+            announced: Some(announced),
         };
         (cashier, witness)
     }
@@ -172,6 +173,9 @@ impl Day {
         for proxy in &proxies {
             proxy.empty().await;
         }
+        if self.planted == Planted::ScreenLies {
+            witnesses[0].lie().await;
+        }
         report.findings = audit(&witnesses, sandbox.page_port, &report.outcomes).await;
         for till in tills {
             till.stop().await;
@@ -195,9 +199,12 @@ impl Report {
     }
 }
 
-fn seed(usual: u64) -> u64 {
+/// The seed of the environment, or the usual one.
+pub fn seed(usual: u64) -> u64 {
     let given = std::env::var("SHOUYIN_SEED").ok();
-    given.map_or(usual, |seed| seed.parse().expect("SHOUYIN_SEED is a number"))
+    given.map_or(usual, |seed| {
+        seed.parse().expect("SHOUYIN_SEED is a number")
+    })
 }
 
 #[test]
@@ -205,8 +212,8 @@ fn five_hundred_sales_on_a_bad_network_end_true() {
     let dir = TempDir::new().unwrap();
     let day = Day {
         seed: seed(20_261_125),
-        tills: 10,
-        sales: 50,
+        tills: 20,
+        sales: 25,
         planted: Planted::None,
         durable: true,
     };
@@ -230,7 +237,10 @@ fn five_hundred_sales_on_a_bad_network_end_true() {
         "delivered twice",
         "blackout",
     ] {
-        assert!(report.network.of(kind) > 0, "no connection was hit by: {kind}");
+        assert!(
+            report.network.of(kind) > 0,
+            "no connection was hit by: {kind}"
+        );
     }
     let sales = ["paid", "declined", "not_sent", "revoked"].map(|state| report.outcomes.of(state));
     assert_eq!(sales.iter().sum::<u64>(), 500, "{sales:?}");
@@ -255,7 +265,10 @@ fn caught(planted: Planted) -> (u64, Vec<String>) {
         };
         let report = world.block_on(day.run(dir.path()));
         if !report.findings.is_empty() {
-            println!("{planted:?}: caught in the day of seed {seed}: {:#?}", report.findings);
+            println!(
+                "{planted:?}: caught in the day of seed {seed}: {:#?}",
+                report.findings
+            );
             return (seed, report.findings);
         }
     }
@@ -267,6 +280,17 @@ fn a_till_that_takes_a_timeout_for_not_paid_is_caught() {
     let (_, findings) = caught(Planted::TimeoutIsNotPaid);
     let charged = "the journal says not_sent, the customer was charged";
     assert!(findings.iter().any(|finding| finding.contains(charged)));
+}
+
+#[test]
+fn a_screen_or_an_announcement_that_lies_is_caught() {
+    let (_, findings) = caught(Planted::ScreenLies);
+    for lie in ["the screen said", "announced other payments"] {
+        assert!(
+            findings.iter().any(|finding| finding.contains(lie)),
+            "{lie}"
+        );
+    }
 }
 
 #[test]

@@ -69,7 +69,9 @@ impl Gateway {
         let (port, handle) = (listener.local_addr().unwrap().port(), Handle::new());
         let routes = Router::new().fallback(twice).with_state(front);
         let server = axum_server::from_tcp_rustls(listener, tls).unwrap();
-        let serving = server.handle(handle.clone()).serve(routes.into_make_service());
+        let serving = server
+            .handle(handle.clone())
+            .serve(routes.into_make_service());
         tokio::spawn(serving);
         Self { port, handle }
     }

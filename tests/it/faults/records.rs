@@ -56,6 +56,10 @@ fn records_are_whole_however_the_bytes_arrive() {
             .chunks(piece)
             .flat_map(|bytes| records.take(bytes))
             .collect();
-        assert_eq!(whole, [&stream[..7], &stream[7..13], &stream[13..]], "{piece}");
+        assert_eq!(
+            whole,
+            [&stream[..7], &stream[7..13], &stream[13..]],
+            "{piece}"
+        );
     }
 }
