@@ -36,6 +36,9 @@ enum Command {
         /// Answer a failed signature check with HTTP 401 and no signature headers.
         #[arg(long)]
         unsigned_errors: bool,
+        /// End without a goodbye after so many lines of the books were synced (kill test).
+        #[arg(long, hide = true)]
+        abort_after_lines: Option<u64>,
     },
 }
 
@@ -48,6 +51,7 @@ async fn main() -> anyhow::Result<()> {
         in_memory,
         time_scale,
         unsigned_errors,
+        abort_after_lines,
     } = Arguments::parse().command;
     let errors = if unsigned_errors {
         Errors::Unsigned
@@ -60,6 +64,7 @@ async fn main() -> anyhow::Result<()> {
         page_port,
         in_memory,
         time_scale,
+        abort_after_lines,
     };
     let running = serve_with(options, errors).await?;
     let mut out = std::io::stdout();

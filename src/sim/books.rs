@@ -98,6 +98,7 @@ pub struct Books {
     codes: BTreeSet<String>,
     refused: BTreeSet<String>,
     file: Option<File>,
+    lines_left: Option<u64>,
 }
 
 impl Books {
@@ -136,6 +137,13 @@ impl Books {
         }
     }
 
+    /// Ends the process without a goodbye right after so many lines were synced, for the kill test.
+    #[must_use]
+    pub fn aborting_after(mut self, lines: Option<u64>) -> Self {
+        self.lines_left = lines;
+        self
+    }
+
     /// Writes and syncs a line, then learns it.
     fn keep(&mut self, line: Line) {
         if let Some(file) = &mut self.file {
@@ -144,6 +152,12 @@ impl Books {
             file.write_all(&text)
                 .and_then(|()| file.sync_data())
                 .expect("the books are written");
+            if let Some(left) = &mut self.lines_left {
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    std::process::abort();
+                }
+            }
         }
         self.learn(line);
     }
