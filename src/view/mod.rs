@@ -5,6 +5,7 @@ pub mod format;
 mod intent;
 mod notice;
 mod present;
+pub mod qr;
 mod screen;
 
 pub use desk::{AmountEntry, CodeEntry, Desk, DeskPage};

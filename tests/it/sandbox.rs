@@ -59,6 +59,7 @@ fn start(dir: &Path, in_memory: bool, errors: Errors, time_scale: u64) -> Runnin
         page_port: 0,
         in_memory,
         time_scale,
+        abort_after_lines: None,
     };
     runtime()
         .block_on(shouyin::sim::serve_with(options, errors))

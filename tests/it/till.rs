@@ -62,7 +62,7 @@ impl Plan {
         let config = Config::load(files).unwrap();
         let wait = Duration::from_millis(config.acquirer.total_ms / FASTER * 8);
         Self {
-            timing: config.timing.faster(FASTER),
+            timing: config.profile.timing.faster(FASTER),
             connect: wait,
             wait,
             config,

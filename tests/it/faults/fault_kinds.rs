@@ -99,6 +99,7 @@ pub fn charge(number: u32) -> (String, Request) {
         order_no: OrderNo::new(&order).unwrap(),
         amount: Money::from_fen(1_200).unwrap(),
         code,
+        instalments: None,
     };
     (order, request)
 }

@@ -84,7 +84,7 @@ fn a_terminal_killed_sixty_times_on_a_bad_network_agrees_with_the_books() {
             proxy.calm();
             proxies.push(proxy);
             let mut plan = Plan::new(&files, data);
-            plan.timing = plan.config.timing.clone();
+            plan.timing = plan.config.profile.timing.clone();
             tills.push(start(plan, |lakala| lakala).await);
         }
         let mut witnesses = Vec::new();
