@@ -147,5 +147,22 @@ fn words(page: &Page) -> String {
         ),
         Page::Pending(pending) => format!("[being checked] {} sales", pending.rows.len()),
         Page::OutOfService(notice) => format!("[out of service] {}", notice.code),
+        Page::Confirm(confirm) => format!("[confirm] {} ({})", confirm.amount, confirm.notice.code),
+        Page::Undoing(undo) => format!(
+            "[{}] {} | voucher {} | number …{} | {:?}{}",
+            undo.kind.key(),
+            undo.amount,
+            undo.voucher,
+            undo.order_tail,
+            undo.ended,
+            coded(&undo.notice)
+        ),
+        // The console takes sales by customer code only; these pages are the touchscreen's.
+        Page::Code(_)
+        | Page::Instalments(_)
+        | Page::Records(_)
+        | Page::Record(_)
+        | Page::Undo(_)
+        | Page::Approve(_) => "[a page of the touchscreen]".to_owned(),
     }
 }

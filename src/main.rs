@@ -14,11 +14,11 @@ use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use shouyin::acquirer::{self, HttpsPost, Lakala, LakalaConfig};
 use shouyin::clock::Clock;
-use shouyin::code::CodeTable;
 use shouyin::config::{Config, Environment};
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig};
 use shouyin::payment::{Request, Sound, Ticket};
+use shouyin::people::{Approver, PinHash, PinLock, SupervisorPin};
 use shouyin::scanner::{self, Preview, Scanner, ScannerConfig};
 use shouyin::terminal::{self, Driver, DriverParts, Input};
 use shouyin::view::{Desk, Screen, Shop, Tap};
@@ -205,7 +205,7 @@ async fn start(arguments: &Arguments, config: &Config) -> anyhow::Result<Till> {
     let (seen, events) = mpsc::channel(4);
     let source = config.scanner_source.clone();
     let eyes = Scanner::spawn(
-        ScannerConfig::new(program, source, CodeTable::built_in()),
+        ScannerConfig::new(program, source, config.profile.codes.clone()),
         seen,
     );
     let previews = eyes.previews();
@@ -217,11 +217,12 @@ async fn start(arguments: &Arguments, config: &Config) -> anyhow::Result<Till> {
         state,
         journal,
         policy,
-        table: CodeTable::built_in(),
+        table: config.profile.codes.clone(),
         operator: config.operator.clone(),
         shop: Shop {
             name: config.shop.clone(),
             sandbox: config.acquirer.environment == Environment::Sandbox,
+            profile: std::sync::Arc::new(config.profile.clone()),
         },
         desk,
         clock,
@@ -229,6 +230,7 @@ async fn start(arguments: &Arguments, config: &Config) -> anyhow::Result<Till> {
         acquirer,
         scanner,
         screens,
+        approver: supervisor(config)?,
         sound: Box::new(|sound: Sound| tracing::debug!(?sound, "sound")),
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));
@@ -240,6 +242,16 @@ async fn start(arguments: &Arguments, config: &Config) -> anyhow::Result<Till> {
         driving,
         scanning,
     })
+}
+
+/// Reads the supervisor's PIN hash, when one is configured.
+fn supervisor(config: &Config) -> anyhow::Result<Option<Box<dyn Approver>>> {
+    let Some(path) = &config.supervisor_pin_file else {
+        return Ok(None);
+    };
+    let hash = PinHash::load(path)?;
+    let approver = SupervisorPin::new(Some(hash), PinLock::default());
+    Ok(Some(Box::new(approver)))
 }
 
 fn start_acquirer(

@@ -27,7 +27,7 @@ pub use error::JournalError;
 pub use migrate::SCHEMA;
 pub use mirror::{MirrorRecord, parse as parse_mirror};
 pub use query::{Counters, SaleRow, SaleState, Totals};
-pub use records::{Taken, UndoRow, UndoState};
+pub use records::{SpentRow, UndoRow, UndoState};
 
 use crate::domain::TxnId;
 use crate::evidence::{Digest, SealedRow};
@@ -256,16 +256,20 @@ impl Journal {
         self.read(move |store| store.records(before, limit)).await
     }
 
-    /// Returns what was taken since `from_ms` (UTC milliseconds), over one channel (by key) or over all.
+    /// Returns what was taken since the day and the month began (UTC milliseconds), by channel and entry mode.
     ///
     /// # Errors
     /// [`JournalError`] when the database cannot be read.
-    pub async fn taken(
-        &self,
-        channel: Option<&'static str>,
-        from_ms: i64,
-    ) -> Result<Taken, JournalError> {
-        self.read(move |store| store.taken(channel, from_ms)).await
+    pub async fn spent(&self, day_ms: i64, month_ms: i64) -> Result<Vec<SpentRow>, JournalError> {
+        self.read(move |store| store.spent(day_ms, month_ms)).await
+    }
+
+    /// Returns one sale by its transaction.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub async fn sale_of(&self, txn: TxnId) -> Result<Option<SaleRow>, JournalError> {
+        self.read(move |store| store.sale_of(txn)).await
     }
 
     /// Asks the journal's thread one question.

@@ -9,9 +9,9 @@ use rusqlite::{OptionalExtension, params};
 use super::error::JournalError;
 use super::query::SaleRow;
 use super::store::Store;
-use crate::domain::{Money, Timestamp, TxnId};
+use crate::domain::{Channel, Money, Timestamp, TxnId};
 use crate::evidence::PaidEvidence;
-use crate::payment::{EndedSale, FactKind, Intent, Outcome, PaidSale, UndoKind};
+use crate::payment::{EndedSale, EntryMode, FactKind, Intent, Outcome, PaidSale, UndoKind};
 
 /// State of an undo in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,13 +45,17 @@ pub struct UndoRow {
     pub host_code: Option<String>,
 }
 
-/// What was taken and what went back in a span of time, for limits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Taken {
-    /// Sum of paid sales and of sales whose result is open, in minor units.
-    pub minor: u64,
-    /// How many.
-    pub count: u64,
+/// What was taken over one channel and entry mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpentRow {
+    /// The wallet.
+    pub channel: Channel,
+    /// How the orders were opened.
+    pub entry: EntryMode,
+    /// Since the day began, in minor units.
+    pub today_minor: u64,
+    /// Since the month began, today included, in minor units.
+    pub month_minor: u64,
 }
 
 impl Store {
@@ -160,20 +164,32 @@ impl Store {
         )
     }
 
-    /// Returns what was taken over one channel and entry mode since `from_ms`; open sales count.
-    pub(super) fn taken(&self, channel: Option<&str>, from_ms: i64) -> Result<Taken, JournalError> {
+    /// Returns one sale by its transaction.
+    pub(super) fn sale_of(&self, txn: TxnId) -> Result<Option<SaleRow>, JournalError> {
+        let found = self.sales("WHERE txn = ?1", params![txn.to_string()])?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Returns what was taken, by channel and entry mode; open sales count.
+    pub(super) fn spent(&self, day_ms: i64, month_ms: i64) -> Result<Vec<SpentRow>, JournalError> {
         self.connection
             .prepare_cached(
-                "SELECT coalesce(sum(amount), 0), count(*) FROM sale WHERE opened_ms >= ?1 \
-                 AND state IN ('open','paid') AND (?2 IS NULL OR channel = ?2)",
+                "SELECT channel, entry, sum(CASE WHEN opened_ms >= ?1 THEN amount ELSE 0 END), \
+                 sum(amount) FROM sale WHERE opened_ms >= ?2 \
+                 AND state IN ('open','paid') GROUP BY channel, entry",
             )
             .and_then(|mut select| {
-                select.query_row(params![from_ms, channel], |row| {
-                    Ok(Taken {
-                        minor: row.get(0)?,
-                        count: row.get(1)?,
-                    })
-                })
+                select
+                    .query_map(params![day_ms, month_ms], |row| {
+                        let (channel, entry): (String, String) = (row.get(0)?, row.get(1)?);
+                        Ok(SpentRow {
+                            channel: Channel::from_key(&channel).unwrap_or(Channel::Unknown),
+                            entry: EntryMode::from_key(&entry).unwrap_or(EntryMode::Camera),
+                            today_minor: row.get(2)?,
+                            month_minor: row.get(3)?,
+                        })
+                    })?
+                    .collect::<rusqlite::Result<Vec<_>>>()
             })
             .map_err(|e| self.refused("summing what was taken", e))
     }

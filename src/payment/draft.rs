@@ -205,7 +205,7 @@ pub(super) fn drop_draft(state: &mut State, turn: &mut Turn<'_>) {
 }
 
 /// Tells whether our own order can no longer be paid in time: it is being closed.
-pub(super) const fn is_ending(order: &Sale) -> bool {
+pub const fn is_ending(order: &Sale) -> bool {
     match &order.phase {
         Phase::Ordering { .. } | Phase::Presenting(_) | Phase::Sending { .. } => false,
         Phase::Polling(_)

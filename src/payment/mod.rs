@@ -24,6 +24,7 @@ mod undo;
 mod undo_flow;
 
 pub use command::{Command, Request, RequestKind, Sound, Ticket};
+pub use draft::is_ending;
 pub use event::{Certainty, EntryMode, Event};
 pub use fact::{
     Fact, FactKind, Instalments, Intent, Outcome, UndoCause, UndoIntent, UndoKind, UndoOutcome,

@@ -8,17 +8,20 @@ use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use super::input::{Input, ScanCommand, ScanNews};
-use super::session::{self, SessionTurn};
+use super::session::{self, Act, SessionTurn};
 use crate::clock::Clock;
 use crate::code::CodeTable;
-use crate::domain::{Now, OperatorNo, Tick};
+use crate::domain::{Money, Now, OperatorNo, Tick, TxnId};
 use crate::entropy::Entropy;
+use crate::evidence::{Claim, Verified};
 use crate::journal::{Journal, JournalError, SaleRow, SaleState};
 use crate::limits;
 use crate::payment::{
-    Command, EntryMode, Event, Fact, FactKind, Policy, Request, Sound, State, Step, Ticket,
-    next_deadline, step,
+    Command, EntryMode, Event, Fact, FactKind, Outcome, Policy, Request, Sound, State, Step,
+    Ticket, UndoOutcome, next_deadline, step,
 };
+use crate::people::Approver;
+use crate::profile::guard::Usage;
 use crate::view::{
     AimHint, Cause, Desk, DeskPage, Link, Page, Records, Row, RowState, Screen, Shop, Tap, format,
     present,
@@ -50,6 +53,8 @@ pub struct DriverParts {
     pub scanner: mpsc::Sender<ScanCommand>,
     /// The latest screen; slow screens skip states.
     pub screens: watch::Sender<Option<Screen>>,
+    /// Checks a supervisor's PIN; none when no PIN is set.
+    pub approver: Option<Box<dyn Approver>>,
     /// Makes sounds; must not block.
     pub sound: Box<dyn FnMut(Sound) + Send>,
 }
@@ -59,16 +64,26 @@ const HINT_LIFE_MS: u64 = 2_500;
 
 /// The loop's owner.
 pub struct Driver {
-    parts: DriverParts,
-    records: Records,
+    pub(super) parts: DriverParts,
+    pub(super) records: Records,
+    /// What the limits of the profile are compared with.
+    pub(super) usage: Usage,
+    /// The local day that `usage` belongs to, in UTC milliseconds.
+    pub(super) usage_day: i64,
+    /// Amount and time of the last sale that was sent.
+    pub(super) last_sale: Option<(Money, Tick)>,
+    /// A void after which a sale of the same amount follows.
+    pub(super) carry: Option<(TxnId, Money)>,
+    /// That void is proven.
+    carried: bool,
+    pub(super) refuse_sales: bool,
     seq: u64,
     shown: Option<PageKey>,
-    refuse_sales: bool,
     hinted: Tick,
 }
 
 /// What makes a page another page: a tap made on one is not meant for the other.
-type PageKey = (std::mem::Discriminant<Page>, Option<crate::domain::TxnId>);
+type PageKey = (std::mem::Discriminant<Page>, Option<TxnId>);
 
 impl Driver {
     /// Wraps the parts; [`Self::run`] does the work.
@@ -76,9 +91,14 @@ impl Driver {
         Self {
             parts,
             records: Records::default(),
+            usage: Usage::default(),
+            usage_day: 0,
+            last_sale: None,
+            carry: None,
+            carried: false,
+            refuse_sales: false,
             seq: 0,
             shown: None,
-            refuse_sales: false,
             hinted: Tick(0),
         }
     }
@@ -89,6 +109,7 @@ impl Driver {
             self.parts.desk.told = Some(Cause::Resumed);
         }
         self.refresh_records().await;
+        self.refresh_usage().await;
         self.publish();
         let mut taps_open = true;
         loop {
@@ -101,6 +122,7 @@ impl Driver {
                         self.feed(event).await;
                     }
                     Some(Input::Scan(news)) => self.scan_news(news).await,
+                    Some(Input::Notice(claim)) => self.notice(claim).await,
                     Some(Input::Shutdown) | None => break,
                 },
                 tap = taps.recv(), if taps_open => match tap {
@@ -118,7 +140,7 @@ impl Driver {
         );
     }
 
-    fn now(&self) -> Now {
+    pub(super) fn now(&self) -> Now {
         self.parts.clock.now()
     }
 
@@ -142,7 +164,7 @@ impl Driver {
         }
     }
 
-    fn is_broken(&self) -> bool {
+    pub(super) fn is_broken(&self) -> bool {
         self.parts.desk.out_of_service.is_some()
     }
 
@@ -151,37 +173,86 @@ impl Driver {
             warn!(intent = ?tap.intent, "a tap on an older screen was ignored");
             return;
         }
-        let fresh_txn = self.parts.entropy.txn_id(self.now().utc);
-        let turn = SessionTurn {
+        self.age_last_sale();
+        let mut desk = self.parts.desk.clone();
+        let act = session::tap(&mut desk, &self.session(), tap.intent);
+        self.parts.desk = desk;
+        match act {
+            Act::None => {}
+            Act::List { more } => self.read_list(more).await,
+            Act::Record(txn) => self.read_record(txn).await,
+            Act::Approve(pin) => self.approve(pin).await,
+            Act::Feed(event) => {
+                let new_sale = matches!(event, Event::SaleRequested { .. });
+                if new_sale && self.refuse_sales {
+                    self.parts.desk.told = Some(Cause::DiskFull);
+                    return;
+                }
+                self.feed(event).await;
+                self.carry_on().await;
+            }
+        }
+        let desk = &mut self.parts.desk;
+        let typing = matches!(desk.page, DeskPage::Manual | DeskPage::Instalments);
+        if typing && self.parts.state.draft.is_none() {
+            desk.page = DeskPage::Till;
+        }
+    }
+
+    fn session(&self) -> SessionTurn<'_> {
+        SessionTurn {
             state: &self.parts.state,
             policy: &self.parts.policy,
+            profile: &self.parts.shop.profile,
+            usage: &self.usage,
+            records: &self.records,
             table: &self.parts.table,
             operator: &self.parts.operator,
-            fresh_txn,
-        };
-        let event = session::tap(&mut self.parts.desk, &turn, tap.intent);
-        let Some(event) = event else {
+            fresh_txn: self.parts.entropy.txn_id(self.now().utc),
+        }
+    }
+
+    /// 撤销并换方式: once the void is proven and was seen, the camera opens for the same amount.
+    async fn carry_on(&mut self) {
+        let Some((txn, amount)) = self.carry else {
             return;
         };
-        let new_sale = matches!(event, Event::SaleRequested { .. });
-        if new_sale && self.refuse_sales {
-            self.parts.desk.told = Some(Cause::DiskFull);
+        if self.parts.state.undos.contains_key(&txn) || !self.carried {
             return;
         }
-        self.feed(event).await;
-        if self.parts.state.draft.is_none() {
-            self.parts.desk.page = match self.parts.desk.page {
-                DeskPage::Manual => DeskPage::Till,
-                other @ (DeskPage::Till | DeskPage::Pending) => other,
-            };
-        }
+        self.carry = None;
+        self.carried = false;
+        self.feed(Event::SaleRequested {
+            txn: self.parts.entropy.txn_id(self.now().utc),
+            amount,
+            operator: self.parts.operator.clone(),
+        })
+        .await;
+    }
+
+    /// A signed notice: only an accelerator. An ended sale that it is about is looked up first.
+    async fn notice(&mut self, claim: Verified<Claim>) {
+        let order_no = claim.value().order_no.clone();
+        let ended = match order_no {
+            None => None,
+            Some(number) => match self.parts.journal.ended_sale(number.as_str()).await {
+                Ok(ended) => ended.map(Box::new),
+                Err(problem) => {
+                    error!(error = %chain(&problem), "an ended sale could not be read");
+                    return;
+                }
+            },
+        };
+        self.feed(Event::Noticed { claim, ended }).await;
     }
 
     async fn scan_news(&mut self, news: ScanNews) {
         match news {
             ScanNews::Code(found) => {
-                let desk = &mut self.parts.desk;
-                let event = session::presented(desk, &self.parts.state, found, EntryMode::Camera);
+                let mut desk = self.parts.desk.clone();
+                let event =
+                    session::presented(&mut desk, &self.session(), found, EntryMode::Camera);
+                self.parts.desk = desk;
                 if let Some(event) = event {
                     self.feed(event).await;
                 }
@@ -221,7 +292,7 @@ impl Driver {
     }
 
     /// One turn of the core under the driver law.
-    async fn feed(&mut self, event: Event) {
+    pub(super) async fn feed(&mut self, event: Event) {
         if self.is_broken() {
             return;
         }
@@ -285,14 +356,68 @@ impl Driver {
     }
 
     async fn after_facts(&mut self, facts: &[Fact]) {
+        let mut counted = true;
         for fact in facts {
-            if let FactKind::IntentRecorded(_) = fact.kind {
-                self.parts.desk.amount = Default::default();
-                self.parts.desk.code.take();
-                self.parts.desk.page = DeskPage::Till;
+            match &fact.kind {
+                FactKind::IntentRecorded(intent) => {
+                    self.parts.desk.amount = Default::default();
+                    self.parts.desk.code.take();
+                    self.parts.desk.page = DeskPage::Till;
+                    self.last_sale = Some((intent.amount, self.now().tick));
+                    counted = false;
+                }
+                FactKind::Closed { txn, outcome } => {
+                    counted = false;
+                    self.tell_late(*txn, matches!(outcome, Outcome::Paid(_)));
+                }
+                FactKind::SuccessAfterRevoke { txn, .. } => {
+                    if let Some(sale) = self.parts.state.sales.get(txn) {
+                        let voucher = sale.intent.voucher.to_string();
+                        self.parts.desk.told = Some(Cause::LateSuccess(voucher));
+                    }
+                }
+                FactKind::UndoClosed {
+                    txn,
+                    outcome: UndoOutcome::Done(_),
+                } => self.carried = self.carry.is_some_and(|(own, _)| own == *txn),
+                FactKind::Started { .. }
+                | FactKind::AnswerNoted { .. }
+                | FactKind::AnswerRefused { .. }
+                | FactKind::SendFailed { .. }
+                | FactKind::RevokeIntended { .. }
+                | FactKind::RevokeProvisional { .. }
+                | FactKind::StopRequested { .. }
+                | FactKind::Rechecked { .. }
+                | FactKind::CodeShown { .. }
+                | FactKind::AttentionRaised { .. }
+                | FactKind::UndoIntended(_)
+                | FactKind::UndoClosed { .. } => {}
             }
         }
         self.refresh_records().await;
+        let today = format::local_day_start_ms(self.now().utc);
+        if !counted || today != self.usage_day {
+            self.refresh_usage().await;
+        }
+        // An open record page shows what just happened to its sale.
+        if let Some(txn) = self.records.record.as_ref().map(|record| record.row.txn) {
+            self.read_record(txn).await;
+        }
+    }
+
+    /// A sale that ended away from the screen is told in words: the next customer must not hear it.
+    fn tell_late(&mut self, txn: TxnId, paid: bool) {
+        let state = &self.parts.state;
+        if state.foreground == Some(txn) {
+            return;
+        }
+        let voucher = self.records.recent.iter().find(|row| row.txn == txn);
+        let voucher = voucher.map(|row| row.voucher.clone()).unwrap_or_default();
+        self.parts.desk.told = Some(if paid {
+            Cause::LatePaid(voucher)
+        } else {
+            Cause::LateNotPaid(voucher)
+        });
     }
 
     async fn refresh_records(&mut self) {
@@ -302,11 +427,9 @@ impl Driver {
         let today = journal.today_totals(from, from + 86_400_000).await;
         match (recent, today) {
             (Ok(recent), Ok(today)) => {
-                self.records = Records {
-                    recent: recent.iter().map(row).collect(),
-                    today_count: today.count,
-                    today_fen: today.minor,
-                };
+                self.records.recent = recent.iter().map(row).collect();
+                self.records.today_count = today.count;
+                self.records.today_fen = today.minor;
             }
             (Err(problem), _) | (_, Err(problem)) => {
                 error!(error = %chain(&problem), "the journal could not be read");
@@ -365,7 +488,7 @@ impl Driver {
     }
 }
 
-fn row(sale: &SaleRow) -> Row {
+pub(super) fn row(sale: &SaleRow) -> Row {
     Row {
         txn: sale.txn,
         voucher: sale.voucher.to_string(),
@@ -375,6 +498,9 @@ fn row(sale: &SaleRow) -> Row {
         state: match sale.state {
             SaleState::Open => RowState::Checking,
             SaleState::Revoking => RowState::Revoking,
+            SaleState::Paid if sale.returning => RowState::Returning,
+            SaleState::Paid if sale.returned == sale.amount => RowState::Returned,
+            SaleState::Paid if sale.returned.minor() > 0 => RowState::PartReturned,
             SaleState::Paid => RowState::Paid,
             SaleState::Declined | SaleState::NotSent => RowState::NotPaid,
             SaleState::Revoked => RowState::Revoked,
@@ -426,7 +552,7 @@ fn log_fact(fact: &Fact) {
     }
 }
 
-fn chain(problem: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn chain(problem: &(dyn std::error::Error + 'static)) -> String {
     let mut text = problem.to_string();
     let mut source = problem.source();
     while let Some(cause) = source {

@@ -1,6 +1,7 @@
 //! The one inbox of the driver: everything that happens outside, in one total order.
 
 use crate::code::Recognised;
+use crate::evidence::{Claim, Verified};
 use crate::payment::Event;
 use crate::view::AimHint;
 
@@ -11,6 +12,8 @@ pub enum Input {
     Acquirer(Event),
     /// The scanner reports.
     Scan(ScanNews),
+    /// The acquirer told of a result by itself, and its signature was checked.
+    Notice(Verified<Claim>),
     /// Finish the turn and end.
     Shutdown,
 }

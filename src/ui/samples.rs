@@ -176,6 +176,9 @@ fn prompt(hint: AimHint, can_type: bool, elapsed_s: u64, notice: Option<Notice>)
         hint,
         can_type,
         elapsed_s,
+        codes: vec![Channel::Unknown],
+        can_instalments: true,
+        plan: None,
         notice,
     })
 }

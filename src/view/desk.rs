@@ -9,6 +9,7 @@ use super::notice::Cause;
 use super::screen::{AimHint, Language, Link, Theme};
 use crate::domain::Money;
 use crate::limits::{AMOUNT_DIGITS, CODE_DIGITS_MAX};
+use crate::profile::guard::Confirmed;
 
 /// Which page the operator chose, where no sale decides it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,18 @@ pub enum DeskPage {
     Manual,
     /// The list of open sales.
     Pending,
+    /// Instalment plans; only while a code is waited for.
+    Instalments,
+    /// A question before the camera opens.
+    Confirm,
+    /// The list of sales.
+    Records,
+    /// One sale of it.
+    Record,
+    /// How much of it goes back.
+    Undo,
+    /// A supervisor approves.
+    Approve,
 }
 
 /// An amount as typed: whole yuan, then perhaps a dot and at most two decimals. Digits, never a parsed decimal.
@@ -65,6 +78,14 @@ impl AmountEntry {
             None => {
                 self.yuan.pop();
             }
+        }
+    }
+
+    /// Returns an entry that stands at an amount, as if it had been typed.
+    pub fn of(amount: Money) -> Self {
+        Self {
+            yuan: (amount.minor() / 100).to_string(),
+            decimals: Some(format!("{:02}", amount.minor() % 100)),
         }
     }
 
@@ -150,6 +171,16 @@ pub struct Desk {
     pub amount: AmountEntry,
     /// The typed code.
     pub code: CodeEntry,
+    /// The supervisor's PIN as typed.
+    pub pin: CodeEntry,
+    /// The PIN is being checked.
+    pub checking: bool,
+    /// What has to be confirmed before the camera opens.
+    pub confirm: Option<Cause>,
+    /// What was confirmed for the typed amount.
+    pub confirmed: Confirmed,
+    /// After the void a new sale of the same amount follows.
+    pub change_way: bool,
     /// Told on the page that is shown; gone with the next tap.
     pub told: Option<Cause>,
     /// Aiming hint.
@@ -173,6 +204,11 @@ impl Desk {
             page: DeskPage::Till,
             amount: AmountEntry::default(),
             code: CodeEntry::default(),
+            pin: CodeEntry::default(),
+            checking: false,
+            confirm: None,
+            confirmed: Confirmed::default(),
+            change_way: false,
             told: None,
             hint: AimHint::None,
             camera: false,

@@ -2,6 +2,8 @@
 //!
 //! Owns which page is shown and which buttons exist. A paid page is built only from a closed sale's evidence.
 
+use std::sync::Arc;
+
 use super::desk::{Desk, DeskPage};
 use super::format;
 use super::notice::Cause;
@@ -9,9 +11,11 @@ use super::screen::{
     AimHint, Keypad, Manual, OutcomeKind, OutcomePage, Page, PendingPage, Prompt, Row, RowState,
     Screen, Status, WaitKind, Waiting,
 };
-use crate::domain::{Money, Now};
+use super::show::{self, Record, UndoRules};
+use crate::domain::{Channel, EntryMode as EntryKind, Money, Now};
 use crate::limits::CODE_DIGITS_MIN;
-use crate::payment::{Outcome, Phase, Policy, Sale, State};
+use crate::payment::{Draft, Outcome, Phase, Policy, Sale, State, is_ending};
+use crate::profile::{Capability, Profile};
 
 /// 手输 appears after this long without a code (features.md S-08).
 const TYPE_AFTER_S: u64 = 8;
@@ -27,15 +31,23 @@ pub struct Records {
     pub today_count: u64,
     /// Sum of today's paid sales in fen.
     pub today_fen: u64,
+    /// The records page, as far as it was loaded.
+    pub list: Vec<Row>,
+    /// There are older ones.
+    pub more: bool,
+    /// The sale on the record page.
+    pub record: Option<Record>,
 }
 
 /// What does not change while the program runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Shop {
     /// Name of shop and till.
     pub name: String,
     /// No real money moves.
     pub sandbox: bool,
+    /// What the acquirer offers.
+    pub profile: Arc<Profile>,
 }
 
 /// Builds the screen. `seq` is the driver's to set.
@@ -52,7 +64,7 @@ pub fn present(
         clock: format::clock(now.utc),
         link: desk.link,
         camera: desk.camera,
-        pending: state.background().count(),
+        pending: state.background().count() + state.background_undos().count(),
         sandbox: shop.sandbox,
         language: desk.language,
         theme: desk.theme,
@@ -60,11 +72,17 @@ pub fn present(
     Screen {
         seq: 0,
         status,
-        page: page(state, desk, records, now, policy),
+        page: page(state, desk, records, shop, (now, policy)),
     }
 }
 
-fn page(state: &State, desk: &Desk, records: &Records, now: Now, policy: &Policy) -> Page {
+fn page(
+    state: &State,
+    desk: &Desk,
+    records: &Records,
+    shop: &Shop,
+    (now, policy): (Now, &Policy),
+) -> Page {
     if let Some(cause) = &desk.out_of_service {
         return Page::OutOfService(cause.clone().into());
     }
@@ -80,44 +98,96 @@ fn page(state: &State, desk: &Desk, records: &Records, now: Now, policy: &Policy
             | Phase::Returning { .. } => Page::Waiting(waiting(sale, now, policy)),
         };
     }
+    if let Some(undo) = state.foreground_undo() {
+        return Page::Undoing(show::undo_waiting(undo, now, policy));
+    }
     if let Some(draft) = &state.draft {
-        let amount = format::amount(draft.amount);
-        let told = if draft.code_used {
-            Some(Cause::CodeUsed)
-        } else {
-            desk.told.clone()
-        };
-        let notice = told.map(Into::into);
-        if desk.page == DeskPage::Manual {
-            return Page::Manual(Manual {
-                amount,
-                typed: desk.code.typed(),
-                tail: desk.code.tail().to_owned(),
-                can_send: desk.code.typed() >= CODE_DIGITS_MIN,
-                notice,
-            });
-        }
-        let elapsed_s = now.tick.since_ms(draft.since) / 1000;
-        let hint = if desk.camera {
-            desk.hint
-        } else {
-            AimHint::NoCamera
-        };
-        let can_type = elapsed_s >= TYPE_AFTER_S || !desk.camera;
-        return Page::Prompt(Prompt {
-            amount,
-            hint,
-            can_type,
-            elapsed_s,
-            notice,
-        });
+        return draft_page(state, draft, desk, shop, (now, policy));
     }
     if desk.page == DeskPage::Pending {
         return Page::Pending(PendingPage {
             rows: state.background().map(open_row).collect(),
         });
     }
-    Page::Keypad(Keypad {
+    let rules = UndoRules {
+        policy,
+        batch: state.numbers.batch,
+        profile: &shop.profile,
+    };
+    show::chosen(state, desk, records, rules)
+        .unwrap_or_else(|| Page::Keypad(keypad(state, desk, records)))
+}
+
+fn draft_page(
+    state: &State,
+    draft: &Draft,
+    desk: &Desk,
+    shop: &Shop,
+    (now, policy): (Now, &Policy),
+) -> Page {
+    if let Some(order) = state.draft_order() {
+        return if is_ending(order) {
+            Page::Waiting(waiting(order, now, policy))
+        } else {
+            show::code(draft, order, desk, now, policy)
+        };
+    }
+    if desk.page == DeskPage::Instalments {
+        return show::instalments(draft, &shop.profile);
+    }
+    let amount = format::amount(draft.amount);
+    let told = if draft.code_used {
+        Some(Cause::CodeUsed)
+    } else if draft.order_ended && desk.told.is_none() {
+        Some(Cause::CodeEnded)
+    } else {
+        desk.told.clone()
+    };
+    let notice = told.map(Into::into);
+    if desk.page == DeskPage::Manual {
+        return Page::Manual(Manual {
+            amount,
+            typed: desk.code.typed(),
+            tail: desk.code.tail().to_owned(),
+            can_send: desk.code.typed() >= CODE_DIGITS_MIN,
+            notice,
+        });
+    }
+    let elapsed_s = now.tick.since_ms(draft.since) / 1000;
+    let hint = if desk.camera {
+        desk.hint
+    } else {
+        AimHint::NoCamera
+    };
+    let can_type = elapsed_s >= TYPE_AFTER_S || !desk.camera;
+    return Page::Prompt(Prompt {
+        amount,
+        hint,
+        can_type,
+        elapsed_s,
+        codes: codes(&shop.profile),
+        can_instalments: !show::plans(&shop.profile, draft.amount).is_empty(),
+        plan: draft
+            .instalments
+            .map(|plan| (plan.count, plan.merchant_pays)),
+        notice,
+    });
+}
+
+/// The wallets for which we can show a code; one code for all of them goes before single ones.
+fn codes(profile: &Profile) -> Vec<Channel> {
+    if profile.capabilities.has(Capability::CashierCode) {
+        return vec![Channel::Unknown];
+    }
+    if !profile.capabilities.has(Capability::MerchantCode) {
+        return Vec::new();
+    }
+    let open = profile.limits.open.get(&EntryKind::MerchantCode);
+    open.cloned().unwrap_or_default()
+}
+
+fn keypad(state: &State, desk: &Desk, records: &Records) -> Keypad {
+    Keypad {
         amount: desk.amount.shown(),
         can_charge: desk.amount.money().is_some(),
         typed: desk.amount.is_typed(),
@@ -128,7 +198,7 @@ fn page(state: &State, desk: &Desk, records: &Records, now: Now, policy: &Policy
             format::amount,
         ),
         notice: desk.told.clone().map(Into::into),
-    })
+    }
 }
 
 /// Open sales know more of themselves than their row in the journal.
@@ -187,7 +257,13 @@ fn waiting(sale: &Sale, now: Now, policy: &Policy) -> Waiting {
         Phase::Polling(polling) if polling.customer_acts && !sale.cancel_wanted => {
             (WaitKind::Password, Some(Cause::CustomerActs))
         }
-        Phase::Polling(_) => (WaitKind::Checking, Some(Cause::ResultUnknown)),
+        Phase::Polling(polling) => {
+            let cause = match &polling.refused_code {
+                Some(code) => Cause::RefusalUnproved(code.clone()),
+                None => Cause::ResultUnknown,
+            };
+            (WaitKind::Checking, Some(cause))
+        }
         Phase::Revoking(_)
         | Phase::Provisional(_)
         | Phase::Returning { .. }

@@ -125,6 +125,7 @@ pub async fn start<A: Acquirer>(plan: Plan, client: impl FnOnce(Lakala<HttpsPost
         shop: Shop {
             name: config.shop.clone(),
             sandbox: true,
+            profile: Arc::new(config.profile.clone()),
         },
         desk: Desk::new(Language::Chinese, Theme::Light),
         clock,
@@ -132,6 +133,7 @@ pub async fn start<A: Acquirer>(plan: Plan, client: impl FnOnce(Lakala<HttpsPost
         acquirer: requests,
         scanner,
         screens: publish,
+        approver: None,
         sound: plan.sound,
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));

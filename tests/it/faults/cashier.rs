@@ -52,6 +52,9 @@ impl Shown {
                         RowState::Paid => Final::Paid,
                         RowState::NotPaid => Final::NotPaid,
                         RowState::Revoked => Final::Revoked,
+                        RowState::PartReturned | RowState::Returned | RowState::Returning => {
+                            Final::Paid
+                        }
                         RowState::Checking | RowState::Revoking => continue,
                     };
                     self.keep(&row.voucher, state, &row.amount);
