@@ -14,7 +14,6 @@ use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use shouyin::acquirer::{self, HttpsPost, Lakala, LakalaConfig};
 use shouyin::clock::Clock;
-use shouyin::code::CodeTable;
 use shouyin::config::{Config, Environment};
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig};
@@ -205,7 +204,7 @@ async fn start(arguments: &Arguments, config: &Config) -> anyhow::Result<Till> {
     let (seen, events) = mpsc::channel(4);
     let source = config.scanner_source.clone();
     let eyes = Scanner::spawn(
-        ScannerConfig::new(program, source, CodeTable::built_in()),
+        ScannerConfig::new(program, source, config.profile.codes.clone()),
         seen,
     );
     let previews = eyes.previews();
@@ -217,7 +216,7 @@ async fn start(arguments: &Arguments, config: &Config) -> anyhow::Result<Till> {
         state,
         journal,
         policy,
-        table: CodeTable::built_in(),
+        table: config.profile.codes.clone(),
         operator: config.operator.clone(),
         shop: Shop {
             name: config.shop.clone(),

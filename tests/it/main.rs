@@ -20,6 +20,10 @@ mod journal;
 mod kill;
 mod model;
 mod payment;
+mod pin;
+mod profile;
+#[cfg(feature = "live")]
+mod qr;
 #[cfg(feature = "live")]
 mod scanner;
 mod tidy;

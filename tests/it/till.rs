@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use shouyin::acquirer::{self, HttpsPost, Lakala, LakalaConfig};
 use shouyin::clock::Clock;
-use shouyin::code::CodeTable;
 use shouyin::config::Config;
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig, SaleState, inspect};
@@ -79,7 +78,7 @@ pub async fn till(dir: &TempDir) -> Till {
         state,
         journal: journal.clone(),
         policy,
-        table: CodeTable::built_in(),
+        table: config.profile.codes.clone(),
         operator: config.operator.clone(),
         shop: Shop {
             name: config.shop.clone(),

@@ -263,7 +263,11 @@ proptest! {
     }
 
     #[test]
-    fn every_single_wrong_character_is_caught(code in codes(), at: prop::sample::Index, by in 0x20_u8..0x7F) {
+    fn every_single_wrong_character_is_caught(
+        code in codes(),
+        at: prop::sample::Index,
+        by in 0x20_u8..0x7F,
+    ) {
         let text = code.to_text().expect("a legal code");
         let mut characters: Vec<char> = text.chars().collect();
         let at = at.index(characters.len());
