@@ -1,8 +1,10 @@
-//! Configuration in three layers: compiled-in defaults, the integrator's file, managed parameters. Later layers win.
+//! Configuration in three layers: compiled-in defaults, the integrator's file, managed parameters. Later layers
+//! win.
 //!
-//! What differs between acquirers is the profile's (`crate::profile`); `[timing]` and `[limits]` here are this terminal's
-//! own figures over it. Owns the file format and its checks. An unknown key, a wrong type or a value out of range is an error that names the
-//! file, the line and the key. Secrets are never values here, only paths of files.
+//! What differs between acquirers is the profile's (`crate::profile`); `[timing]` and `[limits]` here are this
+//! terminal's own figures over it. Owns the file format and its checks. An unknown key, a wrong type or a value out
+//! of range is an error that names the file, the line and the key. Secrets are never values here, only paths of
+//! files.
 
 use std::path::{Path, PathBuf};
 

@@ -96,7 +96,6 @@ impl Post for HttpsPost {
         let headers = response
             .headers()
             .iter()
-            .filter(|(name, _)| name.as_str().starts_with("lklapi-"))
             // Lossy, not left out: a header that stands twice must be seen twice.
             .map(|(name, value)| {
                 let text = String::from_utf8_lossy(value.as_bytes()).into_owned();

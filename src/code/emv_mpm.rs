@@ -1,8 +1,8 @@
 //! EMVCo merchant-presented QR code (MPM, version 1.1): the text of a wall code, read and written.
 //!
-//! Owns the TLV rules, the checksum and the fields that a terminal cares about (acquirer.md 4.7). Strict: the format tag
-//! first, the checksum last, no tag twice, every length exact, errors that name tag and offset. Lengths count
-//! characters, the checksum is over UTF-8 bytes. Never decides whose code it is: `wall` does.
+//! Owns the TLV rules, the checksum and the fields that a terminal cares about (acquirer.md 4.7). Strict: the
+//! format tag first, the checksum last, no tag twice, every length exact, errors that name tag and offset. Lengths
+//! count characters, the checksum is over UTF-8 bytes. Never decides whose code it is: `wall` does.
 
 mod crc;
 mod tlv;

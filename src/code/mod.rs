@@ -1,8 +1,8 @@
-//! What a scanned or typed text is: a customer's payment code, a merchant's wall code, or something that must not be
-//! charged.
+//! What a scanned or typed text is: a customer's payment code, a merchant's wall code, or something that must not
+//! be charged.
 //!
-//! Pure. Owns the recognition table (data, versioned), the type that carries a payment code without ever showing it, the
-//! EMVCo codec and the answer whose wall code a text is.
+//! Pure. Owns the recognition table (data, versioned), the type that carries a payment code without ever showing
+//! it, the EMVCo codec and the answer whose wall code a text is.
 
 mod cpm;
 mod emv_mpm;

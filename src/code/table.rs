@@ -185,7 +185,7 @@ fn check((index, file): (usize, RuleFile)) -> Result<Rule, TableError> {
         || file
             .prefixes
             .iter()
-            .any(|p| !p.bytes().all(|b| b.is_ascii_digit()))
+            .any(|p| p.is_empty() || !p.bytes().all(|b| b.is_ascii_digit()))
     {
         return fail("prefixes must be digits");
     }

@@ -1,8 +1,8 @@
 //! Estimates the acquirer's fee of one payment, in whole fen.
 //!
-//! Owns the rounding rules and the choice of a row from a fee table. The estimate is for screens and for explaining a
-//! settlement; the acquirer's own figure always wins (features.md S-70 to S-77). Rates are integers in parts per million,
-//! every payment is rounded on its own, and a total is the sum of rounded lines. No floats, no I/O.
+//! Owns the rounding rules and the choice of a row from a fee table. The estimate is for screens and for explaining
+//! a settlement; the acquirer's own figure always wins (features.md S-70 to S-77). Rates are integers in parts per
+//! million, every payment is rounded on its own, and a total is the sum of rounded lines. No floats, no I/O.
 
 use super::{Channel, Currency, Money, MoneyError};
 

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Owns the choice between the two, the cap, opening and settling; the conversation is `undo_flow`'s. Retries keep the
-//! undo's own number until the acquirer proves an end. An undo whose result is open counts against the cap. Sources: acquirer.md 2.4, 2.5, 6 (rule 6).
+//! undo's own number until the acquirer proves an end. An undo whose result is open counts against the cap. Sources:
+//! acquirer.md 2.4, 2.5, 6 (rule 6).
 
 use crate::domain::{BatchNo, HostTradeNo, Money, Now, OperatorNo, OrderKind, TxnId};
 use crate::evidence::PaidEvidence;

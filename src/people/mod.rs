@@ -1,16 +1,19 @@
 //! Who may approve what: a role, a PIN, and proof that both were there.
 //!
-//! Owns the rules of a PIN, its slow hash, the lock after wrong tries, and [`Approval`], which only a right PIN makes:
-//! a flow that needs a supervisor takes one as an argument and cannot be reached without. A PIN is never logged, printed
-//! or stored; its file holds an argon2id hash (PHC text) and must be unreadable for others. No operator data yet.
+//! Owns the rules of a PIN, its slow hash, the lock after wrong tries, and [`Approval`], which only a right PIN
+//! makes: a flow that needs a supervisor takes one as an argument and cannot be reached without. A PIN is never
+//! logged, printed or stored; its file holds an argon2id hash (PHC text) and must be unreadable for others. No
+//! operator data yet.
 
 mod lock;
 mod pin;
 mod secret;
+mod tty;
 
 pub use lock::{PinLock, TRIES, WINDOW_MS};
 pub use pin::{Pin, PinRule};
 pub use secret::{PinHash, SecretError};
+pub use tty::{is_typed, read_unseen};
 
 use crate::domain::Tick;
 

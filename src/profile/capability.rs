@@ -1,8 +1,8 @@
 //! What an acquirer can do, as a closed list.
 //!
 //! Owns the names. A capability that a profile does not name is absent: its button is hidden. One that it names
-//! `not_opened` exists, but not for this merchant: the screen may say so instead of pretending (features.md S-13, S-67).
-//! A name that is not in the list is an error, never ignored.
+//! `not_opened` exists, but not for this merchant: the screen may say so instead of pretending (features.md S-13,
+//! S-67). A name that is not in the list is an error, never ignored.
 
 use std::collections::BTreeMap;
 

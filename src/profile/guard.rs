@@ -1,9 +1,10 @@
 //! Asks before a sale is opened: may this amount be taken this way, and did somebody mean it?
 //!
-//! Owns the comparison of an amount with the limits (single, day, month; per wallet and entry mode), the confirmation of
-//! a large amount and the guard against the same amount twice (features.md S-06, S-79). Pure: sums and ages come in.
-//! Checked before the camera opens, when the wallet is not yet known, and again when it is. Sums are `u128` inside, so
-//! that no number of full-sized payments can wrap. Limits of the payer's own wallet are explained, never enforced here.
+//! Owns the comparison of an amount with the limits (single, day, month; per wallet and entry mode), the
+//! confirmation of a large amount and the guard against the same amount twice (features.md S-06, S-79). Pure: sums
+//! and ages come in. Checked before the camera opens, when the wallet is not yet known, and again when it is. Sums
+//! are `u128` inside, so that no number of full-sized payments can wrap. Limits of the payer's own wallet are
+//! explained, never enforced here.
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,9 @@
 //! What differs between acquirers, as data: one versioned file, read once, checked as a whole.
 //!
-//! Owns the file format (`assets/profiles/profile.schema.json` says it for other programs), the compiled-in profile, the
-//! signature check and the guards that follow from the limits. Never decides about a sale that is under way, never does
-//! I/O except to read a file that the configuration names. Where each value comes from is in `docs/PROFILES.md`.
-//! Tested here, in `tests/it/profile.rs`, and against the schema by an outside reader.
+//! Owns the file format (`assets/profiles/profile.schema.json` says it for other programs), the compiled-in
+//! profile, the signature check and the guards that follow from the limits. Never decides about a sale that is
+//! under way, never does I/O except to read a file that the configuration names. Where each value comes from is in
+//! `docs/PROFILES.md`. Tested here, in `tests/it/profile.rs`, and against the schema by an outside reader.
 
 mod capability;
 mod check;

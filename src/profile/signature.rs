@@ -1,8 +1,8 @@
 //! Whose profiles are believed: a detached signature beside the file, checked before the file is read.
 //!
 //! Owns `<profile>.sig` (Base64 of an RSA PKCS#1 v1.5 signature with SHA-256 over the file's exact bytes, as
-//! `openssl dgst -sha256 -sign` makes it) and the lowest version that is accepted. Without a trusted key a file is taken
-//! unsigned, and says so in [`Trust::is_empty`].
+//! `openssl dgst -sha256 -sign` makes it) and the lowest version that is accepted. Without a trusted key a file is
+//! taken unsigned, and says so in [`Trust::is_empty`].
 
 use std::path::{Path, PathBuf};
 

@@ -4,7 +4,9 @@
 //! number of pixels, black on white, never themed, and the symbol is at least 40 mm wide (features.md S-01), because
 //! customers scan from a metre away. Pure; makes no toolkit image (`ui` does) and never looks into the text.
 
-use qrcode::{Color, EcLevel, QrCode};
+use qrcode::bits::Bits;
+use qrcode::types::{QrError as EncodeError, QrResult};
+use qrcode::{Color, EcLevel, QrCode, Version};
 
 /// Light modules around the symbol (ISO/IEC 18004, clause 6.3.8).
 pub const QUIET_MODULES: usize = 4;
@@ -54,7 +56,12 @@ impl QrMatrix {
         if text.is_empty() {
             return Err(refused);
         }
-        let code = QrCode::with_error_correction_level(text, EcLevel::M).map_err(|_| refused)?;
+        let code = if text.is_ascii() {
+            QrCode::with_error_correction_level(text, EcLevel::M)
+        } else {
+            bytes_only(text)
+        };
+        let code = code.map_err(|_| refused)?;
         Ok(Self {
             width: code.width(),
             dark: code
@@ -122,6 +129,23 @@ impl QrMatrix {
             grey,
         }
     }
+}
+
+/// Encodes UTF-8 as bytes and nothing else. The encoder's own choice of modes takes byte pairs of Chinese text for
+/// Shift-JIS and puts them into kanji mode, and readers then show other characters (zxing-cpp did: `tests/it/qr.rs`).
+fn bytes_only(text: &str) -> QrResult<QrCode> {
+    let mut refused = EncodeError::DataTooLong;
+    for version in 1..=40 {
+        let mut bits = Bits::new(Version::Normal(version));
+        let written = bits
+            .push_byte_data(text.as_bytes())
+            .and_then(|()| bits.push_terminator(EcLevel::M));
+        match written {
+            Ok(()) => return QrCode::with_bits(bits, EcLevel::M),
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
 }
 
 /// A drawn symbol: a square of black and white pixels.

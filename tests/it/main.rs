@@ -22,6 +22,10 @@ mod journal;
 mod kill;
 mod model;
 mod payment;
+mod pin;
+mod profile;
+#[cfg(feature = "live")]
+mod qr;
 mod sandbox;
 #[cfg(feature = "live")]
 mod scanner;

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use shouyin::acquirer::{self, Acquirer, HttpsPost, Lakala, LakalaConfig};
 use shouyin::clock::Clock;
-use shouyin::code::CodeTable;
 use shouyin::config::Config;
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig, SaleState, inspect};
@@ -120,7 +119,7 @@ pub async fn start<A: Acquirer>(plan: Plan, client: impl FnOnce(Lakala<HttpsPost
         state,
         journal: journal.clone(),
         policy,
-        table: CodeTable::built_in(),
+        table: config.profile.codes.clone(),
         operator: config.operator.clone(),
         shop: Shop {
             name: config.shop.clone(),

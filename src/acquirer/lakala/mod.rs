@@ -19,10 +19,10 @@ use crate::payment::Request;
 
 pub use config::LakalaConfig;
 
-/// One HTTP answer with status 200: the signature headers as they came, and the raw body.
+/// One HTTP answer with status 200: its headers as they came, and the raw body.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct RawAnswer {
-    /// Header names (lower case) and values of every `Lklapi-` header.
+    /// Names (lower case) and values of every header; the adapter picks those that it knows.
     pub headers: Vec<(String, String)>,
     /// The body, byte for byte.
     pub body: Vec<u8>,

@@ -18,9 +18,21 @@ fn sealed(body: &str) -> String {
     format!("{covered}{:04X}", crc16(covered.as_bytes()))
 }
 
-fn refused(body: &str) -> (String, usize, &'static str) {
-    let error = MpmCode::parse(&sealed(body)).expect_err("a broken code");
-    (error.tag, error.offset, error.problem)
+const ACCOUNT: &str = "15164812345678901234";
+const TAIL: &str = "5204581253031565802CN5903ABC6002XY";
+
+/// The shortest useful code, without its checksum: 60 characters.
+fn good() -> String {
+    format!("000201{ACCOUNT}{TAIL}")
+}
+
+/// Each text, sealed, is refused with this tag, offset and problem.
+fn refuses(cases: &[(String, (&str, usize, &str))]) {
+    for (body, expected) in cases {
+        let error = MpmCode::parse(&sealed(body)).expect_err("a broken code");
+        let told = (error.tag.as_str(), error.offset, error.problem);
+        assert_eq!(told, *expected, "{body}");
+    }
 }
 
 #[test]
@@ -77,10 +89,10 @@ fn the_published_example_is_read_with_its_checksum() {
 
 #[test]
 fn each_broken_rule_is_named_with_tag_and_offset() {
-    let (tail, account) = ("5204581253031565802CN5903ABC6002XY", "15164812345678901234");
-    let good = format!("000201{account}{tail}");
+    let (tail, account) = (TAIL, ACCOUNT);
+    let good = good();
     assert!(MpmCode::parse(&sealed(&good)).is_ok());
-    let cases = [
+    refuses(&[
         (
             format!("{account}{tail}"),
             ("15", 0, "the format tag 00 must stand first"),
@@ -129,6 +141,13 @@ fn each_broken_rule_is_named_with_tag_and_offset() {
             good.replace("5903ABC", "X903ABC"),
             ("--", 47, "a tag is two digits"),
         ),
+    ]);
+}
+
+#[test]
+fn inside_templates_and_tips_the_inner_tag_is_named() {
+    let good = good();
+    refuses(&[
         (
             format!("{good}62040101"),
             ("62.01", 64, "the text ends inside the value"),
@@ -166,10 +185,7 @@ fn each_broken_rule_is_named_with_tag_and_offset() {
             format!("{good}54051.2.3"),
             ("54", 60, "1 to 13 digits with at most one point"),
         ),
-    ];
-    for (body, (tag, offset, problem)) in cases {
-        assert_eq!(refused(&body), (tag.to_owned(), offset, problem), "{body}");
-    }
+    ]);
 }
 
 #[test]
@@ -263,7 +279,11 @@ proptest! {
     }
 
     #[test]
-    fn every_single_wrong_character_is_caught(code in codes(), at: prop::sample::Index, by in 0x20_u8..0x7F) {
+    fn every_single_wrong_character_is_caught(
+        code in codes(),
+        at: prop::sample::Index,
+        by in 0x20_u8..0x7F,
+    ) {
         let text = code.to_text().expect("a legal code");
         let mut characters: Vec<char> = text.chars().collect();
         let at = at.index(characters.len());
