@@ -33,6 +33,9 @@ enum Command {
         /// Divide every wait of a story by this.
         #[arg(long, default_value_t = 1)]
         time_scale: u64,
+        /// End without a goodbye after so many lines of the books were synced (kill test).
+        #[arg(long, hide = true)]
+        abort_after_lines: Option<u64>,
     },
 }
 
@@ -44,6 +47,7 @@ async fn main() -> anyhow::Result<()> {
         page_port,
         in_memory,
         time_scale,
+        abort_after_lines,
     } = Arguments::parse().command;
     let running = serve(Options {
         dir,
@@ -51,6 +55,7 @@ async fn main() -> anyhow::Result<()> {
         page_port,
         in_memory,
         time_scale,
+        abort_after_lines,
     })
     .await?;
     let mut out = std::io::stdout();

@@ -83,6 +83,7 @@ pub struct Books {
     codes: BTreeSet<String>,
     refused: BTreeSet<String>,
     file: Option<File>,
+    lines_left: Option<u64>,
 }
 
 impl Books {
@@ -112,6 +113,13 @@ impl Books {
         Ok(books)
     }
 
+    /// Ends the process without a goodbye right after so many lines were synced, for the kill test.
+    #[must_use]
+    pub fn aborting_after(mut self, lines: Option<u64>) -> Self {
+        self.lines_left = lines;
+        self
+    }
+
     fn keep(&mut self, line: &Line) {
         if let Some(file) = &mut self.file {
             let mut text = serde_json::to_vec(line).expect("a line of strings serialises");
@@ -119,6 +127,12 @@ impl Books {
             file.write_all(&text)
                 .and_then(|()| file.sync_data())
                 .expect("the books are written");
+            if let Some(left) = &mut self.lines_left {
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    std::process::abort();
+                }
+            }
         }
     }
 

@@ -43,6 +43,8 @@ pub struct Options {
     pub in_memory: bool,
     /// Every wait of a story is divided by this.
     pub time_scale: u64,
+    /// Ends the process without a goodbye right after so many lines of the books, for the kill test.
+    pub abort_after_lines: Option<u64>,
 }
 
 /// A running sandbox; stops when dropped.
@@ -83,7 +85,7 @@ pub async fn serve(options: Options) -> io::Result<Running> {
     let books = if options.in_memory {
         Books::default()
     } else {
-        Books::open(&options.dir.join("books.jsonl"))?
+        Books::open(&options.dir.join("books.jsonl"))?.aborting_after(options.abort_after_lines)
     };
     let api = TcpListener::bind(("127.0.0.1", options.port))?;
     let page = TcpListener::bind(("127.0.0.1", options.page_port))?;

@@ -2,16 +2,18 @@
 //!
 //! Waits of both sides are divided by the same factor; nothing sleeps, every wait is for a screen.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shouyin::acquirer::{self, HttpsPost, Lakala, LakalaConfig};
+use shouyin::acquirer::{self, Acquirer, HttpsPost, Lakala, LakalaConfig};
 use shouyin::clock::Clock;
 use shouyin::code::CodeTable;
 use shouyin::config::Config;
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig, SaleState, inspect};
 use shouyin::limits;
+use shouyin::payment::{Sound, Timing};
 use shouyin::sim::{Options, Running, serve};
 use shouyin::terminal::{Driver, DriverParts, Input, recover};
 use shouyin::view::{Desk, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap, Theme};
@@ -23,7 +25,7 @@ pub const FASTER: u64 = 40;
 
 pub struct Till {
     taps: mpsc::Sender<Tap>,
-    screens: watch::Receiver<Option<Screen>>,
+    pub screens: watch::Receiver<Option<Screen>>,
     inputs: mpsc::Sender<Input>,
     pub journal: Journal,
     driving: tokio::task::JoinHandle<()>,
@@ -37,17 +39,57 @@ pub async fn sandbox(dir: &TempDir) -> Running {
         page_port: 0,
         in_memory: false,
         time_scale: FASTER,
+        abort_after_lines: None,
     };
     serve(options).await.unwrap()
 }
 
+/// What a till is made of.
+pub struct Plan {
+    pub config: Config,
+    pub data: PathBuf,
+    pub timing: Timing,
+    /// Longest connecting, TLS included.
+    pub connect: Duration,
+    /// Longest request.
+    pub wait: Duration,
+    pub sound: Box<dyn FnMut(Sound) + Send>,
+}
+
+impl Plan {
+    /// A till in `data`, configured by these files, with all waits divided by [`FASTER`].
+    pub fn new(files: &[PathBuf], data: PathBuf) -> Self {
+        let config = Config::load(files).unwrap();
+        let wait = Duration::from_millis(config.acquirer.total_ms / FASTER * 8);
+        Self {
+            timing: config.timing.faster(FASTER),
+            connect: wait,
+            wait,
+            config,
+            data,
+            sound: Box::new(|_| {}),
+        }
+    }
+}
+
 pub async fn till(dir: &TempDir) -> Till {
-    let config = Config::load(&[dir.path().join("sandbox/terminal.toml")]).unwrap();
-    let data = dir.path().join("data");
+    let file = dir.path().join("sandbox/terminal.toml");
+    start(Plan::new(&[file], dir.path().join("data")), |lakala| lakala).await
+}
+
+/// Starts a till whose requests go through `client`, which may count or spoil them.
+pub async fn start<A: Acquirer>(plan: Plan, client: impl FnOnce(Lakala<HttpsPost>) -> A) -> Till {
+    let Plan {
+        config,
+        data,
+        connect,
+        wait,
+        ..
+    } = plan;
     std::fs::create_dir_all(&data).unwrap();
     let (journal, opened) = open(&data);
     let mut policy = config.policy([9; 32]);
-    policy.timing = policy.timing.faster(FASTER);
+    policy.timing = plan.timing;
     let (clock, entropy) = (Clock::start(), Entropy::default());
     let state = recover(&journal, opened, entropy.start_tag(), clock.now(), &policy)
         .await
@@ -58,11 +100,10 @@ pub async fn till(dir: &TempDir) -> Till {
     let (requests, asked) = mpsc::channel(limits::ACQUIRER_QUEUE);
     let (events, mut told) = mpsc::channel(limits::ACQUIRER_QUEUE);
     let a = &config.acquirer;
-    let wait = Duration::from_millis(a.total_ms / FASTER * 8);
-    let post = HttpsPost::new(&a.url, &a.ca_file, wait, wait).unwrap();
+    let post = HttpsPost::new(&a.url, &a.ca_file, connect, wait).unwrap();
     let lakala = Lakala::open(lakala_config(&config), post, entropy.clone()).unwrap();
     tokio::spawn(acquirer::serve(
-        Arc::new(lakala),
+        Arc::new(client(lakala)),
         asked,
         events,
         move || clock.now(),
@@ -91,7 +132,7 @@ pub async fn till(dir: &TempDir) -> Till {
         acquirer: requests,
         scanner,
         screens: publish,
-        sound: Box::new(|_| {}),
+        sound: plan.sound,
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));
     Till {
@@ -103,7 +144,8 @@ pub async fn till(dir: &TempDir) -> Till {
     }
 }
 
-fn open(data: &std::path::Path) -> (Journal, shouyin::journal::Opened) {
+/// Opens a journal as soon as an earlier user of it has let go.
+pub fn open(data: &std::path::Path) -> (Journal, shouyin::journal::Opened) {
     let config = JournalConfig::new(data.to_owned(), data.join("mirror.log"));
     // Waits until the thread of an earlier journal has let go of the lock.
     if let Ok(file) = std::fs::File::open(data.join("journal.lock")) {
@@ -112,7 +154,7 @@ fn open(data: &std::path::Path) -> (Journal, shouyin::journal::Opened) {
     Journal::open(config).unwrap()
 }
 
-fn lakala_config(config: &Config) -> LakalaConfig {
+pub fn lakala_config(config: &Config) -> LakalaConfig {
     let a = config.acquirer.clone();
     LakalaConfig {
         appid: a.appid,
@@ -128,7 +170,7 @@ fn lakala_config(config: &Config) -> LakalaConfig {
 }
 
 impl Till {
-    async fn wait(&mut self, what: &str, found: impl Fn(&Page) -> bool) -> Page {
+    pub async fn wait(&mut self, what: &str, found: impl Fn(&Page) -> bool) -> Page {
         let shown = self
             .screens
             .wait_for(|s| s.as_ref().is_some_and(|s| found(&s.page)));
@@ -139,7 +181,7 @@ impl Till {
         shown.as_ref().unwrap().page.clone()
     }
 
-    async fn tap(&self, intent: Intent) {
+    pub async fn tap(&self, intent: Intent) {
         let seq = self
             .screens
             .borrow()
@@ -149,7 +191,7 @@ impl Till {
     }
 
     /// Types amount and code as a cashier without a camera would; returns once the till is free or has a result.
-    async fn sell(&mut self, fen: u64, code: &str) -> Option<OutcomeKind> {
+    pub async fn sell(&mut self, fen: u64, code: &str) -> Option<OutcomeKind> {
         if let Page::Outcome(_) = self.wait("start", |_| true).await {
             self.tap(Intent::Dismiss).await;
         }
@@ -201,7 +243,7 @@ impl Till {
     }
 }
 
-async fn ledger(port: u16) -> serde_json::Value {
+pub async fn ledger(port: u16) -> serde_json::Value {
     let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port))
         .await
         .unwrap();
