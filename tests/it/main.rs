@@ -15,6 +15,8 @@ mod checker;
 mod crash;
 mod crash_damage;
 mod crash_vfs;
+#[cfg(feature = "live")]
+mod faults;
 mod journal;
 #[cfg(feature = "live")]
 mod kill;

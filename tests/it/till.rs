@@ -150,6 +150,8 @@ pub fn open(data: &std::path::Path) -> (Journal, shouyin::journal::Opened) {
     // Waits until the thread of an earlier journal has let go of the lock.
     if let Ok(file) = std::fs::File::open(data.join("journal.lock")) {
         file.lock().unwrap();
+        // Closing is not enough: a program that another test starts holds a copy of the file between fork and exec.
+        file.unlock().unwrap();
     }
     Journal::open(config).unwrap()
 }
