@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::clock::{now_ms, now_s, wire_time};
 use super::fields::Fields;
 use super::server::{Errors, Sandbox};
+use super::story::Story;
 use super::wire::{self, Refusal, parameter, signature};
 
 const BODY_MAX: usize = 64 * 1024;
@@ -38,22 +39,71 @@ pub(super) enum Reply {
     ErrorPage,
     /// The line is held, then cut.
     Nothing,
+    /// A notice of the order leaves first, then the signed answer.
+    NoticeFirst(String, Value),
+}
+
+impl Reply {
+    /// Spoils a good first answer as the story of an order wants.
+    pub(super) fn spoilt(story: Story, order: &str, good: Value) -> Self {
+        let coded = |code: &str, msg: &str| {
+            let mut told = good.clone();
+            (told["code"], told["msg"]) = (json!(code), json!(msg));
+            Self::Signed(told)
+        };
+        match story {
+            Story::LostPaid | Story::LostUnpaid => Self::Nothing,
+            Story::UpstreamTimeout => coded("BBS00101", "上游超时"),
+            Story::Forged => Self::Forged(good),
+            Story::Refused => coded("BBS11000", "参数错误"),
+            // The order number decides, so that a test can ask for either.
+            Story::Gateway if order.bytes().last().unwrap_or_default() % 2 == 1 => Self::Redirect,
+            Story::Gateway => Self::ErrorPage,
+            Story::UnlistedCode => coded("BBS19999", "未知结果"),
+            Story::ClockOff => Self::ClockOff(good),
+            Story::Plain
+            | Story::Password
+            | Story::NeverPaid
+            | Story::RevokeRace
+            | Story::WrongPassword
+            | Story::RevokeRefusedTwice
+            | Story::RevokeLate
+            | Story::NoticesFirst
+            | Story::OtherAmount
+            | Story::Discount
+            | Story::PaidAfterClose
+            | Story::PaidAfterExpiry
+            | Story::Declined(_) => Self::Signed(good),
+        }
+    }
 }
 
 /// The services, each at its exact path (acquirer.md 1.1).
 #[derive(Clone, Copy)]
 enum Service {
     Micropay,
+    Preorder,
     Query,
     Revoke,
+    Close,
+    Refund,
+    CounterCreate,
+    CounterQuery,
+    CounterClose,
 }
 
 impl Service {
     fn at(path: &str) -> Option<Self> {
         Some(match path {
             "/api/v3/labs/trans/micropay" => Self::Micropay,
+            "/api/v3/labs/trans/preorder" => Self::Preorder,
             "/api/v3/labs/query/tradequery" => Self::Query,
             "/api/v3/labs/relation/revoked" => Self::Revoke,
+            "/api/v3/labs/relation/close" => Self::Close,
+            "/api/v3/labs/relation/refund" => Self::Refund,
+            "/api/v3/ccss/counter/order/special_create" => Self::CounterCreate,
+            "/api/v3/ccss/counter/order/query" => Self::CounterQuery,
+            "/api/v3/ccss/counter/order/close" => Self::CounterClose,
             _ => return None,
         })
     }
@@ -61,8 +111,14 @@ impl Service {
     fn serve(self, sandbox: &Sandbox, fields: &Fields) -> Result<Reply, Refusal> {
         match self {
             Self::Micropay => sandbox.micropay(fields),
+            Self::Preorder => sandbox.preorder(fields),
             Self::Query => sandbox.query(fields),
             Self::Revoke => sandbox.revoke(fields),
+            Self::Close => sandbox.close(fields),
+            Self::Refund => sandbox.refund(fields),
+            Self::CounterCreate => sandbox.counter_create(fields),
+            Self::CounterQuery => sandbox.counter_query(fields),
+            Self::CounterClose => sandbox.counter_close(fields),
         }
     }
 }
@@ -147,6 +203,10 @@ impl Sandbox {
                 self.lines.cut(peer);
                 // The server drops this future together with the connection.
                 std::future::pending().await
+            }
+            Ok(Reply::NoticeFirst(order, body)) => {
+                self.notice_first(&order).await;
+                self.signed(&body, 0, true)
             }
             Err(refusal) => self.refused(&refusal),
         }

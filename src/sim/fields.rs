@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::clock::read_wire_time;
 use super::identity::{MERCHANT_NO, TERM_NO};
+use super::records::Instalment;
 use super::wire::{Refusal, parameter};
 
 /// `req_time` may be so far from our clock, in seconds (SBX).
@@ -114,6 +115,67 @@ impl Fields {
             .ok()
             .filter(|_| digits)
             .ok_or_else(|| parameter(format!("{name} is not fen: [1-9][0-9]{{0,11}}")))
+    }
+
+    /// Returns an amount in fen that the cashier order writes as a number or as a string (acquirer.md 2.7).
+    pub fn long(&self, name: &str) -> Result<u64, Refusal> {
+        match self.0.get(name) {
+            Some(Value::Number(number)) => number
+                .as_u64()
+                .filter(|fen| (1..=999_999_999_999).contains(fen))
+                .ok_or_else(|| parameter(format!("{name} is not fen"))),
+            Some(_) | None => self.amount(name),
+        }
+    }
+
+    /// Returns minutes of `acc_busi_fields`, 1 to 999.
+    pub fn minutes(&self, name: &str) -> Result<Option<u64>, Refusal> {
+        let Some(wallet) = self.object("acc_busi_fields")? else {
+            return Ok(None);
+        };
+        let Some(text) = wallet.optional(name, 3)? else {
+            return Ok(None);
+        };
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+        let minutes = text.parse().ok().filter(|_| digits);
+        minutes
+            .map(Some)
+            .ok_or_else(|| parameter(format!("{name} is not minutes")))
+    }
+
+    /// Returns the instalments of `acc_busi_fields.extend_params`; only Alipay has them (acquirer.md 2.10).
+    pub fn instalment(&self, account_type: &str) -> Result<Option<Instalment>, Refusal> {
+        let extend = match self.object("acc_busi_fields")? {
+            Some(wallet) => wallet.object("extend_params")?,
+            None => None,
+        };
+        let Some(extend) = extend else {
+            return Ok(None);
+        };
+        if !["hb_fq_num", "hb_fq_seller_percent"]
+            .iter()
+            .any(|name| extend.0.contains_key(*name))
+        {
+            return Ok(None);
+        }
+        let periods = match extend.text("hb_fq_num", 2)?.as_str() {
+            "3" => 3,
+            "6" => 6,
+            "12" => 12,
+            _ => return Err(parameter("hb_fq_num is 3, 6 or 12")),
+        };
+        let seller_percent = match extend.text("hb_fq_seller_percent", 3)?.as_str() {
+            "0" => 0,
+            "100" => 100,
+            _ => return Err(parameter("hb_fq_seller_percent is 0 or 100")),
+        };
+        if account_type != "ALIPAY" {
+            return Err(parameter("only ALIPAY has instalments (hb_fq_num)"));
+        }
+        Ok(Some(Instalment {
+            periods,
+            seller_percent,
+        }))
     }
 
     /// Checks `location_info` (acquirer.md 2.9).

@@ -2,23 +2,21 @@
 //!
 //! Owns what the first answer says or hides. What becomes of the trade later is in `trades`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::books::{Books, Trade, TradeState};
-use super::clock::now_ms;
+use super::books::Books;
 use super::door::{Reply, body, used_before};
 use super::fields::Fields;
+use super::notices::checked_url;
+use super::records::{Kind, Trade, TradeState};
 use super::server::Sandbox;
 use super::story::{Story, decline};
-use super::trades::{named, trade_data};
+use super::trades::{merge, named, trade_data};
 use super::wire::{Refusal, parameter};
 
 /// Optional members that are checked and not looked at.
-const OPTIONAL: [(&str, usize); 7] = [
+const OPTIONAL: [(&str, usize); 4] = [
     ("busi_mode", 8),
-    ("subject", 42),
-    ("pay_order_no", 64),
-    ("notify_url", 128),
     ("settle_type", 4),
     ("remark", 128),
     ("promo_info", 1024),
@@ -49,7 +47,7 @@ impl Sandbox {
         let code = fields.text("auth_code", 32)?;
         fields.location()?;
         fields.optionals(&OPTIONAL)?;
-        fields.object("acc_busi_fields")?;
+        let subject = fields.optional("subject", 42)?;
         if fields
             .optional("scan_type", 1)?
             .is_some_and(|kind| kind != "0")
@@ -63,6 +61,10 @@ impl Sandbox {
         if wallet == "WECHAT" {
             fields.text("subject", 42)?;
         }
+        let story = Story::of(amount);
+        let notify_url = checked_url(fields, 128)?;
+        let by_cashier = fields.optional("pay_order_no", 64)?.is_some();
+        let instalment = fields.instalment(wallet)?;
         let mut books = self.books();
         if books.knows(&order) {
             return Err(used_before("out_trade_no"));
@@ -70,68 +72,48 @@ impl Sandbox {
         if !books.take_code(&code) {
             return Err(used_before("auth_code"));
         }
-        let story = Story::of(amount);
-        if story.opens_nothing() {
+        if story.opens_nothing() || matches!(story, Story::Declined(_)) {
             books.refuse(&order);
-        } else {
-            open(&mut books, &order, amount, wallet);
+            return Ok(first_answer(&books, &order, story));
         }
+        let mut trade = Trade::new(Kind::Micropay, &order, amount, books.next_trade_no());
+        trade.account_type = wallet.to_owned();
+        trade.subject = subject.unwrap_or_default();
+        trade.asked_ms = trade.opened_ms;
+        trade.instalment = instalment;
+        // A notice is sent only after an answer "in progress" (acquirer.md 1.5), and in the story of notices.
+        if !by_cashier && (story.starts_open() || story == Story::NoticesFirst) {
+            trade.notify_url = notify_url.unwrap_or_default();
+        }
+        let state = if story.starts_open() {
+            TradeState::Deal
+        } else {
+            TradeState::Success
+        };
+        books.open_trade(trade, state);
         Ok(first_answer(&books, &order, story))
     }
 }
 
-fn open(books: &mut Books, order: &str, amount: u64, wallet: &str) {
-    let state = if Story::of(amount).starts_open() {
-        TradeState::Deal
-    } else {
-        TradeState::Success
-    };
-    let now = now_ms();
-    let trade = Trade {
-        trade_no: books.next_trade_no(now),
-        out_trade_no: order.to_owned(),
-        total_amount: amount,
-        account_type: wallet.to_owned(),
-        state: TradeState::Deal,
-        charged: 0,
-        returned: 0,
-        merchant_got: 0,
-        opened_ms: now,
-        moved_ms: now,
-        revokes: 0,
-        asked_since_revoke: 0,
-    };
-    books.open_trade(trade, state);
-}
-
 /// Tells the charge's own answer, or hides it, as the story wants.
 fn first_answer(books: &Books, order: &str, story: Story) -> Reply {
-    let data = books.trade(order).map_or_else(|| named(order), trade_data);
-    let paid = || body("BBS00000", "成功", &data);
-    match story {
-        Story::Plain | Story::RevokeLate | Story::Discount | Story::NoticesFirst => {
-            Reply::Signed(paid())
-        }
-        Story::Password
-        | Story::NeverPaid
-        | Story::RevokeRace
-        | Story::WrongPassword
-        | Story::RevokeRefusedTwice => Reply::Signed(body("BBS10000", "等待顾客确认", &data)),
-        Story::LostPaid | Story::LostUnpaid => Reply::Nothing,
-        Story::UpstreamTimeout => Reply::Signed(body("BBS00101", "上游超时", &data)),
-        Story::Forged => Reply::Forged(paid()),
-        Story::Refused => Reply::Signed(body("BBS11000", "参数错误", &data)),
-        Story::Declined(number) => Reply::Signed(body("BBS11000", decline(number), &data)),
-        Story::OtherAmount => {
-            let mut wrong = paid();
-            let amount = books.trade(order).map_or(0, |trade| trade.total_amount);
-            wrong["resp_data"]["total_amount"] = json!((amount + 1).to_string());
-            Reply::Signed(wrong)
-        }
-        // The order number decides, so that a test can ask for either.
-        Story::Gateway if order.bytes().last().unwrap_or_default() % 2 == 1 => Reply::Redirect,
-        Story::Gateway => Reply::ErrorPage,
-        Story::UnlistedCode => Reply::Signed(body("BBS19999", "未知结果", &data)),
-        Story::ClockOff => Reply::ClockOff(paid()),
+    let trade = books.trade(order);
+    let mut data = trade.map_or_else(|| named(order), trade_data);
+    if let (Story::OtherAmount, Some(trade)) = (story, trade) {
+        let wrong = (trade.total_amount + 1).to_string();
+        merge(&mut data, json!({ "total_amount": wrong }));
     }
+    let (code, msg) = if let Story::Declined(number) = story {
+        ("BBS11000", decline(number))
+    } else if story.starts_open() {
+        ("BBS10000", "等待顾客确认")
+    } else {
+        ("BBS00000", "成功")
+    };
+    let good: Value = body(code, msg, &data);
+    let told = trade.is_some_and(|trade| !trade.notify_url.is_empty());
+    if story == Story::NoticesFirst && told {
+        return Reply::NoticeFirst(order.to_owned(), good);
+    }
+    Reply::spoilt(story, order, good)
 }

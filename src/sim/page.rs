@@ -17,10 +17,8 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::books::{Books, TradeState};
-use super::clock::wire_time;
+use super::scan::seen;
 use super::server::Sandbox;
-use super::story::Story;
 use super::wallet::{bars_svg, qr_svg};
 
 /// How long a code stays in front of the virtual camera.
@@ -41,6 +39,8 @@ pub(super) fn routes(sandbox: Arc<Sandbox>) -> Router {
         .route("/wallet.js", get(script))
         .route("/ledger", get(ledger))
         .route("/orders", get(orders))
+        .route("/codes", get(codes))
+        .route("/scan", post(scan))
         .route("/show", post(show))
         .route("/hide", post(hide))
         .route("/password", post(password))
@@ -85,41 +85,35 @@ fn is_loopback(headers: &HeaderMap) -> bool {
     ours(host) && origin == host
 }
 
-impl Sandbox {
-    /// Time passes for orders that nobody asks about, too.
-    fn books_now(&self) -> std::sync::MutexGuard<'_, Books> {
-        let mut books = self.books();
-        for order in books.orders() {
-            self.advance(&mut books, &order, false);
-        }
-        books
-    }
-}
-
 async fn ledger(State(sandbox): Shared) -> Response {
-    axum::Json(sandbox.books_now().ledger()).into_response()
+    sandbox.pass_time();
+    axum::Json(sandbox.books().ledger()).into_response()
 }
 
-/// Lists the customer's newest orders, and whether one of them asks for the password.
+/// Lists the customer's newest orders: those that a wallet was asked to pay.
 async fn orders(State(sandbox): Shared) -> Response {
-    let books = sandbox.books_now();
-    let newest = books.newest().into_iter().take(LISTED);
-    let orders: Vec<Value> = newest
-        .map(|trade| {
-            let open = trade.state == TradeState::Deal;
-            json!({
-                "order": trade.out_trade_no,
-                "wallet": trade.account_type,
-                "price": trade.total_amount,
-                "charged": trade.charged,
-                "returned": trade.returned,
-                "state": trade.state.word(),
-                "time": wire_time(trade.opened_ms),
-                "asks_password": open && Story::of(trade.total_amount).asks_password(),
-            })
-        })
-        .collect();
+    sandbox.pass_time();
+    let books = sandbox.books();
+    let newest = books.newest().into_iter();
+    let asked = newest.filter(|trade| trade.asked_ms > 0).take(LISTED);
+    let orders: Vec<Value> = asked.map(seen).collect();
     axum::Json(orders).into_response()
+}
+
+/// Lists what a customer could scan now.
+async fn codes(State(sandbox): Shared) -> Response {
+    sandbox.pass_time();
+    axum::Json(sandbox.open_codes()).into_response()
+}
+
+/// Scans a merchant's code with the customer's wallet.
+async fn scan(State(sandbox): Shared, Query(asked): Query<BTreeMap<String, String>>) -> Response {
+    let word = |name: &str| asked.get(name).map_or("", String::as_str).trim();
+    let amount = word("amount").parse().ok();
+    match sandbox.scan(word("code"), word("wallet"), amount) {
+        Ok(told) => axum::Json(told).into_response(),
+        Err(problem) => (StatusCode::CONFLICT, problem).into_response(),
+    }
 }
 
 #[derive(Deserialize)]

@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum_server::Handle;
@@ -16,6 +17,7 @@ use super::books::Books;
 use super::door;
 use super::identity::Identity;
 use super::line::Lines;
+use super::notices::{self, Queue};
 use super::page;
 use super::wallet::Wallet;
 use super::wire::Nonces;
@@ -72,6 +74,8 @@ pub(super) struct Sandbox {
     pub(super) lines: Lines,
     /// Counts the codes held in front of the camera.
     pub(super) shows: AtomicU64,
+    /// Notices that are due or in flight.
+    pub(super) notices: Mutex<Queue>,
     books: Mutex<Books>,
     wallet: Mutex<Wallet>,
     time_scale: u64,
@@ -89,6 +93,11 @@ impl Sandbox {
     /// Shortens a wait of a story, in milliseconds.
     pub(super) fn scaled(&self, ms: u64) -> u64 {
         ms / self.time_scale
+    }
+
+    /// How often time is looked at for orders that nobody asks about.
+    fn tick(&self) -> Duration {
+        Duration::from_millis(self.scaled(200).max(20))
     }
 }
 
@@ -129,10 +138,12 @@ pub async fn serve_with(options: Options, errors: Errors) -> io::Result<Running>
         errors,
         lines: lines.clone(),
         shows: AtomicU64::new(0),
+        notices: Mutex::default(),
         books: Mutex::new(books),
         wallet: Mutex::new(Wallet::open(&options.dir)?),
         time_scale: options.time_scale.max(1),
     });
+    tokio::spawn(notices::keep_time(Arc::downgrade(&sandbox), sandbox.tick()));
     let handles = [Handle::new(), Handle::new()];
     let services = Router::new()
         .fallback(door::answer)

@@ -1,6 +1,6 @@
 //! What the last two digits of an amount make the sandbox do (acquirer.md 7; SBX, nothing here is Lakala's).
 //!
-//! Owns the table only; each service acts on it.
+//! Owns the two tables only, of prices and of refunds; each service acts on them.
 
 /// A story.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,10 @@ pub enum Story {
     UnlistedCode,
     /// 86: paid, but the clock of the answer's headers is ten minutes off.
     ClockOff,
+    /// 87: a scanned order is paid only after a close was taken.
+    PaidAfterClose,
+    /// 88: a scanned order is paid only after it has expired.
+    PaidAfterExpiry,
     /// 90–99: the wallet declines, with one of ten texts.
     Declined(u8),
 }
@@ -66,6 +70,8 @@ impl Story {
             84 => Self::Gateway,
             85 => Self::UnlistedCode,
             86 => Self::ClockOff,
+            87 => Self::PaidAfterClose,
+            88 => Self::PaidAfterExpiry,
             90..=99 => Self::Declined((amount % 10) as u8),
             _ => Self::Plain,
         }
@@ -76,7 +82,7 @@ impl Story {
         matches!(self, Self::Password | Self::WrongPassword)
     }
 
-    /// Tells whether the trade is still open when it is answered.
+    /// Tells whether a charge, or an order that a wallet has scanned, is still open at first.
     pub const fn starts_open(self) -> bool {
         matches!(
             self,
@@ -90,7 +96,7 @@ impl Story {
 
     /// Tells whether nothing is opened at all.
     pub const fn opens_nothing(self) -> bool {
-        matches!(self, Self::LostUnpaid | Self::Refused | Self::Declined(_))
+        matches!(self, Self::LostUnpaid | Self::Refused)
     }
 }
 
@@ -107,5 +113,36 @@ pub const fn decline(number: u8) -> &'static str {
         7 => "交易有风险 refused by risk control",
         8 => "顾客未实名 customer not verified",
         _ => "超过单笔限额 above the limit for one payment",
+    }
+}
+
+/// A story of a refund, by the last two digits of what it returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefundStory {
+    /// Done at once.
+    Plain,
+    /// 11: pending, done after 12 s.
+    Later,
+    /// 12: pending, fails after 12 s.
+    FailsLater,
+    /// 13: done, but there is no answer.
+    Lost,
+    /// 14: the first try does nothing and answers "upstream network failed".
+    NothingAtFirst,
+    /// 15: refused for good.
+    Refused,
+}
+
+impl RefundStory {
+    /// Returns the story of a refund in fen.
+    pub const fn of(amount: u64) -> Self {
+        match amount % 100 {
+            11 => Self::Later,
+            12 => Self::FailsLater,
+            13 => Self::Lost,
+            14 => Self::NothingAtFirst,
+            15 => Self::Refused,
+            _ => Self::Plain,
+        }
     }
 }

@@ -7,24 +7,31 @@ const T = {
     hint: '任意六位数字都正确，000000 是错误密码。不输入的话，约 12 秒后自动决定。', later: '先不输入',
     digits: '查看数字', away: '拿开手机', front: '秒内在镜头前', gone: '手机已拿开', price: '订单金额',
     charged: '实扣', returned: '退回', right: '支付成功', wrong: '密码错误，未扣款', offline: '沙箱没有应答',
+    scan: '扫一扫', paste: '粘贴收款码内容', pay: '付款', amount: '金额（元）', static: '付给固定码',
+    open: '等待扫码的订单，点一下就付款', nothing: '现在没有等待扫码的订单', any: '任意钱包', looked: '订单状态：', unnamed: '商品',
+    bad: '请输入金额，例如 12.80',
     alipay: '支付宝', wechat: '微信支付', unionpay: '云闪付',
     ALIPAY: '支付宝', WECHAT: '微信支付', UQRCODEPAY: '云闪付', DCPAY: '数字人民币', BESTPAY: '翼支付', SUNING: '苏宁支付',
-    DEAL: '等待支付', SUCCESS: '已支付', FAIL: '未支付', CLOSE: '已关闭', REFUND: '已退回',
+    CREATE: '等待扫码', DEAL: '等待支付', SUCCESS: '已支付', FAIL: '未支付', CLOSE: '已关闭', REFUND: '已退回', PART_REFUND: '部分退回',
   },
   en: {
     title: 'Sandbox wallet', play: 'no real money', tongue: '中文', empty: 'Choose a wallet, then show its payment code',
     show: 'Hold the phone to the till', bills: 'Payments', none: 'No payments yet', password: 'Enter your payment password',
     hint: 'Any six digits are right; 000000 is wrong. If you type nothing, it is decided after about 12 seconds.', later: 'Not now',
-    digits: 'Show the digits', away: 'Take the phone away', front: 's in front of the camera', gone: 'The phone was taken away', price: 'Price',
+    digits: 'Show digits', away: 'Put it away', front: 's in front of the camera', gone: 'The phone was taken away', price: 'Price',
     charged: 'charged', returned: 'returned', right: 'Paid', wrong: 'Wrong password, nothing charged', offline: 'The sandbox does not answer',
+    scan: 'Scan', paste: 'Paste what the code says', pay: 'Pay', amount: 'Yuan', static: 'Printed code',
+    open: 'Orders that wait for a scan; tap one to pay it', nothing: 'No order waits for a scan now', any: 'any wallet', looked: 'The order is: ', unnamed: 'Goods',
+    bad: 'Enter an amount such as 12.80',
     alipay: 'Alipay', wechat: 'WeChat Pay', unionpay: 'UnionPay',
     ALIPAY: 'Alipay', WECHAT: 'WeChat Pay', UQRCODEPAY: 'UnionPay', DCPAY: 'e-CNY', BESTPAY: 'BestPay', SUNING: 'Suning Pay',
-    DEAL: 'Waiting', SUCCESS: 'Paid', FAIL: 'Not paid', CLOSE: 'Closed', REFUND: 'Returned',
+    CREATE: 'Waits for a scan', DEAL: 'Waiting', SUCCESS: 'Paid', FAIL: 'Not paid', CLOSE: 'Closed', REFUND: 'Returned', PART_REFUND: 'Partly returned',
   },
 };
-const MOOD = { SUCCESS: 'ok', FAIL: 'bad', CLOSE: 'bad', REFUND: 'bad' };
+const MOOD = { SUCCESS: 'ok', FAIL: 'bad', CLOSE: 'bad', REFUND: 'back', PART_REFUND: 'back' };
+const OPENS = { ALIPAY: 'alipay', UQRCODEPAY: 'unionpay' };
 let tongue = new URLSearchParams(location.search).get('lang') === 'en' ? 'en' : 'zh';
-let kind = 'alipay', typed = '', asking = null, shown = null, timer = 0, bills = [];
+let kind = 'alipay', typed = '', asking = null, shown = null, timer = 0, bills = [], codes = { open: [] };
 const put_off = new Set();
 const by = (id) => document.getElementById(id);
 const t = (word) => T[tongue][word] || word;
@@ -52,11 +59,22 @@ async function post(path, body) {
   if (!answer.ok) throw new Error(await answer.text());
   return answer.json();
 }
-const say = (text) => { by('told').textContent = text; };
+// A passing word at the bottom; the newest stands.
+let passing = 0;
+function say(text) {
+  by('told').textContent = text;
+  by('told').hidden = !text;
+  clearTimeout(passing);
+  passing = setTimeout(() => { by('told').hidden = true; }, 5000);
+}
 
 function words() {
   document.documentElement.lang = tongue;
   for (const node of document.querySelectorAll('[data-t]')) node.textContent = t(node.dataset.t);
+  for (const node of document.querySelectorAll('[data-hint]')) {
+    node.placeholder = t(node.dataset.hint);
+    node.setAttribute('aria-label', t(node.dataset.hint));
+  }
   by('tongue').textContent = t('tongue');
   document.body.dataset.wallet = kind;
   by('kinds').replaceChildren(...['alipay', 'wechat', 'unionpay'].map((name) => {
@@ -65,20 +83,53 @@ function words() {
     return node;
   }));
   phone();
+  scannable();
   list();
 }
+function scannable() {
+  const rows = codes.open.map((order) => {
+    // The code of one wallet is scanned with that wallet.
+    const node = button(undefined, () => { kind = OPENS[order.wallet] || kind; words(); scan(order.code); }, 'tap');
+    const told = make('div', order.subject || t('unnamed'));
+    told.append(make('br'), make('span', (order.wallet ? t(order.wallet) : t('any')) + ' · …' + order.order.slice(-8)));
+    node.append(told, make('b', yuan(order.price)));
+    return node;
+  });
+  by('codes').replaceChildren(make('p', t(rows.length ? 'open' : 'nothing'), 'soft'), ...rows);
+}
+async function scan(code, fen) {
+  const asked = new URLSearchParams({ code, wallet: kind });
+  if (fen) asked.set('amount', fen);
+  try {
+    const told = await post('/scan?' + asked);
+    say(t('looked') + t(told.state) + ' ' + yuan(told.price));
+    by('text').value = by('amount').value = '';
+  } catch (error) { say(error.message); }
+  refresh();
+}
+by('paste').onsubmit = (event) => {
+  event.preventDefault();
+  scan(by('text').value.trim());
+};
+by('static').onclick = () => {
+  const typedIn = by('amount').value.trim();
+  if (!/^[0-9]{1,6}([.][0-9]{1,2})?$/.test(typedIn)) { say(t('bad')); return; }
+  const [whole, part = ''] = typedIn.split('.');
+  scan(codes.static, whole * 100 + Number(part.padEnd(2, '0')));
+};
 function phone() {
   if (!shown) {
     by('code').replaceChildren(make('p', t('empty'), 'soft'));
     return;
   }
-  const digits = make('p', '···· ' + shown.code_tail, 'digits');
+  const digits = make('p', '···· ' + shown.code_tail, 'digits'), left = make('p', '', 'soft');
+  left.id = 'left';
   const row = make('div', undefined, 'row');
   row.append(
     button(t('digits'), () => { digits.textContent = shown.code.replace(/(.{4})/g, '$1 '); }, 'small'),
     button(t('away'), away, 'small'));
   by('code').replaceChildren(
-    picture(shown.bars, 'bars', 'Code 128'), picture(shown.svg, 'square', 'QR'), digits, row);
+    picture(shown.bars, 'bars', 'Code 128'), picture(shown.svg, 'square', 'QR'), digits, left, row);
 }
 async function away() {
   clearInterval(timer);
@@ -92,7 +143,7 @@ by('show').onclick = async () => {
   let left = shown.seconds;
   clearInterval(timer);
   const tick = () => {
-    say(left > 0 ? left + ' ' + t('front') : t('gone'));
+    if (by('left')) by('left').textContent = left > 0 ? left + ' ' + t('front') : t('gone');
     if (left-- <= 0) clearInterval(timer);
   };
   tick();
@@ -121,6 +172,7 @@ function ask(bill) {
   typed = '';
   by('ask').hidden = !bill;
   if (!bill) return;
+  by('told').hidden = true;
   by('price').textContent = yuan(bill.price);
   dots();
   by('keys').firstChild.focus();
@@ -156,6 +208,8 @@ document.addEventListener('keydown', (event) => {
 async function refresh() {
   try {
     const told = await (await fetch('/orders')).json();
+    const seen = await (await fetch('/codes')).json();
+    if (JSON.stringify(seen) !== JSON.stringify(codes)) { codes = seen; scannable(); }
     const changed = JSON.stringify(told) !== JSON.stringify(bills);
     bills = told;
     if (changed) list();

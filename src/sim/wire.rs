@@ -140,6 +140,14 @@ pub fn answer_headers(
     ]
 }
 
+/// The Authorization header of a notice: three parameters, neither appid nor serial (acquirer.md 1.5).
+pub fn notice_authorization(identity: &Identity, body: &[u8], now_s: i64, nonce: &str) -> String {
+    let proof = sign(identity, &format!("{now_s}\n{nonce}\n"), body);
+    format!(
+        "LKLAPI-SHA256withRSA timestamp=\"{now_s}\",nonce_str=\"{nonce}\",signature=\"{proof}\""
+    )
+}
+
 /// Signs `{head}{body}\n` with the platform key; Base64.
 fn sign(identity: &Identity, head: &str, body: &[u8]) -> String {
     let mut message = head.as_bytes().to_vec();

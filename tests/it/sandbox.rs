@@ -3,9 +3,13 @@
 //! Owns the client: raw HTTP over `rustls`, signatures by `ring`, answers verified against the platform certificate.
 //! Each rule has one test (`gateway.rs`, `fields.rs`), each story one (`stories.rs`).
 
+mod counter;
 mod fields;
 mod gateway;
+mod notices;
 mod page;
+mod preorders;
+mod refunds;
 mod stories;
 
 use std::io::{Read, Write};
@@ -32,6 +36,9 @@ pub const FASTER: u64 = 40;
 pub const MICROPAY: &str = "/api/v3/labs/trans/micropay";
 pub const QUERY: &str = "/api/v3/labs/query/tradequery";
 pub const REVOKE: &str = "/api/v3/labs/relation/revoked";
+pub const PREORDER: &str = "/api/v3/labs/trans/preorder";
+pub const CLOSE: &str = "/api/v3/labs/relation/close";
+pub const REFUND: &str = "/api/v3/labs/relation/refund";
 
 fn runtime() -> &'static tokio::runtime::Runtime {
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
@@ -68,7 +75,7 @@ fn start(dir: &Path, in_memory: bool, errors: Errors, time_scale: u64) -> Runnin
 
 /// A sandbox and a merchant's client of it.
 pub struct Shop {
-    pub running: Running,
+    running: Option<Running>,
     pub dir: TempDir,
     tls: Arc<ClientConfig>,
     key: RsaKeyPair,
@@ -197,7 +204,7 @@ impl Shop {
         let certificate = CertificateDer::from_pem_slice(&read("platform.cert.pem")).unwrap();
         let (_, parsed) = x509_parser::parse_x509_certificate(&certificate).unwrap();
         Self {
-            running,
+            running: Some(running),
             tls: Arc::new(tls),
             key: RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).unwrap(),
             platform: parsed.public_key().subject_public_key.data.to_vec(),
@@ -207,7 +214,20 @@ impl Shop {
 
     /// Starts the sandbox again over the same directory.
     pub fn restart(&mut self) {
-        self.running = start(self.dir.path(), false, Errors::Signed, FASTER);
+        let gone = self.page_port();
+        drop(self.running.take());
+        until("the port closes", || {
+            TcpStream::connect(("127.0.0.1", gone)).is_err()
+        });
+        self.running = Some(start(self.dir.path(), false, Errors::Signed, FASTER));
+    }
+
+    fn port(&self) -> u16 {
+        self.running.as_ref().unwrap().port
+    }
+
+    pub fn page_port(&self) -> u16 {
+        self.running.as_ref().unwrap().page_port
     }
 
     pub fn sign(&self, message: &[u8]) -> String {
@@ -247,7 +267,7 @@ impl Shop {
     fn connect(&self) -> StreamOwned<ClientConnection, TcpStream> {
         let name = ServerName::try_from("localhost").unwrap();
         let connection = ClientConnection::new(Arc::clone(&self.tls), name).unwrap();
-        let stream = TcpStream::connect(("127.0.0.1", self.running.port)).unwrap();
+        let stream = TcpStream::connect(("127.0.0.1", self.port())).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_secs(30)))
             .unwrap();
@@ -294,8 +314,13 @@ impl Shop {
         message.extend_from_slice(&answer.body);
         message.push(b'\n');
         let proof = BASE64.decode(value("lklapi-signature").as_bytes()).unwrap();
+        self.is_platforms(&message, &proof)
+    }
+
+    /// Checks a signature against the platform's certificate.
+    pub fn is_platforms(&self, message: &[u8], proof: &[u8]) -> bool {
         UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &self.platform)
-            .verify(&message, &proof)
+            .verify(message, proof)
             .is_ok()
     }
 
@@ -340,14 +365,40 @@ impl Shop {
         });
     }
 
+    /// Opens an order for Alipay. Returns what the customer scans.
+    pub fn opened(&self, order: &str, fen: u64) -> String {
+        self.opened_as(&preorder(order, fen))
+    }
+
+    pub fn opened_as(&self, data: &Value) -> String {
+        let told = self.ask(PREORDER, data);
+        assert_eq!(told["code"], "BBS00000", "{told}");
+        let code = &told["resp_data"]["acc_resp_fields"]["code"];
+        code.as_str().unwrap().to_owned()
+    }
+
+    /// Scans a code with the customer's wallet, and with more parameters such as `&amount=1`.
+    pub fn scan(&self, code: &str, more: &str) -> (u16, Answer) {
+        let answer = self.page("POST", &format!("/scan?code={code}{more}"), "");
+        (answer.status, answer)
+    }
+
+    /// Scans a code that the wallet takes. Returns the state that its owner sees.
+    pub fn scanned(&self, code: &str, more: &str) -> String {
+        let (status, answer) = self.scan(code, more);
+        let said = String::from_utf8_lossy(&answer.body);
+        assert_eq!(status, 200, "{said}");
+        answer.json()["state"].as_str().unwrap().to_owned()
+    }
+
     /// Talks to the loopback page.
     pub fn page(&self, method: &str, path: &str, body: &str) -> Answer {
-        let host = format!("127.0.0.1:{}", self.running.page_port);
+        let host = format!("127.0.0.1:{}", self.page_port());
         self.page_as(method, path, body, &format!("Host: {host}\r\n"))
     }
 
     pub fn page_as(&self, method: &str, path: &str, body: &str, headers: &str) -> Answer {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.running.page_port)).unwrap();
+        let mut stream = TcpStream::connect(("127.0.0.1", self.page_port())).unwrap();
         let kind = "application/x-www-form-urlencoded";
         let length = body.len();
         let head = format!(
@@ -419,5 +470,28 @@ pub fn revoke(number: &str, order: &str) -> Value {
     json!({
         "merchant_no": MERCHANT_NO, "term_no": TERM_NO, "out_trade_no": number, "origin_out_trade_no": order,
         "location_info": {"request_ip": "203.0.113.7"},
+    })
+}
+
+/// A good preorder of Alipay.
+pub fn preorder(order: &str, fen: u64) -> Value {
+    json!({
+        "merchant_no": MERCHANT_NO, "term_no": TERM_NO, "out_trade_no": order, "account_type": "ALIPAY",
+        "trans_type": "41", "total_amount": fen.to_string(), "subject": "商品",
+        "location_info": {"request_ip": "203.0.113.7"},
+    })
+}
+
+pub fn close(order: &str) -> Value {
+    json!({
+        "merchant_no": MERCHANT_NO, "term_no": TERM_NO, "origin_out_trade_no": order,
+        "location_info": {"request_ip": "203.0.113.7"},
+    })
+}
+
+pub fn refund(number: &str, order: &str, fen: u64) -> Value {
+    json!({
+        "merchant_no": MERCHANT_NO, "term_no": TERM_NO, "out_trade_no": number, "origin_out_trade_no": order,
+        "refund_amount": fen.to_string(), "location_info": {"request_ip": "203.0.113.7"},
     })
 }

@@ -151,7 +151,7 @@ fn every_word_is_in_both_languages() {
 
 #[test]
 fn only_a_page_of_this_machine_may_use_it() {
-    let port = slow_shop().running.page_port;
+    let port = slow_shop().page_port();
     for (headers, status) in [
         (format!("Host: 127.0.0.1:{port}\r\n"), 200),
         (
