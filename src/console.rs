@@ -65,10 +65,20 @@ async fn type_line(
         tap(taps, screens, digit(key).map_or(Intent::Dot, Intent::Digit)).await?;
     }
     tap(taps, screens, Intent::Charge).await?;
-    if page(screens, |page| matches!(page, Page::Prompt(_)))
-        .await
-        .is_err()
-    {
+    let asked = |page: &Page| matches!(page, Page::Prompt(_) | Page::Confirm(_));
+    let mut taken = page(screens, asked).await;
+    // Large, or the same as last: whoever typed a whole line meant it; the two questions come one after the other.
+    for _ in 0..2 {
+        let confirm = screens
+            .borrow()
+            .as_ref()
+            .is_some_and(|screen| matches!(screen.page, Page::Confirm(_)));
+        if confirm {
+            tap(taps, screens, Intent::Confirm).await?;
+            taken = page(screens, |page| matches!(page, Page::Prompt(_))).await;
+        }
+    }
+    if taken.is_err() {
         writeln!(std::io::stdout(), "the amount was not taken")?;
         return Ok(());
     }

@@ -35,7 +35,7 @@ pub use machine::{Step, next_deadline, step};
 pub use policy::{Policy, Timing};
 pub use recovery::resume;
 pub use state::{
-    Draft, Numbers, Phase, Polling, Presenting, Provisional, RevokeStep, Revoking, Sale, State,
-    Undo, UndoStep,
+    Draft, Numbers, Phase, Polling, Presenting, Provisional, Refusal, RevokeStep, Revoking, Sale,
+    State, Undo, UndoStep,
 };
 pub use undo::{PaidSale, UndoRefusal, choose as choose_undo};

@@ -59,7 +59,7 @@ fn end(sale: &mut Sale, turn: &mut Turn<'_>) {
         scheduled: None,
         last: false,
         customer_acts: false,
-        refused_code: None,
+        refusal: None,
     });
 }
 

@@ -330,17 +330,8 @@ fn sending(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, learned: Learne
         return;
     }
     match learned {
-        Learned::Refused {
-            host_code,
-            named: true,
-        } => {
-            close(sale, turn, Outcome::Declined { host_code });
-        }
-        Learned::Refused {
-            host_code,
-            named: false,
-        } => {
-            inquiry::begin(sale, turn, false, Some(host_code));
+        Learned::Refused { host_code, named } => {
+            inquiry::begin(sale, turn, false, Some((host_code, named)));
         }
         Learned::Paying => {
             turn.commands.push(Command::Play(Sound::CustomerActs));

@@ -232,8 +232,20 @@ pub struct Polling {
     pub last: bool,
     /// The acquirer says that the customer has to act.
     pub customer_acts: bool,
-    /// A definitive refusal that did not name our order; an inquiry has to confirm it.
-    pub refused_code: Option<String>,
+    /// A definitive refusal of the charge; an inquiry has to confirm it.
+    pub refusal: Option<Refusal>,
+}
+
+/// A definitive refusal of a charge. Somewhere between us and the acquirer a request may be delivered twice: the copy is
+/// refused although the original was charged. So it ends nothing until an inquiry made after it found no such order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The acquirer's code.
+    pub host_code: String,
+    /// It named our order. One that did not is made sure of by a revoke.
+    pub named: bool,
+    /// Number of the last request made before it was heard.
+    pub after: u32,
 }
 
 /// Ending the order.

@@ -258,8 +258,8 @@ fn waiting(sale: &Sale, now: Now, policy: &Policy) -> Waiting {
             (WaitKind::Password, Some(Cause::CustomerActs))
         }
         Phase::Polling(polling) => {
-            let cause = match &polling.refused_code {
-                Some(code) => Cause::RefusalUnproved(code.clone()),
+            let cause = match &polling.refusal {
+                Some(refusal) => Cause::RefusalUnproved(refusal.host_code.clone()),
                 None => Cause::ResultUnknown,
             };
             (WaitKind::Checking, Some(cause))

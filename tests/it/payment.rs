@@ -82,10 +82,10 @@ fn a_customer_who_fails_the_password_has_paid_nothing() {
 }
 
 #[test]
-fn a_refusal_that_names_our_order_is_final_at_once() {
+fn a_refusal_that_names_our_order_is_final_when_an_inquiry_finds_no_order() {
     let (world, txn) = one_sale(Story::Declines);
     assert_eq!(told(&world, txn), "declined");
-    assert_eq!(requests(&world), [(0, "charge")]);
+    assert_eq!(requests(&world), [(0, "charge"), (0, "ask")]);
 }
 
 #[test]

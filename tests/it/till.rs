@@ -58,7 +58,10 @@ pub struct Plan {
 impl Plan {
     /// A till in `data`, configured by these files, with all waits divided by [`FASTER`].
     pub fn new(files: &[PathBuf], data: PathBuf) -> Self {
-        let config = Config::load(files).unwrap();
+        let mut config = Config::load(files).unwrap();
+        // Robots sell the same amount again and again, and mean it.
+        config.profile.limits.repeat_ms = 0;
+        config.profile.limits.large_amount = None;
         let wait = Duration::from_millis(config.acquirer.total_ms / FASTER * 8);
         Self {
             timing: config.profile.timing.faster(FASTER),
