@@ -163,6 +163,10 @@ fn only_a_page_of_this_machine_may_use_it() {
             format!("Host: 127.0.0.1:{port}\r\nOrigin: https://evil.example\r\n"),
             403,
         ),
+        (
+            format!("Host: 127.0.0.1:{port}\r\nOrigin: http://evil.example:{port}\r\n"),
+            403,
+        ),
         (format!("Host: 127.0.0.1:{port}\r\nOrigin: null\r\n"), 403),
     ] {
         let answer = slow_shop().page_as("POST", "/hide", "", &headers);
