@@ -32,4 +32,6 @@ mod scanner;
 mod tidy;
 #[cfg(feature = "live")]
 mod till;
+#[cfg(feature = "live")]
+mod undo;
 mod world;

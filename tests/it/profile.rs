@@ -229,7 +229,7 @@ const REFUSED_BY_US: &[(&str, &str, &[&str])] = &[
         &["capabilities.cashier_code"],
     ),
     (
-        "refund_inquire = \"/api/v3/rfd/refund_front/refund_query\"\n",
+        "refund_inquire = \"/api/v3/labs/query/tradequery\"\n",
         "",
         &["capabilities.refund"],
     ),
@@ -387,9 +387,24 @@ fn an_absent_capability_is_false_and_its_needs_are_not_asked_for() {
 
 #[test]
 fn the_adapter_asks_where_the_profile_says() {
-    let wire = include_str!("../../src/acquirer/lakala/wire.rs");
+    let wire = concat!(
+        include_str!("../../src/acquirer/lakala/wire.rs"),
+        include_str!("../../src/acquirer/lakala/counter.rs"),
+    );
     let paths = Profile::built_in().paths;
-    for path in [paths.charge, paths.inquire, paths.revoke] {
+    let all = [
+        paths.charge,
+        paths.inquire,
+        paths.revoke,
+        paths.merchant_code,
+        paths.close,
+        paths.cashier_code,
+        paths.cashier_inquire,
+        paths.cashier_close,
+        paths.refund,
+        paths.refund_inquire,
+    ];
+    for path in all {
         let path = path.expect("a path");
         assert!(wire.contains(&format!("\"{path}\"")), "{path}");
     }

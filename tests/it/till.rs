@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use shouyin::acquirer::{self, Acquirer, HttpsPost, Lakala, LakalaConfig};
 use shouyin::clock::Clock;
+use shouyin::code::{CodeTable, recognise};
 use shouyin::config::Config;
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig, SaleState, inspect};
 use shouyin::limits;
 use shouyin::payment::{Sound, Timing};
+use shouyin::people::{Approver, Pin, PinHash, PinLock, SupervisorPin};
 use shouyin::sim::{Options, Running, serve};
-use shouyin::terminal::{Driver, DriverParts, Input, recover};
+use shouyin::terminal::{Driver, DriverParts, Input, ScanNews, recover};
 use shouyin::view::{Desk, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap, Theme};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -131,11 +133,11 @@ pub async fn start<A: Acquirer>(plan: Plan, client: impl FnOnce(Lakala<HttpsPost
         },
         desk: Desk::new(Language::Chinese, Theme::Light),
         clock,
-        entropy,
+        entropy: entropy.clone(),
         acquirer: requests,
         scanner,
         screens: publish,
-        approver: None,
+        approver: Some(supervisor(&entropy)),
         sound: plan.sound,
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));
@@ -146,6 +148,14 @@ pub async fn start<A: Acquirer>(plan: Plan, client: impl FnOnce(Lakala<HttpsPost
         journal,
         driving,
     }
+}
+
+/// The PIN that the tests' supervisor knows.
+pub const PIN: &str = "472913";
+
+fn supervisor(entropy: &Entropy) -> Box<dyn Approver> {
+    let hash = PinHash::make(&Pin::typed(PIN).unwrap(), entropy);
+    Box::new(SupervisorPin::new(Some(hash), PinLock::default()))
 }
 
 /// Opens a journal as soon as an earlier user of it has let go.
@@ -179,11 +189,11 @@ impl Till {
         let shown = self
             .screens
             .wait_for(|s| s.as_ref().is_some_and(|s| found(&s.page)));
-        let shown = tokio::time::timeout(Duration::from_secs(60), shown).await;
-        let shown = shown
-            .unwrap_or_else(|_| panic!("no screen: {what}"))
-            .unwrap();
-        shown.as_ref().unwrap().page.clone()
+        let page = match tokio::time::timeout(Duration::from_secs(60), shown).await {
+            Ok(shown) => shown.unwrap().as_ref().map(|screen| screen.page.clone()),
+            Err(_) => None,
+        };
+        page.unwrap_or_else(|| panic!("no screen: {what}; shown: {:?}", self.look()))
     }
 
     pub async fn tap(&self, intent: Intent) {
@@ -227,6 +237,42 @@ impl Till {
             Page::Outcome(outcome) => Some(outcome.kind),
             _ => None,
         }
+    }
+
+    /// Returns the screen that is shown.
+    pub fn look(&self) -> (u64, Page) {
+        let shown = self.screens.borrow();
+        let screen = shown.as_ref().unwrap();
+        (screen.seq, screen.page.clone())
+    }
+
+    /// Tells whether nothing is open in the background.
+    pub fn is_calm(&self) -> bool {
+        let shown = self.screens.borrow();
+        shown
+            .as_ref()
+            .is_some_and(|screen| screen.status.pending == 0)
+    }
+
+    /// Waits for another page than the one with this number, or for any news on it.
+    pub async fn changes(&mut self, seq: u64) {
+        self.screens.mark_unchanged();
+        if self.look().0 == seq {
+            self.next_screen().await;
+        }
+    }
+
+    /// Waits for any news.
+    pub async fn next_screen(&mut self) {
+        let news = tokio::time::timeout(Duration::from_secs(60), self.screens.changed());
+        news.await.expect("the screen moves").unwrap();
+    }
+
+    /// Holds a payment code in front of the camera.
+    pub async fn present(&self, code: &str) {
+        let found = recognise(code, &CodeTable::built_in());
+        let news = Input::Scan(ScanNews::Code(found));
+        self.inputs.send(news).await.unwrap();
     }
 
     pub async fn stop(self) {
@@ -275,7 +321,9 @@ pub async fn reconcile(journal: &Journal, port: u16) -> (usize, usize) {
         let net = charged(sale.order_no.as_str());
         match sale.state {
             SaleState::Paid => {
-                assert_eq!(net, sale.amount.minor(), "{}", sale.order_no);
+                let kept = sale.amount.minor() - sale.returned.minor();
+                assert_eq!(net, kept, "{}", sale.order_no);
+                assert!(!sale.returning, "{} is still going back", sale.order_no);
                 paid += 1;
             }
             SaleState::Declined | SaleState::NotSent | SaleState::Revoked => {
