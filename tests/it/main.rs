@@ -12,9 +12,13 @@
 
 mod acquirer;
 mod checker;
+#[cfg(feature = "live")]
+mod corpus;
 mod crash;
 mod crash_damage;
 mod crash_vfs;
+#[cfg(feature = "live")]
+mod decoder;
 #[cfg(feature = "live")]
 mod faults;
 mod journal;
