@@ -104,6 +104,8 @@ layer!(TerminalLayer {
     width_px: u32,
     height_px: u32,
     px_per_mm: f32,
+    sound: bool,
+    result_s: u64,
 });
 layer!(AcquirerLayer {
     url: String, appid: String, serial_no: String, merchant_no: String, term_no: String,
@@ -190,6 +192,10 @@ pub struct Config {
     pub size_px: (u32, u32),
     /// Panel density.
     pub px_per_mm: f32,
+    /// Whether tones are played.
+    pub sound: bool,
+    /// How long a paid result stays when nobody touches it, in milliseconds; for ever when there is no number.
+    pub result_ms: Option<u64>,
     /// Where frames come from.
     pub scanner_source: String,
     /// The acquirer.
@@ -322,6 +328,11 @@ fn check(layer: Layer, source: &str) -> Result<Config, ConfigError> {
     }
     let profile = check_profile(&c, &layer.profile, layer.acquirer.environment.as_deref())?;
     let profile = own_figures(&c, profile, &layer.limits, &layer.timing)?;
+    let result_s = c.need("terminal.result_s", t.result_s)?;
+    if result_s > 60 {
+        return Err(c.bad("terminal.result_s", "use 0 (until touched) to 60 seconds"));
+    }
+    let result_ms = (result_s > 0).then_some(result_s * 1000);
     Ok(Config {
         shop: c.need("terminal.shop", t.shop)?,
         operator: OperatorNo::new(&operator)
@@ -330,6 +341,8 @@ fn check(layer: Layer, source: &str) -> Result<Config, ConfigError> {
         theme,
         size_px,
         px_per_mm,
+        sound: c.need("terminal.sound", t.sound)?,
+        result_ms,
         scanner_source: c.need("scanner.source", layer.scanner.source)?,
         acquirer: check_acquirer(&c, layer.acquirer, &profile)?,
         own_codes: check_own_codes(&c, &layer.merchant)?,

@@ -9,10 +9,10 @@
 //! profile                   <- domain, evidence, code, payment (its timings)
 //! people                    <- domain, entropy
 //! view                      <- domain, limits, code, payment (and evidence through it)
-//! journal, acquirer, scanner <- domain, limits, evidence, code, payment, entropy; never each other
+//! journal, acquirer, scanner, sound <- domain, limits, evidence, code, payment, entropy; never each other
 //! terminal                  <- all of the above, clock, entropy
 //! config                    <- domain, code, payment, profile, view
-//! ui                        <- view, domain, limits, code (samples only); the only user of slint
+//! ui                        <- view, domain, limits, code (samples only), sound; the only user of slint
 //! sim                       <- domain and nothing of the edges: it is the world outside
 //! bins                      <- everything; logic in none
 //! ```
@@ -34,6 +34,7 @@ pub mod profile;
 pub mod scanner;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod sound;
 pub mod telemetry;
 pub mod terminal;
 #[cfg(feature = "ui")]

@@ -17,10 +17,11 @@ use shouyin::clock::Clock;
 use shouyin::config::{Config, Environment};
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig};
-use shouyin::payment::{Request, Sound, Ticket};
+use shouyin::payment::{Request, Ticket};
 use shouyin::people::{Approver, PinHash, PinLock, SupervisorPin};
 use shouyin::scanner::{self, Preview, Scanner, ScannerConfig};
-use shouyin::terminal::{self, Driver, DriverParts, Input};
+use shouyin::sound::{self, Speaker, Tone};
+use shouyin::terminal::{self, Cue, Driver, DriverParts, Input};
 use shouyin::view::{Desk, Screen, Shop, Tap};
 use shouyin::{limits, telemetry};
 use tokio::sync::{mpsc, watch};
@@ -44,6 +45,9 @@ struct Arguments {
     /// Serve the screen as a web page on this loopback port (0 picks one), also where there is a display.
     #[arg(long, value_name = "PORT", conflicts_with = "console")]
     web: Option<u16>,
+    /// Cover the whole panel, without a mouse pointer.
+    #[arg(long, conflicts_with_all = ["console", "web"])]
+    fullscreen: bool,
     /// End without a goodbye after so many journal appends (kill test).
     #[cfg(feature = "sim")]
     #[arg(long, hide = true)]
@@ -79,7 +83,8 @@ fn main() -> anyhow::Result<()> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let till = runtime.block_on(start(&arguments, &config))?;
+    let place = loudspeaker(&arguments, &config);
+    let till = runtime.block_on(start(&arguments, &config, place))?;
     let shown = if arguments.console || cfg!(not(feature = "ui")) {
         runtime.block_on(on_console(&till))
     } else {
@@ -100,6 +105,9 @@ struct Till {
     inputs: mpsc::Sender<Input>,
     taps: mpsc::Sender<Tap>,
     screens: watch::Receiver<Option<Screen>>,
+    /// Used by the touchscreen only.
+    #[cfg_attr(not(feature = "ui"), allow(dead_code))]
+    speaker: Speaker,
     /// Used by the touchscreen only.
     #[cfg_attr(not(feature = "ui"), allow(dead_code))]
     previews: watch::Receiver<Option<Preview>>,
@@ -131,7 +139,7 @@ fn on_screen(
     config: &Config,
     till: &Till,
 ) -> anyhow::Result<()> {
-    use shouyin::ui::{DisplayMode, PreviewFrame, UiOptions};
+    use shouyin::ui::{PreviewFrame, UiOptions};
     let (stop, shutdown) = watch::channel(false);
     runtime.spawn(async move {
         tokio::signal::ctrl_c().await.ok();
@@ -155,9 +163,6 @@ fn on_screen(
             }
         }
     });
-    let mode = arguments
-        .web
-        .map_or_else(|| DisplayMode::choose(0), |port| DisplayMode::Web { port });
     shouyin::ui::run(UiOptions {
         screens: till.screens.clone(),
         preview,
@@ -165,7 +170,8 @@ fn on_screen(
         shutdown,
         px_per_mm: config.px_per_mm,
         size: config.size_px,
-        mode,
+        mode: mode(arguments),
+        tones: till.speaker.played(),
         on_ready: Box::new(|port| {
             if let Some(port) = port {
                 // Nobody may be reading; the page is there all the same.
@@ -176,7 +182,35 @@ fn on_screen(
     Ok(())
 }
 
-async fn start(arguments: &Arguments, config: &Config) -> anyhow::Result<Till> {
+#[cfg(feature = "ui")]
+fn mode(arguments: &Arguments) -> shouyin::ui::DisplayMode {
+    use shouyin::ui::DisplayMode;
+    match arguments.web {
+        Some(port) => DisplayMode::Web { port },
+        None => DisplayMode::choose(arguments.fullscreen),
+    }
+}
+
+/// Tones are played where the screen is: in the browser, or on this machine.
+fn loudspeaker(arguments: &Arguments, config: &Config) -> sound::Place {
+    #[cfg(feature = "ui")]
+    let in_browser = !arguments.console && mode(arguments).is_web();
+    #[cfg(not(feature = "ui"))]
+    let in_browser = false;
+    if !config.sound {
+        sound::Place::Nowhere
+    } else if in_browser {
+        sound::Place::Page
+    } else {
+        sound::Place::alsa()
+    }
+}
+
+async fn start(
+    arguments: &Arguments,
+    config: &Config,
+    place: sound::Place,
+) -> anyhow::Result<Till> {
     let (clock, entropy) = (Clock::start(), Entropy::default());
     let data = &arguments.data;
     std::fs::create_dir_all(data)
@@ -210,9 +244,9 @@ async fn start(arguments: &Arguments, config: &Config) -> anyhow::Result<Till> {
     );
     let previews = eyes.previews();
     let scanning = tokio::spawn(terminal::carry_scans(eyes, orders, events, inputs.clone()));
-    let mut desk = Desk::new(config.language, config.theme);
-    // The scanner tells of a camera that is lost; until then there is one.
-    desk.camera = true;
+    let speaker = Speaker::spawn(place);
+    tokio::spawn(tell_audible(speaker.audible(), inputs.clone()));
+    let told = speaker.clone();
     let driver = Driver::new(DriverParts {
         state,
         journal,
@@ -224,20 +258,24 @@ async fn start(arguments: &Arguments, config: &Config) -> anyhow::Result<Till> {
             sandbox: config.acquirer.environment == Environment::Sandbox,
             profile: std::sync::Arc::new(config.profile.clone()),
         },
-        desk,
+        desk: desk(config),
         clock,
         entropy,
         acquirer,
         scanner,
         screens,
         approver: supervisor(config)?,
-        sound: Box::new(|sound: Sound| tracing::debug!(?sound, "sound")),
+        sound: Box::new(move |cue| match cue {
+            Cue::Play(sound) => told.play(Tone::of(&sound)),
+            Cue::Seen => told.seen(),
+        }),
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));
     Ok(Till {
         inputs,
         taps,
         screens: shown,
+        speaker,
         previews,
         driving,
         scanning,
@@ -252,6 +290,26 @@ fn supervisor(config: &Config) -> anyhow::Result<Option<Box<dyn Approver>>> {
     let hash = PinHash::load(path)?;
     let approver = SupervisorPin::new(Some(hash), PinLock::default());
     Ok(Some(Box::new(approver)))
+}
+
+/// The desk of this start.
+fn desk(config: &Config) -> Desk {
+    let mut desk = Desk::new(config.language, config.theme);
+    desk.paid_stays_ms = config.result_ms;
+    desk.audible = config.sound;
+    // The scanner tells of a camera that is lost; until then there is one.
+    desk.camera = true;
+    desk
+}
+
+/// Tells the driver whether tones can be heard, at every change.
+async fn tell_audible(mut audible: watch::Receiver<bool>, inputs: mpsc::Sender<Input>) {
+    while audible.changed().await.is_ok() {
+        let now = *audible.borrow_and_update();
+        if inputs.send(Input::Audible(now)).await.is_err() {
+            return;
+        }
+    }
 }
 
 fn start_acquirer(

@@ -91,6 +91,11 @@ impl TxnId {
         Self(self.0 ^ MARK ^ ((nth as u128) << 32))
     }
 
+    /// Returns when the transaction was opened, in UTC milliseconds.
+    pub const fn opened_at(self) -> super::Timestamp {
+        super::Timestamp((self.0 >> 80) as i64)
+    }
+
     /// Reads the 32 hexadecimal digits of [`fmt::Display`].
     ///
     /// # Errors
@@ -311,6 +316,7 @@ mod tests {
     fn a_transaction_id_survives_its_text() {
         let id = TxnId::from_parts(1_700_000_000_000, 0x1234);
         assert_eq!(TxnId::from_hex(&id.to_string()), Ok(id));
+        assert_eq!(id.opened_at().0, 1_700_000_000_000);
         assert!(TxnId::from_hex("12").is_err());
     }
 

@@ -7,7 +7,7 @@
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
-use super::input::{Input, ScanCommand, ScanNews};
+use super::input::{Cue, Input, ScanCommand, ScanNews};
 use super::session::{self, Act, SessionTurn};
 use crate::clock::Clock;
 use crate::code::CodeTable;
@@ -17,14 +17,14 @@ use crate::evidence::{Claim, Verified};
 use crate::journal::{Journal, JournalError, SaleRow, SaleState};
 use crate::limits;
 use crate::payment::{
-    Command, EntryMode, Event, Fact, FactKind, Outcome, Policy, Request, Sound, State, Step,
+    Command, EntryMode, Event, Fact, FactKind, Outcome, Phase, Policy, Request, State, Step,
     Ticket, UndoOutcome, next_deadline, step,
 };
 use crate::people::Approver;
 use crate::profile::guard::Usage;
 use crate::view::{
     AimHint, Cause, Desk, DeskPage, Link, Page, Records, Row, RowState, Screen, Shop, Tap, format,
-    present,
+    outcome_row, present,
 };
 
 /// Everything the driver is made of.
@@ -56,7 +56,7 @@ pub struct DriverParts {
     /// Checks a supervisor's PIN; none when no PIN is set.
     pub approver: Option<Box<dyn Approver>>,
     /// Makes sounds; must not block.
-    pub sound: Box<dyn FnMut(Sound) + Send>,
+    pub sound: Box<dyn FnMut(Cue) + Send>,
 }
 
 /// A hint is repeated about once a second while it holds.
@@ -80,6 +80,8 @@ pub struct Driver {
     seq: u64,
     shown: Option<PageKey>,
     hinted: Tick,
+    /// The paid sale on the screen, and since when.
+    paid: Option<(TxnId, Tick)>,
 }
 
 /// What makes a page another page: a tap made on one is not meant for the other.
@@ -100,6 +102,7 @@ impl Driver {
             seq: 0,
             shown: None,
             hinted: Tick(0),
+            paid: None,
         }
     }
 
@@ -123,6 +126,7 @@ impl Driver {
                     }
                     Some(Input::Scan(news)) => self.scan_news(news).await,
                     Some(Input::Notice(claim)) => self.notice(claim).await,
+                    Some(Input::Audible(audible)) => self.parts.desk.audible = audible,
                     Some(Input::Shutdown) | None => break,
                 },
                 tap = taps.recv(), if taps_open => match tap {
@@ -132,6 +136,7 @@ impl Driver {
                 () = tokio::time::sleep(pause) => {}
             }
             self.deadlines().await;
+            self.result_seen().await;
             self.publish();
         }
         info!(
@@ -164,11 +169,39 @@ impl Driver {
         }
     }
 
+    /// A paid result makes room by itself; anything else waits for a person.
+    async fn result_seen(&mut self) {
+        let sale = self.parts.state.foreground_sale();
+        let shown = sale.and_then(|sale| match &sale.phase {
+            Phase::Closed { outcome, .. } if outcome_row(outcome) == RowState::Paid => {
+                Some(sale.intent.txn)
+            }
+            Phase::Closed { .. }
+            | Phase::Sending { .. }
+            | Phase::Ordering { .. }
+            | Phase::Presenting(_)
+            | Phase::Returning { .. }
+            | Phase::Polling(_)
+            | Phase::Revoking(_)
+            | Phase::Provisional(_) => None,
+        });
+        let now = self.now().tick;
+        let since = self.paid.filter(|(txn, _)| shown == Some(*txn));
+        self.paid = since.or(shown.map(|txn| (txn, now)));
+        let stays = self.parts.desk.paid_stays_ms;
+        if let (Some((_, since)), Some(stays)) = (since, stays)
+            && since.after_ms(stays) <= now
+        {
+            self.feed(Event::ResultDismissed).await;
+        }
+    }
+
     pub(super) fn is_broken(&self) -> bool {
         self.parts.desk.out_of_service.is_some()
     }
 
     async fn tap(&mut self, tap: Tap) {
+        (self.parts.sound)(Cue::Seen);
         if tap.seq != self.seq {
             warn!(intent = ?tap.intent, "a tap on an older screen was ignored");
             return;
@@ -296,6 +329,7 @@ impl Driver {
         if self.is_broken() {
             return;
         }
+        let by_itself = matches!(event, Event::DeadlineReached);
         let Step {
             next,
             facts,
@@ -313,6 +347,7 @@ impl Driver {
             return;
         }
         let opened = self.parts.state.draft.is_none() && next.draft.is_some();
+        self.tell_background(&next, &facts, by_itself);
         self.parts.state = next;
         if opened {
             self.parts.desk.hint = AimHint::None;
@@ -322,6 +357,35 @@ impl Driver {
         }
         for command in commands {
             self.run_command(command).await;
+        }
+    }
+
+    /// Tells what nobody asked for: a sale that left the till by itself, and one that ended in the background.
+    fn tell_background(&mut self, next: &State, facts: &[Fact], by_itself: bool) {
+        let now = &self.parts.state;
+        let own_order = now.draft.as_ref().and_then(|draft| draft.order);
+        for fact in facts {
+            if let FactKind::Closed { txn, outcome } = &fact.kind
+                && next.foreground != Some(*txn)
+                && own_order != Some(*txn)
+                && let Some(sale) = now.sales.get(txn)
+            {
+                let voucher = sale.intent.voucher.to_string();
+                self.parts.desk.late = Some(match outcome_row(outcome) {
+                    RowState::Paid
+                    | RowState::PartReturned
+                    | RowState::Returned
+                    | RowState::Returning => Cause::LatePaid(voucher),
+                    RowState::NotPaid
+                    | RowState::Revoked
+                    | RowState::Checking
+                    | RowState::Revoking => Cause::LateNotPaid(voucher),
+                });
+            }
+        }
+        let left = now.foreground.filter(|_| next.foreground.is_none());
+        if by_itself && left.is_some_and(|txn| next.sales.contains_key(&txn)) {
+            self.parts.desk.told = Some(Cause::ResultUnknown);
         }
     }
 
@@ -366,9 +430,12 @@ impl Driver {
                     self.last_sale = Some((intent.amount, self.now().tick));
                     counted = false;
                 }
-                FactKind::Closed { txn, outcome } => {
+                FactKind::Closed { outcome, .. } => {
                     counted = false;
-                    self.tell_late(*txn, matches!(outcome, Outcome::Paid(_)));
+                    if !matches!(outcome, Outcome::Paid(_)) {
+                        // Charging the same amount again is what follows from it.
+                        self.last_sale = None;
+                    }
                 }
                 FactKind::SuccessAfterRevoke { txn, .. } => {
                     if let Some(sale) = self.parts.state.sales.get(txn) {
@@ -405,21 +472,6 @@ impl Driver {
         }
     }
 
-    /// A sale that ended away from the screen is told in words: the next customer must not hear it.
-    fn tell_late(&mut self, txn: TxnId, paid: bool) {
-        let state = &self.parts.state;
-        if state.foreground == Some(txn) {
-            return;
-        }
-        let voucher = self.records.recent.iter().find(|row| row.txn == txn);
-        let voucher = voucher.map(|row| row.voucher.clone()).unwrap_or_default();
-        self.parts.desk.told = Some(if paid {
-            Cause::LatePaid(voucher)
-        } else {
-            Cause::LateNotPaid(voucher)
-        });
-    }
-
     async fn refresh_records(&mut self) {
         let from = format::local_day_start_ms(self.now().utc);
         let journal = &self.parts.journal;
@@ -447,7 +499,7 @@ impl Driver {
                     self.parts.desk.out_of_service = Some(Cause::JournalBroken);
                 }
             }
-            Command::Play(sound) => (self.parts.sound)(sound),
+            Command::Play(sound) => (self.parts.sound)(Cue::Play(sound)),
         }
     }
 
@@ -506,6 +558,7 @@ pub(super) fn row(sale: &SaleRow) -> Row {
             SaleState::Revoked => RowState::Revoked,
         },
         attention: sale.attention,
+        asked: 0,
     }
 }
 

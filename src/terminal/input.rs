@@ -2,7 +2,7 @@
 
 use crate::code::Recognised;
 use crate::evidence::{Claim, Verified};
-use crate::payment::Event;
+use crate::payment::{Event, Sound};
 use crate::view::AimHint;
 
 /// Something from outside.
@@ -14,6 +14,8 @@ pub enum Input {
     Scan(ScanNews),
     /// The acquirer told of a result by itself, and its signature was checked.
     Notice(Verified<Claim>),
+    /// Tones can be heard from now on, or no more.
+    Audible(bool),
     /// Finish the turn and end.
     Shutdown,
 }
@@ -29,6 +31,15 @@ pub enum ScanNews {
     CameraLost(String),
     /// Frames arrive.
     CameraReady,
+}
+
+/// What the driver tells the loudspeaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cue {
+    /// Play this.
+    Play(Sound),
+    /// Somebody touched the till.
+    Seen,
 }
 
 /// What the driver tells the scanner.

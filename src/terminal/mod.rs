@@ -12,6 +12,6 @@ mod session;
 
 pub use boot::{BootError, device_salt, recover};
 pub use driver::{Driver, DriverParts};
-pub use input::{Input, ScanCommand, ScanNews};
+pub use input::{Cue, Input, ScanCommand, ScanNews};
 #[cfg(feature = "live")]
 pub use scanning::carry_scans;

@@ -6,9 +6,9 @@
 use zeroize::Zeroizing;
 
 use crate::code::{CodeTable, Recognised, recognise};
-use crate::domain::{Channel, EntryMode as EntryKind, OperatorNo, TxnId};
+use crate::domain::{Channel, EntryMode as EntryKind, Money, OperatorNo, TxnId};
 use crate::limits;
-use crate::payment::{EntryMode, Event, Instalments, PaidSale, Policy, State};
+use crate::payment::{EntryMode, Event, Instalments, Outcome, PaidSale, Phase, Policy, State};
 use crate::profile::Profile;
 use crate::profile::guard::{self, Confirm, Usage, Verdict};
 use crate::view::{AmountEntry, Cause, Desk, DeskPage, Intent, Records, UndoRules, format, plans};
@@ -46,6 +46,9 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Ac
         return Act::None;
     }
     desk.told = None;
+    if is_free(turn.state) && desk.page == DeskPage::Till {
+        desk.late = None;
+    }
     match intent {
         Intent::SetLanguage(_) | Intent::SetTheme(_) => {
             language_or_theme(desk, intent);
@@ -62,6 +65,18 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Ac
         }
         Intent::NextSale => Act::Feed(Event::ParkRequested),
         Intent::Dismiss => Act::Feed(Event::ResultDismissed),
+        Intent::ChargeAgain => {
+            let Some(amount) = unpaid_amount(turn.state) else {
+                return Act::None;
+            };
+            desk.amount = AmountEntry::of(amount);
+            // It was confirmed for the sale that failed.
+            desk.confirmed = guard::Confirmed {
+                large_amount: true,
+                same_as_last: true,
+            };
+            charge(desk, turn)
+        }
         Intent::QueryPending(txn) => Act::Feed(Event::QueryRequested { txn }),
         Intent::Back => {
             back(desk);
@@ -371,6 +386,18 @@ pub(super) fn presented(
             desk.told = Some(Cause::WrongCode(wrong));
             None
         }
+    }
+}
+
+/// Returns the amount of a sale on the screen that ended without money.
+fn unpaid_amount(state: &State) -> Option<Money> {
+    let sale = state.foreground_sale()?;
+    let Phase::Closed { outcome, .. } = &sale.phase else {
+        return None;
+    };
+    match outcome {
+        Outcome::Declined { .. } | Outcome::NotSent | Outcome::Revoked => Some(sale.intent.amount),
+        Outcome::Paid(_) => None,
     }
 }
 

@@ -50,6 +50,7 @@ fn status(app: &ui::App, status: &Status, page: ui::PageId) {
         Link::Offline => ui::LinkId::Offline,
     });
     shell.set_camera(status.camera);
+    shell.set_audible(status.audible);
     shell.set_pending(count(status.pending));
     shell.set_pending_opens(page == ui::PageId::Keypad);
     shell.set_sandbox(status.sandbox);
@@ -110,6 +111,7 @@ fn waiting(app: &ui::App, page: &Waiting) -> ui::PageId {
     adapter.set_remaining(seconds(page.remaining_s));
     adapter.set_asked(i32::try_from(page.asked).unwrap_or(i32::MAX));
     adapter.set_can_query(page.can_query);
+    adapter.set_query_in(seconds(page.query_in_s));
     adapter.set_can_stop(page.can_stop);
     adapter.set_can_park(page.can_park);
     adapter.set_stopping(page.stopping);
@@ -164,6 +166,7 @@ fn row(row: &Row) -> ui::RowView {
             }
         },
         attention: row.attention,
+        asked: i32::try_from(row.asked).unwrap_or(i32::MAX),
     }
 }
 

@@ -42,6 +42,15 @@ pub struct AmountEntry {
 }
 
 impl AmountEntry {
+    /// Types an amount, for a sale that is tried once more.
+    pub fn of(money: Money) -> Self {
+        let (yuan, cents) = (money.minor() / 100, money.minor() % 100);
+        Self {
+            yuan: yuan.to_string(),
+            decimals: (cents > 0).then(|| format!("{cents:02}")),
+        }
+    }
+
     /// Types a digit; one too many is ignored.
     pub fn digit(&mut self, digit: u8) {
         let digit = char::from(b'0' + digit.min(9));
@@ -78,14 +87,6 @@ impl AmountEntry {
             None => {
                 self.yuan.pop();
             }
-        }
-    }
-
-    /// Returns an entry that stands at an amount, as if it had been typed.
-    pub fn of(amount: Money) -> Self {
-        Self {
-            yuan: (amount.minor() / 100).to_string(),
-            decimals: Some(format!("{:02}", amount.minor() % 100)),
         }
     }
 
@@ -183,16 +184,22 @@ pub struct Desk {
     pub change_way: bool,
     /// Told on the page that is shown; gone with the next tap.
     pub told: Option<Cause>,
+    /// How a sale of the background ended; told on the keypad only, so that nobody takes it for the sale at the till.
+    pub late: Option<Cause>,
     /// Aiming hint.
     pub hint: AimHint,
     /// Whether frames arrive.
     pub camera: bool,
+    /// Whether tones can be heard.
+    pub audible: bool,
     /// Whether the acquirer answers.
     pub link: Link,
     /// Words.
     pub language: Language,
     /// Colours.
     pub theme: Theme,
+    /// How long a paid result stays on the screen when nobody touches it; for ever when there is no number.
+    pub paid_stays_ms: Option<u64>,
     /// No sale is possible, and why.
     pub out_of_service: Option<Cause>,
 }
@@ -210,11 +217,14 @@ impl Desk {
             confirmed: Confirmed::default(),
             change_way: false,
             told: None,
+            late: None,
             hint: AimHint::None,
             camera: false,
+            audible: true,
             link: Link::Untried,
             language,
             theme,
+            paid_stays_ms: None,
             out_of_service: None,
         }
     }
@@ -254,6 +264,14 @@ mod tests {
                 (fen, shown),
                 "{keys}"
             );
+        }
+    }
+
+    #[test]
+    fn an_amount_typed_once_more_is_the_same_amount() {
+        for (fen, shown) in [(1, "0.01"), (1280, "12.80"), (128_000, "1,280")] {
+            let entry = AmountEntry::of(Money::from_fen(fen).expect("amount"));
+            assert_eq!((entry.fen(), entry.shown().as_str()), (fen, shown));
         }
     }
 

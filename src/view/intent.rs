@@ -37,6 +37,8 @@ pub enum Intent {
     NextSale,
     /// The result was seen.
     Dismiss,
+    /// 再收: the same amount once more, after a sale that ended without money.
+    ChargeAgain,
     /// Show the sales that are being checked.
     ShowPending,
     /// Back to the keypad from a list.

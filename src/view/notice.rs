@@ -32,10 +32,6 @@ pub enum Cause {
     SameAsLast,
     /// Our own code ended without money: expired, or it could not be made.
     CodeEnded,
-    /// A sale in the background was paid after all; its number for people.
-    LatePaid(String),
-    /// A sale in the background ended as not paid; its number for people.
-    LateNotPaid(String),
     /// A refusal that proves nothing: the order is being revoked to make sure; the acquirer's code.
     RefusalUnproved(String),
     /// Money is on its way back.
@@ -82,6 +78,10 @@ pub enum Cause {
     JournalBroken,
     /// Power or the program failed during a sale; it is being checked.
     Resumed,
+    /// A sale of the background was paid after all; its voucher number.
+    LatePaid(String),
+    /// A sale of the background ended without money; its voucher number.
+    LateNotPaid(String),
 }
 
 /// What the screen tells.
@@ -91,7 +91,7 @@ pub struct Notice {
     pub code: &'static str,
     /// How urgent.
     pub severity: Severity,
-    /// Something from outside to show beside the words: the acquirer's code. Empty when there is none.
+    /// To show beside the words: the acquirer's code, or a voucher number. Empty when there is none.
     pub detail: String,
 }
 
@@ -113,8 +113,6 @@ impl Cause {
             Self::PinNotSet => "A13",
             Self::CodeEnded => "P23",
             Self::RefusalUnproved(_) => "P13",
-            Self::LatePaid(_) => "P31",
-            Self::LateNotPaid(_) => "P32",
             Self::LateSuccess(_) => "P33",
             Self::Undoing => "P40",
             Self::Undone => "P41",
@@ -135,6 +133,8 @@ impl Cause {
             Self::NotSent => "P21",
             Self::Revoked => "P22",
             Self::Resumed => "P30",
+            Self::LatePaid(_) => "P31",
+            Self::LateNotPaid(_) => "P32",
             Self::DiskFull => "J01",
             Self::JournalBroken => "J02",
         }
@@ -142,11 +142,9 @@ impl Cause {
 
     const fn severity(&self) -> Severity {
         match self {
-            Self::AmountMissing
-            | Self::CustomerActs
-            | Self::Undone
-            | Self::LatePaid(_)
-            | Self::LateNotPaid(_) => Severity::Hint,
+            Self::AmountMissing | Self::CustomerActs | Self::Undone | Self::LatePaid(_) => {
+                Severity::Hint
+            }
             Self::AmountTooLarge
             | Self::Limit(..)
             | Self::LargeAmount
@@ -165,7 +163,8 @@ impl Cause {
             | Self::CameraLost
             | Self::ResultUnknown
             | Self::Revoking
-            | Self::Resumed => Severity::Warning,
+            | Self::Resumed
+            | Self::LateNotPaid(_) => Severity::Warning,
             Self::Declined(_)
             | Self::NotSent
             | Self::Revoked

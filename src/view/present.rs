@@ -64,6 +64,7 @@ pub fn present(
         clock: format::clock(now.utc),
         link: desk.link,
         camera: desk.camera,
+        audible: desk.audible,
         pending: state.background().count() + state.background_undos().count(),
         sandbox: shop.sandbox,
         language: desk.language,
@@ -197,7 +198,11 @@ fn keypad(state: &State, desk: &Desk, records: &Records) -> Keypad {
             |_| format::thousands(records.today_fen / 100),
             format::amount,
         ),
-        notice: desk.told.clone().map(Into::into),
+        notice: desk
+            .told
+            .clone()
+            .or_else(|| desk.late.clone())
+            .map(Into::into),
     }
 }
 
@@ -210,6 +215,7 @@ fn recent(state: &State, records: &Records) -> Vec<Row> {
         {
             row.state = open_state(sale);
             row.attention = sale.attention;
+            row.asked = sale.asked;
         }
     }
     rows
@@ -221,9 +227,10 @@ fn open_row(sale: &Sale) -> Row {
         voucher: sale.intent.voucher.to_string(),
         amount: format::amount(sale.intent.amount),
         channel: sale.intent.channel,
-        time: String::new(),
+        time: format::clock(sale.intent.txn.opened_at()),
         state: open_state(sale),
         attention: sale.attention,
+        asked: sale.asked,
     }
 }
 
@@ -279,7 +286,9 @@ fn waiting(sale: &Sale, now: Now, policy: &Policy) -> Waiting {
         | Phase::Returning { .. }
         | Phase::Closed { .. } => false,
     };
+    let sending = matches!(sale.phase, Phase::Sending { .. });
     let asking = matches!(sale.phase, Phase::Polling(_));
+    let early = elapsed_ms < QUERY_AFTER_S * 1000;
     Waiting {
         kind,
         amount: format::amount(sale.intent.amount),
@@ -292,10 +301,14 @@ fn waiting(sale: &Sale, now: Now, policy: &Policy) -> Waiting {
             .saturating_sub(elapsed_ms)
             .div_ceil(1000),
         asked: sale.asked,
-        can_query: idle && elapsed_ms >= QUERY_AFTER_S * 1000,
-        can_stop: asking && !sale.cancel_wanted,
+        can_query: idle && !early,
+        query_in_s: (QUERY_AFTER_S * 1000)
+            .saturating_sub(elapsed_ms)
+            .div_ceil(1000),
+        // While the charge's own answer is out, too: no wait may be without a way out (features.md C4).
+        can_stop: (asking || sending && !early) && !sale.cancel_wanted,
         can_park: kind == WaitKind::Checking || kind == WaitKind::Revoking,
-        stopping: sale.cancel_wanted && asking,
+        stopping: sale.cancel_wanted && (asking || sending),
         notice: cause.map(Into::into),
     }
 }

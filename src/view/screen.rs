@@ -62,6 +62,8 @@ pub struct Status {
     pub link: Link,
     /// Whether frames arrive from the camera.
     pub camera: bool,
+    /// Whether tones can be heard; a silent till must say so (features.md C12).
+    pub audible: bool,
     /// Sales whose result is still open in the background.
     pub pending: usize,
     /// True against the sandbox: a lasting mark says that no real money moves.
@@ -164,6 +166,8 @@ pub struct Row {
     pub state: RowState,
     /// A person must look at it.
     pub attention: bool,
+    /// How often the acquirer was asked since this start; 0 for an ended sale.
+    pub asked: u32,
 }
 
 /// What would make the code readable.
@@ -251,6 +255,8 @@ pub struct Waiting {
     pub asked: u32,
     /// Whether 立即核实 exists.
     pub can_query: bool,
+    /// Whole seconds until it may exist; 0 when something else than time hinders it.
+    pub query_in_s: u64,
     /// Whether 停止等待 exists.
     pub can_stop: bool,
     /// Whether 下一笔 exists (the sale moves to 待核实).

@@ -19,12 +19,15 @@ mod crash_damage;
 mod crash_vfs;
 #[cfg(feature = "live")]
 mod decoder;
+mod desk;
 #[cfg(feature = "live")]
 mod faults;
 mod journal;
 #[cfg(feature = "live")]
 mod kill;
 mod model;
+#[cfg(all(feature = "live", feature = "ui"))]
+mod page;
 mod payment;
 mod pin;
 mod profile;

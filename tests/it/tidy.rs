@@ -34,9 +34,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("terminal", TERMINAL),
     ("sim", &["domain"]),
     ("scanner", EDGE),
+    ("sound", EDGE),
     // The terminal program's console front end.
     ("console", &["view"]),
-    ("ui", &["domain", "limits", "code", "view", "terminal"]),
+    (
+        "ui",
+        &["domain", "limits", "code", "view", "terminal", "sound"],
+    ),
 ];
 const EDGE: &[&str] = &["domain", "limits", "evidence", "code", "payment", "entropy"];
 const TERMINAL: &[&str] = &[

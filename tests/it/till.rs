@@ -13,10 +13,10 @@ use shouyin::config::Config;
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig, SaleState, inspect};
 use shouyin::limits;
-use shouyin::payment::{Sound, Timing};
+use shouyin::payment::{Policy, Timing};
 use shouyin::people::{Approver, Pin, PinHash, PinLock, SupervisorPin};
 use shouyin::sim::{Options, Running, serve};
-use shouyin::terminal::{Driver, DriverParts, Input, ScanNews, recover};
+use shouyin::terminal::{Cue, Driver, DriverParts, Input, ScanNews, recover};
 use shouyin::view::{Desk, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap, Theme};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -27,7 +27,7 @@ pub const FASTER: u64 = 40;
 pub struct Till {
     taps: mpsc::Sender<Tap>,
     pub screens: watch::Receiver<Option<Screen>>,
-    inputs: mpsc::Sender<Input>,
+    pub inputs: mpsc::Sender<Input>,
     pub journal: Journal,
     driving: tokio::task::JoinHandle<()>,
 }
@@ -54,7 +54,7 @@ pub struct Plan {
     pub connect: Duration,
     /// Longest request.
     pub wait: Duration,
-    pub sound: Box<dyn FnMut(Sound) + Send>,
+    pub sound: Box<dyn FnMut(Cue) + Send>,
 }
 
 impl Plan {
@@ -77,12 +77,26 @@ impl Plan {
 }
 
 pub async fn till(dir: &TempDir) -> Till {
+    till_with(dir, |_, _| {}).await
+}
+
+/// A till with other timings, or with another desk.
+pub async fn till_with(dir: &TempDir, change: impl FnOnce(&mut Policy, &mut Desk)) -> Till {
     let file = dir.path().join("sandbox/terminal.toml");
-    start(Plan::new(&[file], dir.path().join("data")), |lakala| lakala).await
+    let plan = Plan::new(&[file], dir.path().join("data"));
+    started(plan, |lakala| lakala, change).await
 }
 
 /// Starts a till whose requests go through `client`, which may count or spoil them.
 pub async fn start<A: Acquirer>(plan: Plan, client: impl FnOnce(Lakala<HttpsPost>) -> A) -> Till {
+    started(plan, client, |_, _| {}).await
+}
+
+async fn started<A: Acquirer>(
+    plan: Plan,
+    client: impl FnOnce(Lakala<HttpsPost>) -> A,
+    change: impl FnOnce(&mut Policy, &mut Desk),
+) -> Till {
     let Plan {
         config,
         data,
@@ -94,6 +108,8 @@ pub async fn start<A: Acquirer>(plan: Plan, client: impl FnOnce(Lakala<HttpsPost
     let (journal, opened) = open(&data);
     let mut policy = config.policy([9; 32]);
     policy.timing = plan.timing;
+    let mut desk = Desk::new(Language::Chinese, Theme::Light);
+    change(&mut policy, &mut desk);
     let (clock, entropy) = (Clock::start(), Entropy::default());
     let state = recover(&journal, opened, entropy.start_tag(), clock.now(), &policy)
         .await
@@ -131,7 +147,7 @@ pub async fn start<A: Acquirer>(plan: Plan, client: impl FnOnce(Lakala<HttpsPost
             sandbox: true,
             profile: Arc::new(config.profile.clone()),
         },
-        desk: Desk::new(Language::Chinese, Theme::Light),
+        desk,
         clock,
         entropy: entropy.clone(),
         acquirer: requests,
@@ -207,6 +223,17 @@ impl Till {
 
     /// Types amount and code as a cashier without a camera would; returns once the till is free or has a result.
     pub async fn sell(&mut self, fen: u64, code: &str) -> Option<OutcomeKind> {
+        self.charge(fen).await;
+        self.type_code(code).await;
+        let done = |page: &Page| matches!(page, Page::Outcome(_) | Page::Keypad(_));
+        match self.wait("result", done).await {
+            Page::Outcome(outcome) => Some(outcome.kind),
+            _ => None,
+        }
+    }
+
+    /// Types an amount and waits for the page that asks for a code.
+    pub async fn charge(&mut self, fen: u64) {
         if let Page::Outcome(_) = self.wait("start", |_| true).await {
             self.tap(Intent::Dismiss).await;
         }
@@ -220,6 +247,10 @@ impl Till {
             self.tap(digit.unwrap_or(Intent::Dot)).await;
         }
         self.tap(Intent::Charge).await;
+    }
+
+    /// Types a code on the page that asks for one, and sends it.
+    pub async fn type_code(&mut self, code: &str) {
         self.wait(
             "prompt",
             |page| matches!(page, Page::Prompt(prompt) if prompt.can_type),
@@ -232,11 +263,6 @@ impl Till {
             self.tap(Intent::CodeDigit(digit - b'0')).await;
         }
         self.tap(Intent::CodeSend).await;
-        let done = |page: &Page| matches!(page, Page::Outcome(_) | Page::Keypad(_));
-        match self.wait("result", done).await {
-            Page::Outcome(outcome) => Some(outcome.kind),
-            _ => None,
-        }
     }
 
     /// Returns the screen that is shown.

@@ -64,16 +64,6 @@ impl Till {
         }
     }
 
-    /// Types an amount and opens the camera.
-    async fn charge(&mut self, fen: u64) {
-        self.home().await;
-        self.tap(Intent::Clear).await;
-        self.amount(fen).await;
-        self.tap(Intent::Charge).await;
-        self.wait("prompt", |page| matches!(page, Page::Prompt(_)))
-            .await;
-    }
-
     async fn amount(&self, fen: u64) {
         for key in format!("{}.{:02}", fen / 100, fen % 100).chars() {
             let digit = key
@@ -85,7 +75,10 @@ impl Till {
 
     /// Shows our code for the amount; returns its text.
     async fn show_code(&mut self, fen: u64, channel: Channel) -> String {
+        self.home().await;
         self.charge(fen).await;
+        self.wait("prompt", |page| matches!(page, Page::Prompt(_)))
+            .await;
         self.tap(Intent::ShowCode(channel)).await;
         let shown = |page: &Page| matches!(page, Page::Code(code) if code.text.is_some());
         let Page::Code(code) = self.wait("our code", shown).await else {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use shouyin::journal::{Journal, SaleRow, SaleState};
 use shouyin::payment::Sound;
+use shouyin::terminal::Cue;
 use shouyin::view::format;
 
 use super::cashier::{Final, Shown};
@@ -18,8 +19,8 @@ use crate::till::ledger;
 pub struct Announced(Arc<Mutex<Vec<u64>>>);
 
 impl Announced {
-    pub fn hear(&self, sound: Sound) {
-        if let Sound::Paid { amount, .. } = sound {
+    pub fn hear(&self, cue: Cue) {
+        if let Cue::Play(Sound::Paid { amount, .. }) = cue {
             self.0.lock().unwrap().push(amount.minor());
         }
     }
@@ -52,11 +53,11 @@ impl Witness {
         let amount = format::amount(sale.amount);
         self.shown.keep(&sale.voucher.to_string(), state, &amount);
         if let Some(announced) = &self.announced {
-            announced.hear(Sound::Paid {
+            announced.hear(Cue::Play(Sound::Paid {
                 amount: sale.amount,
                 channel: sale.channel,
                 late: true,
-            });
+            }));
         }
     }
 }
