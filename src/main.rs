@@ -4,9 +4,9 @@
 
 mod console;
 
-#[cfg(feature = "ui")]
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,7 +38,8 @@ struct Arguments {
     /// Second, append-only copy of the journal; put it on another disk or partition.
     #[arg(long, value_name = "FILE")]
     mirror: Option<PathBuf>,
-    /// Use this terminal's lines instead of a screen: `AMOUNT CODE`, `stop`, `query`, `next`, `back`, `quit`.
+    /// Use this terminal's lines instead of a screen: `AMOUNT CODE`, `AMOUNT`, `CODE`, `stop`, `query`, `next`, `back`,
+    /// `cancel`, `quit`.
     #[arg(long)]
     console: bool,
     /// Serve the screen as a web page on this loopback port (0 picks one), also where there is a display.
@@ -63,8 +64,20 @@ enum Hidden {
     },
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line with every cause; a backtrace tells nothing to whoever has to mend it.
+            let line = telemetry::redact(&format!("shouyin: {error:#}\n"));
+            std::io::stderr().write_all(line.as_bytes()).ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(Hidden::ScanWorker { source }) = &arguments.hidden {
         return Ok(scanner::worker::run(source)?);
     }
@@ -79,11 +92,11 @@ fn main() -> anyhow::Result<()> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let till = runtime.block_on(start(&arguments, &config))?;
+    let till = runtime.block_on(start(arguments, &config))?;
     let shown = if arguments.console || cfg!(not(feature = "ui")) {
         runtime.block_on(on_console(&till))
     } else {
-        on_screen(&runtime, &arguments, &config, &till)
+        on_screen(&runtime, arguments, &config, &till)
     };
     // The till is stopped in order even when its screen failed.
     runtime.block_on(async {
@@ -180,7 +193,10 @@ async fn start(arguments: &Arguments, config: &Config) -> anyhow::Result<Till> {
     let (clock, entropy) = (Clock::start(), Entropy::default());
     let data = &arguments.data;
     std::fs::create_dir_all(data)
-        .with_context(|| format!("cannot create the data directory {}", data.display()))?;
+        .with_context(|| {
+            let data = data.display();
+            format!("cannot create the data directory {data}; create it for this user, or name another with --data")
+        })?;
     let mirror = arguments
         .mirror
         .clone()
@@ -269,6 +285,14 @@ fn start_acquirer(
     for warning in lakala.warnings(clock.now().utc) {
         tracing::warn!(warning, "platform certificate");
     }
+    let (mut doubts, clocks) = (lakala.clock_doubts(), inputs.clone());
+    tokio::spawn(async move {
+        while doubts.changed().await.is_ok() {
+            let doubt = *doubts.borrow_and_update();
+            // The driver is gone only at shutdown.
+            clocks.send(Input::Clock(doubt)).await.ok();
+        }
+    });
     let (requests, asked) = mpsc::channel(limits::ACQUIRER_QUEUE);
     let (events, mut told) = mpsc::channel(limits::ACQUIRER_QUEUE);
     tokio::spawn(acquirer::serve(

@@ -2,7 +2,9 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use shouyin::sim::{Options, serve};
 
@@ -37,7 +39,18 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line with every cause.
+            writeln!(std::io::stderr(), "shouyin-sandbox: {error:#}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> anyhow::Result<()> {
     let Command::Serve {
         dir,
         port,
@@ -45,6 +58,10 @@ async fn main() -> anyhow::Result<()> {
         in_memory,
         time_scale,
     } = Arguments::parse().command;
+    let place = format!(
+        "--dir {} --port {port} --page-port {page_port}",
+        dir.display()
+    );
     let running = serve(Options {
         dir,
         port,
@@ -52,7 +69,10 @@ async fn main() -> anyhow::Result<()> {
         in_memory,
         time_scale,
     })
-    .await?;
+    .await
+    .with_context(|| {
+        format!("cannot serve with {place}; choose another folder or port (0 picks one)")
+    })?;
     let mut out = std::io::stdout();
     writeln!(
         out,

@@ -1,5 +1,6 @@
 //! The one inbox of the driver: everything that happens outside, in one total order.
 
+use crate::acquirer::ClockDoubt;
 use crate::code::Recognised;
 use crate::payment::Event;
 use crate::view::AimHint;
@@ -11,6 +12,8 @@ pub enum Input {
     Acquirer(Event),
     /// The scanner reports.
     Scan(ScanNews),
+    /// What speaks against this terminal's clock has changed.
+    Clock(Option<ClockDoubt>),
     /// Finish the turn and end.
     Shutdown,
 }

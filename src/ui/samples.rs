@@ -103,6 +103,10 @@ pub fn causes() -> Vec<Cause> {
         Cause::Revoked,
         Cause::DiskFull,
         Cause::JournalBroken,
+        Cause::JournalAltered,
+        Cause::CopyFails,
+        Cause::ClockWrong,
+        Cause::ClockHoldsUp,
         Cause::Resumed,
     ]);
     causes

@@ -47,6 +47,14 @@ pub enum Cause {
     DiskFull,
     /// The journal does not work: no sales.
     JournalBroken,
+    /// An altered record was found in the journal: no new sales.
+    JournalAltered,
+    /// The second copy of the journal cannot be written: no new sales.
+    CopyFails,
+    /// The clock is wrong: nothing was charged, and no new sale is opened.
+    ClockWrong,
+    /// The clock is wrong: a sale cannot be checked until it is right.
+    ClockHoldsUp,
     /// Power or the program failed during a sale; it is being checked.
     Resumed,
 }
@@ -86,6 +94,10 @@ impl Cause {
             Self::Resumed => "P30",
             Self::DiskFull => "J01",
             Self::JournalBroken => "J02",
+            Self::JournalAltered => "J03",
+            Self::CopyFails => "J04",
+            Self::ClockWrong => "K01",
+            Self::ClockHoldsUp => "K02",
         }
     }
 
@@ -104,7 +116,11 @@ impl Cause {
             | Self::NotSent
             | Self::Revoked
             | Self::DiskFull
-            | Self::JournalBroken => Severity::Error,
+            | Self::JournalBroken
+            | Self::JournalAltered
+            | Self::CopyFails
+            | Self::ClockWrong
+            | Self::ClockHoldsUp => Severity::Error,
         }
     }
 }

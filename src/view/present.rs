@@ -2,7 +2,7 @@
 //!
 //! Owns which page is shown and which buttons exist. A paid page is built only from a closed sale's evidence.
 
-use super::desk::{Desk, DeskPage};
+use super::desk::{ClockState, Desk, DeskPage};
 use super::format;
 use super::notice::Cause;
 use super::screen::{
@@ -70,11 +70,13 @@ fn page(state: &State, desk: &Desk, records: &Records, now: Now, policy: &Policy
     }
     if let Some(sale) = state.foreground_sale() {
         return match &sale.phase {
-            Phase::Closed { outcome, at } => Page::Outcome(outcome_page(sale, outcome, *at)),
+            Phase::Closed { outcome, at } => {
+                Page::Outcome(outcome_page(sale, desk.clock, outcome, *at))
+            }
             Phase::Sending { .. }
             | Phase::Polling(_)
             | Phase::Revoking(_)
-            | Phase::Provisional(_) => Page::Waiting(waiting(sale, now, policy)),
+            | Phase::Provisional(_) => Page::Waiting(waiting(sale, desk.clock, now, policy)),
         };
     }
     if let Some(draft) = &state.draft {
@@ -94,6 +96,8 @@ fn page(state: &State, desk: &Desk, records: &Records, now: Now, policy: &Policy
                 notice,
             });
         }
+        // A code of the wrong kind is more than a lost camera: it was read, or typed.
+        let notice = notice.or((!desk.camera).then(|| Cause::CameraLost.into()));
         let elapsed_s = now.tick.since_ms(draft.since) / 1000;
         let hint = if desk.camera {
             desk.hint
@@ -124,8 +128,14 @@ fn page(state: &State, desk: &Desk, records: &Records, now: Now, policy: &Policy
             |_| format::thousands(records.today_fen / 100),
             format::amount,
         ),
-        notice: desk.told.clone().map(Into::into),
+        notice: keypad_notice(desk).map(Into::into),
     })
+}
+
+/// What the last tap brought, or what holds up every sale.
+fn keypad_notice(desk: &Desk) -> Option<Cause> {
+    let wrong = desk.clock == ClockState::Wrong;
+    desk.told.clone().or(wrong.then_some(Cause::ClockWrong))
 }
 
 /// Open sales know more of themselves than their row in the journal.
@@ -171,7 +181,7 @@ pub const fn outcome_row(outcome: &Outcome) -> RowState {
     }
 }
 
-fn waiting(sale: &Sale, now: Now, policy: &Policy) -> Waiting {
+fn waiting(sale: &Sale, clock: ClockState, now: Now, policy: &Policy) -> Waiting {
     let timing = policy.timing(sale.intent.channel);
     let elapsed_ms = now.tick.since_ms(sale.sent);
     let (kind, cause) = match &sale.phase {
@@ -183,6 +193,12 @@ fn waiting(sale: &Sale, now: Now, policy: &Policy) -> Waiting {
         Phase::Revoking(_) | Phase::Provisional(_) | Phase::Closed { .. } => {
             (WaitKind::Revoking, Some(Cause::Revoking))
         }
+    };
+    let held_up = clock == ClockState::Wrong && kind != WaitKind::Paying;
+    let cause = if held_up {
+        Some(Cause::ClockHoldsUp)
+    } else {
+        cause
     };
     let idle = match &sale.phase {
         Phase::Polling(polling) => polling.in_flight.is_none(),
@@ -212,13 +228,21 @@ fn waiting(sale: &Sale, now: Now, policy: &Policy) -> Waiting {
     }
 }
 
-fn outcome_page(sale: &Sale, outcome: &Outcome, at: crate::domain::Timestamp) -> OutcomePage {
+fn outcome_page(
+    sale: &Sale,
+    clock: ClockState,
+    outcome: &Outcome,
+    at: crate::domain::Timestamp,
+) -> OutcomePage {
     let (kind, cause) = match outcome {
         Outcome::Paid(_) => (OutcomeKind::Paid, None),
         Outcome::Declined { host_code } => (
             OutcomeKind::NotPaid,
             Some(Cause::Declined(host_code.clone())),
         ),
+        Outcome::NotSent if clock != ClockState::Trusted => {
+            (OutcomeKind::NotPaid, Some(Cause::ClockWrong))
+        }
         Outcome::NotSent => (OutcomeKind::NotPaid, Some(Cause::NotSent)),
         Outcome::Revoked => (OutcomeKind::Revoked, Some(Cause::Revoked)),
     };

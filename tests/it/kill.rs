@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::till::{FASTER, reconcile, runtime, sandbox, till};
 
 /// The waits of the terminal, divided like the sandbox's.
-fn fast(dir: &Path) -> std::path::PathBuf {
+pub fn fast(dir: &Path) -> std::path::PathBuf {
     let ms = |wait: u64| wait / FASTER;
     let text = format!(
         "[timing]\nanswer_wait_ms = {}\npoll_ms = [{}, {}, {}]\nrevoke_not_before_ms = {}\n\

@@ -11,6 +11,8 @@
 )]
 
 mod acquirer;
+#[cfg(feature = "live")]
+mod badinput;
 mod checker;
 mod crash;
 mod crash_damage;

@@ -3,9 +3,11 @@
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::macros::{format_description, offset};
+use zeroize::Zeroizing;
 
 use super::LakalaConfig;
 use crate::domain::{Now, Timestamp};
+use crate::limits::REQUEST_BYTES;
 use crate::payment::Request;
 
 const MICROPAY: &str = "/api/v3/labs/trans/micropay";
@@ -53,8 +55,11 @@ struct Revoked<'a> {
     location_info: Location<'a>,
 }
 
+/// A request's body, wiped when dropped: it may hold a payment code.
+pub(super) type Body = Zeroizing<Vec<u8>>;
+
 /// Returns the path and the body of a request.
-pub(super) fn build(config: &LakalaConfig, request: &Request, now: Now) -> (&'static str, Vec<u8>) {
+pub(super) fn build(config: &LakalaConfig, request: &Request, now: Now) -> (&'static str, Body) {
     let (merchant_no, term_no) = (config.merchant.as_str(), config.term.as_str());
     let location_info = Location {
         request_ip: &config.request_ip,
@@ -100,7 +105,7 @@ pub(super) fn build(config: &LakalaConfig, request: &Request, now: Now) -> (&'st
     }
 }
 
-fn envelope<T: Serialize>(config: &LakalaConfig, now: Now, req_data: T) -> Vec<u8> {
+fn envelope<T: Serialize>(config: &LakalaConfig, now: Now, req_data: T) -> Body {
     let out_org_code = config.out_org_code.as_deref();
     let envelope = Envelope {
         req_time: local_time(now.utc),
@@ -108,7 +113,11 @@ fn envelope<T: Serialize>(config: &LakalaConfig, now: Now, req_data: T) -> Vec<u
         out_org_code,
         req_data,
     };
-    serde_json::to_vec(&envelope).expect("invariant: a request of strings always serialises")
+    // Of full size from the start: a vector that grows leaves its old bytes behind.
+    let mut body = Zeroizing::new(Vec::with_capacity(REQUEST_BYTES));
+    serde_json::to_writer(&mut *body, &envelope)
+        .expect("invariant: a request of strings always serialises");
+    body
 }
 
 /// Writes `yyyyMMddHHmmss` in China's time (the wire names no zone; acquirer.md, head).
