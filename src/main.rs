@@ -79,7 +79,11 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(Hidden::ScanWorker { source }) = &arguments.hidden {
-        return Ok(scanner::worker::run(source)?);
+        return match scanner::worker::run(source) {
+            // The till has gone; nobody is left to tell.
+            Ok(()) | Err(scanner::worker::WorkerError::Pipe(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
     }
     telemetry::start();
     let config = Config::load(&arguments.config)?;

@@ -52,11 +52,13 @@ impl SendError {
 }
 
 /// What speaks against this terminal's clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClockDoubt {
     /// The acquirer's TLS certificate is not valid at our time: no request leaves.
+    #[error("the acquirer's certificate is not valid at this terminal's time")]
     Certificate,
     /// The acquirer's own time is another one, in seconds from ours: it refuses our requests, we refuse its answers.
+    #[error("the acquirer's time less this terminal's is {off_s} seconds")]
     Time {
         /// Its time less ours.
         off_s: i64,

@@ -148,28 +148,26 @@ fn failure(error: &reqwest::Error) -> SendError {
 }
 
 /// Tells whether TLS failed because the server's certificate is expired or not valid yet.
-fn is_about_time(error: &reqwest::Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        // The TLS error is the content of an input/output error, and not its cause.
-        let inner = cause
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        let tls = cause
-            .downcast_ref::<rustls::Error>()
-            .or_else(|| inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()));
-        if let Some(rustls::Error::InvalidCertificate(
-            CertificateError::Expired
-            | CertificateError::ExpiredContext { .. }
-            | CertificateError::NotValidYet
-            | CertificateError::NotValidYetContext { .. },
-        )) = tls
-        {
-            return true;
-        }
-        source = cause.source();
+fn is_about_time(error: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return matches!(
+            tls,
+            rustls::Error::InvalidCertificate(
+                CertificateError::Expired
+                    | CertificateError::ExpiredContext { .. }
+                    | CertificateError::NotValidYet
+                    | CertificateError::NotValidYetContext { .. }
+            )
+        );
     }
-    false
+    // What an input/output error holds is not its cause.
+    let inner = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    if let Some(inner) = inner {
+        return is_about_time(inner);
+    }
+    error.source().is_some_and(is_about_time)
 }
 
 /// The chain without the address: it is in the configuration, and texts are stored.

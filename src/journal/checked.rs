@@ -1,7 +1,7 @@
 //! How far the journal was checked: a row, its hash, and where its record stands in the second copy.
 //!
-//! Owns the note `journal.checked` beside the database. The note saves time at the start and is never evidence: one that
-//! is missing, torn or does not fit only makes the check begin at row 1 again (docs/ARCHITECTURE.md, D10).
+//! Owns the note `journal.checked` beside the database. The note saves time at the start and is never evidence: one
+//! that is missing, torn or does not fit only makes the check begin at row 1 again (docs/ARCHITECTURE.md, D10).
 
 use std::path::{Path, PathBuf};
 

@@ -67,14 +67,18 @@ impl Writer {
         };
         let mut store = Store::open(&store_config, &*files)?;
         let begun = begin(&store, config)?;
+        if store.last_row()? == 0 {
+            // Before anything is made in it: an empty file must not become a new journal where there was one.
+            refuse_new(config, &begun)?;
+        }
         store.prepare(&store_config)?;
         limit_pages(&store, config.pages_max)?;
         let mut audit = begun.audit;
         audit.to_the_end(&store)?;
         let seen = audit.walker();
         let place = audit.finish()?;
-        if let Some(shrunk) = begun.shrunk {
-            return Err(shrunk);
+        if let Some(told) = begun.shrunk {
+            return Err(told.error());
         }
         store.accept(&seen)?;
         let copy = match (config.mirror.as_deref(), place) {
@@ -479,7 +483,43 @@ struct Begun {
     audit: Audit,
     from_note: bool,
     /// The database has fewer rows than the note: told after the second copy had its say.
-    shrunk: Option<JournalError>,
+    shrunk: Option<Shrunk>,
+}
+
+/// A journal that has fewer rows than its note.
+struct Shrunk {
+    path: PathBuf,
+    note: PathBuf,
+    noted: u64,
+    rows: u64,
+}
+
+impl Shrunk {
+    fn error(&self) -> JournalError {
+        JournalError::Shrunk {
+            path: self.path.clone(),
+            note: self.note.clone(),
+            noted: self.noted,
+            rows: self.rows,
+        }
+    }
+}
+
+/// Refuses to begin a journal where the second copy or the note tell of one.
+fn refuse_new(config: &JournalConfig, begun: &Begun) -> Result<(), JournalError> {
+    if let Some(path) = &config.mirror
+        && let Some(mirror_rows) = CopyReader::open(&*config.files, path, 0)?.last_behind()?
+    {
+        return Err(JournalError::RolledBack {
+            mirror: path.clone(),
+            mirror_rows,
+            rows: 0,
+        });
+    }
+    match &begun.shrunk {
+        Some(told) => Err(told.error()),
+        None => Ok(()),
+    }
 }
 
 /// Goes on from the note where it fits; otherwise every page and every row is looked at.
@@ -497,7 +537,7 @@ fn begin(store: &Store, config: &JournalConfig) -> Result<Begun, JournalError> {
     if let Some(note) = Checked::read(&*config.files, &config.dir) {
         let rows = store.last_row()?;
         if rows < note.row {
-            shrunk = Some(JournalError::Shrunk {
+            shrunk = Some(Shrunk {
                 path: store.path.clone(),
                 note: Checked::path(&config.dir),
                 noted: note.row,

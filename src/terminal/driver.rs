@@ -218,7 +218,7 @@ impl Driver {
         };
         self.wrong_since = doubt.map(|_| offset_ms(self.now()));
         if let Some(doubt) = doubt {
-            warn!(?doubt, "this terminal's clock or the acquirer's is wrong");
+            warn!(%doubt, "a clock is wrong: set this terminal's, or call the acquirer");
         }
     }
 
@@ -232,6 +232,9 @@ impl Driver {
             info!("the clock was set");
             self.wrong_since = None;
             self.parts.desk.clock = ClockState::Trusted;
+            if self.parts.desk.told == Some(Cause::ClockWrong) {
+                self.parts.desk.told = None;
+            }
         }
     }
 
@@ -309,11 +312,11 @@ impl Driver {
     }
 
     async fn store(&mut self, facts: Vec<Fact>) -> Result<(), Cause> {
-        for fact in &facts {
-            log_fact(fact);
-        }
-        match self.parts.journal.append(facts).await {
+        match self.parts.journal.append(facts.clone()).await {
             Ok(appended) => {
+                for fact in &facts {
+                    log_fact(fact);
+                }
                 self.refuse_sales = appended.no_sales.map(no_sales);
                 Ok(())
             }

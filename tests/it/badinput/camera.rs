@@ -209,7 +209,7 @@ fn a_worker_that_is_killed_at_the_prompt_is_told_and_started_again() {
     let folder = counter.dir.path().join("frames");
     std::fs::create_dir(&folder).unwrap();
     let mut till = counter.till(&format!("folder:{}", folder.display()));
-    for amount in ["12.80", "12.90"] {
+    for amount in ["12.80", "12.60"] {
         till.type_line(amount);
         till.wait_for(&["[code, please]", amount], &["(C01"]);
         let worker = worker_of(till.pid()).expect("a worker runs");

@@ -78,7 +78,7 @@ fn a_clock_off_by_ten_years_charges_nothing_and_is_told_until_it_is_set() {
         let ran = console.quit();
         assert_eq!(ran.code, Some(0), "{ran:#?}");
         assert!(
-            ran.err.contains("clock is wrong") && ran.err.contains("clock was set"),
+            ran.err.contains("a clock is wrong") && ran.err.contains("clock was set"),
             "{ran:#?}"
         );
         ran.clear();

@@ -1,8 +1,10 @@
 //! A terminal on its console, talked to line by line. Every wait is for a line.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use super::{PATIENCE, Ran};
 
@@ -10,7 +12,8 @@ pub struct Console {
     child: Child,
     stdin: ChildStdin,
     lines: Receiver<String>,
-    errors: std::thread::JoinHandle<String>,
+    errors: Arc<Mutex<Vec<String>>>,
+    reading: JoinHandle<()>,
     seen: Vec<String>,
 }
 
@@ -24,7 +27,7 @@ impl Console {
             .spawn()
             .unwrap();
         let stdin = child.stdin.take().unwrap();
-        let (out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let (told, lines) = channel();
         std::thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
@@ -33,16 +36,19 @@ impl Console {
                 }
             }
         });
-        let errors = std::thread::spawn(move || {
-            let mut text = Vec::new();
-            err.read_to_end(&mut text).unwrap();
-            String::from_utf8_lossy(&text).into_owned()
+        let errors = Arc::new(Mutex::new(Vec::new()));
+        let logged = Arc::clone(&errors);
+        let reading = std::thread::spawn(move || {
+            for line in BufReader::new(err).lines().map_while(Result::ok) {
+                logged.lock().unwrap().push(line);
+            }
         });
         Self {
             child,
             stdin,
             lines,
             errors,
+            reading,
             seen: Vec::new(),
         }
     }
@@ -64,7 +70,11 @@ impl Console {
     pub fn wait_for(&mut self, words: &[&str], not: &[&str]) -> String {
         loop {
             let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
-                panic!("no line with {words:?} without {not:?} in {:#?}", self.seen);
+                let log = self.errors.lock().unwrap();
+                panic!(
+                    "no line with {words:?} without {not:?} in {:#?}, {log:#?}",
+                    self.seen
+                );
             };
             self.seen.push(line.clone());
             let all = words.iter().all(|word| line.contains(word));
@@ -85,7 +95,10 @@ impl Console {
         Ran {
             code: status.code(),
             out: self.seen.join("\n"),
-            err: self.errors.join().unwrap(),
+            err: {
+                self.reading.join().unwrap();
+                self.errors.lock().unwrap().join("\n")
+            },
         }
     }
 }
