@@ -3,6 +3,8 @@
 //! The front ends (window, loopback web page, console) take the same `Screen` and give the same `Tap`.
 
 mod console;
+#[cfg(feature = "ui")]
+mod refusal;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -66,27 +68,25 @@ enum Hidden {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // One line with every cause; a backtrace tells nothing to whoever has to mend it.
-            let line = telemetry::redact(&format!("shouyin: {error:#}\n"));
-            std::io::stderr().write_all(line.as_bytes()).ok();
-            ExitCode::FAILURE
-        }
-    }
+    run(&arguments).unwrap_or_else(|error| {
+        tell(&error);
+        ExitCode::FAILURE
+    })
 }
 
-fn run(arguments: &Arguments) -> anyhow::Result<()> {
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(Hidden::ScanWorker { source }) = &arguments.hidden {
         return match scanner::worker::run(source) {
             // The till has gone; nobody is left to tell.
-            Ok(()) | Err(scanner::worker::WorkerError::Pipe(_)) => Ok(()),
+            Ok(()) | Err(scanner::worker::WorkerError::Pipe(_)) => Ok(ExitCode::SUCCESS),
             Err(error) => Err(error.into()),
         };
     }
     telemetry::start();
-    let config = Config::load(&arguments.config)?;
+    let config = match Config::load(&arguments.config) {
+        Ok(config) => config,
+        Err(error) => return Ok(refuse(arguments, None, &error.into())),
+    };
     if cfg!(feature = "sim") && config.acquirer.environment == Environment::Production {
         bail!(
             "this program holds simulators and refuses production settings; use a shipping build"
@@ -96,7 +96,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let till = runtime.block_on(start(arguments, &config))?;
+    let till = match runtime.block_on(start(arguments, &config)) {
+        Ok(till) => till,
+        Err(error) => return Ok(refuse(arguments, Some(&config), &error)),
+    };
     let shown = if arguments.console || cfg!(not(feature = "ui")) {
         runtime.block_on(on_console(&till))
     } else {
@@ -109,7 +112,42 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         till.driving.await?;
         till.scanning.await
     })?;
-    shown
+    shown.map(|()| ExitCode::SUCCESS)
+}
+
+/// Tells why the terminal cannot start: on standard error at once, and on the screen where there is one.
+#[cfg_attr(not(feature = "ui"), allow(unused_variables))]
+fn refuse(arguments: &Arguments, config: Option<&Config>, error: &anyhow::Error) -> ExitCode {
+    tell(error);
+    #[cfg(feature = "ui")]
+    if !arguments.console
+        && let Ok(runtime) = tokio::runtime::Runtime::new()
+    {
+        let (mode, ready) = (display_mode(arguments), Box::new(say_port));
+        refusal::show(&runtime, mode, config, error, ready);
+    }
+    ExitCode::FAILURE
+}
+
+/// One line with every cause; a backtrace tells nothing to whoever has to mend it.
+fn tell(error: &anyhow::Error) {
+    let line = telemetry::redact(&format!("shouyin: {error:#}\n"));
+    std::io::stderr().write_all(line.as_bytes()).ok();
+}
+
+#[cfg(feature = "ui")]
+fn display_mode(arguments: &Arguments) -> shouyin::ui::DisplayMode {
+    use shouyin::ui::DisplayMode;
+    let web = |port| DisplayMode::Web { port };
+    arguments.web.map_or_else(|| DisplayMode::choose(0), web)
+}
+
+#[cfg(feature = "ui")]
+fn say_port(port: Option<u16>) {
+    if let Some(port) = port {
+        // Nobody may be reading; the page is there all the same.
+        writeln!(std::io::stdout(), "screen: http://127.0.0.1:{port}/").ok();
+    }
 }
 
 /// A running till without a front end.
@@ -148,7 +186,7 @@ fn on_screen(
     config: &Config,
     till: &Till,
 ) -> anyhow::Result<()> {
-    use shouyin::ui::{DisplayMode, PreviewFrame, UiOptions};
+    use shouyin::ui::{PreviewFrame, UiOptions};
     let (stop, shutdown) = watch::channel(false);
     runtime.spawn(async move {
         tokio::signal::ctrl_c().await.ok();
@@ -172,9 +210,6 @@ fn on_screen(
             }
         }
     });
-    let mode = arguments
-        .web
-        .map_or_else(|| DisplayMode::choose(0), |port| DisplayMode::Web { port });
     shouyin::ui::run(UiOptions {
         screens: till.screens.clone(),
         preview,
@@ -182,13 +217,8 @@ fn on_screen(
         shutdown,
         px_per_mm: config.px_per_mm,
         size: config.size_px,
-        mode,
-        on_ready: Box::new(|port| {
-            if let Some(port) = port {
-                // Nobody may be reading; the page is there all the same.
-                writeln!(std::io::stdout(), "screen: http://127.0.0.1:{port}/").ok();
-            }
-        }),
+        mode: display_mode(arguments),
+        on_ready: Box::new(say_port),
     })?;
     Ok(())
 }

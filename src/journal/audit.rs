@@ -96,7 +96,7 @@ impl Audit {
     }
 
     /// Walks to the last row.
-    pub fn to_the_end(&mut self, store: &Store) -> Result<(), JournalError> {
+    pub fn walk_on(&mut self, store: &Store) -> Result<(), JournalError> {
         self.slice(store, u64::MAX, u64::MAX).map(drop)
     }
 

@@ -74,7 +74,7 @@ impl Writer {
         store.prepare(&store_config)?;
         limit_pages(&store, config.pages_max)?;
         let mut audit = begun.audit;
-        audit.to_the_end(&store)?;
+        audit.walk_on(&store)?;
         let seen = audit.walker();
         let place = audit.finish()?;
         if let Some(told) = begun.shrunk {

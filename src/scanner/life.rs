@@ -173,6 +173,8 @@ impl Supervisor {
         }
         if !wish.on {
             self.preview.send_replace(None);
+            // Nothing is told any more, so no code needs to be remembered; the texts are wiped.
+            self.told.clear();
         }
         let off = self
             .engine_off_until

@@ -107,6 +107,7 @@ pub fn causes() -> Vec<Cause> {
         Cause::CopyFails,
         Cause::ClockWrong,
         Cause::ClockHoldsUp,
+        Cause::SettingsWrong,
         Cause::Resumed,
     ]);
     causes

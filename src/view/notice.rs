@@ -55,6 +55,8 @@ pub enum Cause {
     ClockWrong,
     /// The clock is wrong: a sale cannot be checked until it is right.
     ClockHoldsUp,
+    /// Settings, keys or the data directory are not usable: the terminal did not start.
+    SettingsWrong,
     /// Power or the program failed during a sale; it is being checked.
     Resumed,
 }
@@ -98,6 +100,7 @@ impl Cause {
             Self::CopyFails => "J04",
             Self::ClockWrong => "K01",
             Self::ClockHoldsUp => "K02",
+            Self::SettingsWrong => "S01",
         }
     }
 
@@ -120,7 +123,8 @@ impl Cause {
             | Self::JournalAltered
             | Self::CopyFails
             | Self::ClockWrong
-            | Self::ClockHoldsUp => Severity::Error,
+            | Self::ClockHoldsUp
+            | Self::SettingsWrong => Severity::Error,
         }
     }
 }

@@ -11,8 +11,11 @@ mod config;
 mod console;
 mod database;
 mod keys;
+mod memory;
 mod place;
 mod programs;
+#[cfg(feature = "ui")]
+mod screen;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -226,8 +229,9 @@ pub fn open_to_all(path: &Path) {
 #[test]
 fn the_ground_of_these_tests_is_sound() {
     let ground = Ground::new();
-    let ran = run(&mut ground.shouyin(&[]));
+    let mut till = console::Console::start(&mut ground.shouyin(&[]));
+    till.wait(&["[keypad] 0.00"]);
+    let ran = till.quit();
     assert_eq!(ran.code, Some(0), "{ran:#?}");
     ran.clear();
-    assert!(ran.out.contains("[keypad] 0.00"), "{ran:#?}");
 }

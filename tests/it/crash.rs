@@ -20,6 +20,7 @@ use crate::crash_vfs::{CrashDisk, DiskFiles, Plan, Rng, Room};
 
 mod copy;
 mod doubt;
+mod screen;
 mod space;
 
 /// Enough units of work for two checkpoints of 200 pages.

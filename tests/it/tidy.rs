@@ -28,8 +28,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("terminal", TERMINAL),
     ("sim", &["domain"]),
     ("scanner", EDGE),
-    // The terminal program's console front end.
+    // The terminal program's console front end, and what its screen shows when it cannot start.
     ("console", &["view"]),
+    ("refusal", &["view"]),
     ("ui", &["domain", "limits", "code", "view", "terminal"]),
 ];
 const EDGE: &[&str] = &["domain", "limits", "evidence", "code", "payment", "entropy"];

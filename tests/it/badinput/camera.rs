@@ -8,15 +8,15 @@ use crate::kill::fast;
 use crate::till::{runtime, sandbox};
 
 /// A sandbox that answers, and a terminal of it with another camera.
-struct Counter {
-    dir: TempDir,
+pub struct Counter {
+    pub dir: TempDir,
     code: u64,
     _sandbox: shouyin::sim::Running,
     _runtime: tokio::runtime::Runtime,
 }
 
 impl Counter {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let dir = TempDir::new().unwrap();
         let runtime = runtime();
         let sandbox = runtime.block_on(sandbox(&dir));
@@ -29,7 +29,7 @@ impl Counter {
         }
     }
 
-    fn till(&self, source: &str) -> Console {
+    pub fn till(&self, source: &str) -> Console {
         let camera = self.dir.path().join("camera.toml");
         std::fs::write(&camera, format!("[scanner]\nsource = \"{source}\"\n")).unwrap();
         let mut command = Command::new(SHOUYIN);
@@ -84,10 +84,8 @@ fn noise(length: usize) -> Vec<u8> {
     (0..length).map(|_| rng.next().to_le_bytes()[3]).collect()
 }
 
-#[test]
-fn without_a_usable_picture_the_till_says_c01_and_takes_typed_codes() {
-    let mut counter = Counter::new();
-    let folder = counter.dir.path().to_owned();
+/// Sources without a usable picture: the setting, what the message names, and what it says.
+fn bad_sources(folder: &Path) -> Vec<(String, String, String)> {
     let files: [(&str, &str, Vec<u8>, &str); 14] = [
         ("file", "none.png", Vec::new(), "cannot be read"),
         ("file", "zero.png", Vec::new(), "not a readable"),
@@ -152,7 +150,13 @@ fn without_a_usable_picture_the_till_says_c01_and_takes_typed_codes() {
     ] {
         sources.push((source.to_owned(), name.to_owned(), word.to_owned()));
     }
-    for (source, name, word) in sources {
+    sources
+}
+
+#[test]
+fn without_a_usable_picture_the_till_says_c01_and_takes_typed_codes() {
+    let mut counter = Counter::new();
+    for (source, name, word) in bad_sources(counter.dir.path()) {
         let mut till = counter.till(&source);
         till.type_line("12.80");
         till.wait(&["[code, please] 12.80", "(C01"]);
@@ -188,7 +192,7 @@ fn a_camera_that_vanishes_at_the_prompt_and_comes_back_is_told_both_times() {
 }
 
 /// Returns the process of the camera that a terminal started.
-fn worker_of(pid: u32) -> Option<u32> {
+pub fn worker_of(pid: u32) -> Option<u32> {
     let parent = format!(" {pid} ");
     let entries = std::fs::read_dir("/proc").unwrap();
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());

@@ -87,18 +87,30 @@ impl Console {
     /// Ends the terminal and returns everything that it said.
     pub fn quit(mut self) -> Ran {
         self.type_line("quit");
+        self.end()
+    }
+
+    /// Interrupts the terminal as Ctrl+C does and returns everything that it said.
+    #[cfg(feature = "ui")]
+    pub fn interrupt(self) -> Ran {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill").args(["-INT", &pid]).status();
+        assert!(sent.unwrap().success());
+        self.end()
+    }
+
+    fn end(mut self) -> Ran {
         // The lines end when the process does.
         while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
             self.seen.push(line);
         }
         let status = self.child.wait().unwrap();
+        self.reading.join().unwrap();
+        let err = self.errors.lock().unwrap().join("\n");
         Ran {
             code: status.code(),
             out: self.seen.join("\n"),
-            err: {
-                self.reading.join().unwrap();
-                self.errors.lock().unwrap().join("\n")
-            },
+            err,
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::ffi;
 use shouyin::journal::{CopyFile, Files, SystemFiles};
@@ -158,7 +158,7 @@ impl CopyFile for DiskCopy {
 
 impl CrashDisk {
     /// Returns what a file holds now, as a process would read it.
-    pub fn content(&self, path: &PathBuf) -> Vec<u8> {
+    pub fn content(&self, path: &Path) -> Vec<u8> {
         let disk = self.lock();
         let inode = disk.names.get(&name(path));
         let inode = inode.and_then(|inode| disk.inodes.get(inode));
