@@ -6,7 +6,10 @@
 //! of range is an error that names the file, the line and the key. Secrets are never values here, only paths of
 //! files.
 
-use std::path::{Path, PathBuf};
+mod told;
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -30,21 +33,25 @@ pub enum ConfigError {
         #[source]
         source: std::io::Error,
     },
-    /// Syntax, type or unknown key. The cause holds line, column and key.
-    #[error("the configuration {path} is not valid:\n{message}")]
+    /// Syntax, type or unknown key.
+    #[error("{path}:{line}:{column}: {problem}")]
     Syntax {
         /// The file.
         path: PathBuf,
-        /// The parser's words, with the line.
-        message: String,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// The key and what is wrong with it; never its value.
+        problem: String,
     },
     /// A value is readable but not allowed.
-    #[error("the configuration key {key} ({layer}) is not allowed: {problem}")]
+    #[error("{place}: key {key}: {problem}")]
     Value {
         /// The key, e.g. `terminal.operator`.
         key: &'static str,
-        /// The layer that set it.
-        layer: String,
+        /// File and line that set it.
+        place: String,
         /// What is wrong and what to do.
         problem: String,
     },
@@ -237,10 +244,8 @@ impl Config {
     pub fn from_texts(texts: &[(PathBuf, String)]) -> Result<Self, ConfigError> {
         let mut merged = Layer::default();
         for (path, text) in texts {
-            let layer: Layer = toml::from_str(text).map_err(|error| ConfigError::Syntax {
-                path: path.clone(),
-                message: error.to_string(),
-            })?;
+            let layer: Layer =
+                toml::from_str(text).map_err(|error| told::syntax(path, text, &error))?;
             merged.terminal.over(layer.terminal);
             merged.acquirer.over(layer.acquirer);
             merged.scanner.over(layer.scanner);
@@ -250,10 +255,7 @@ impl Config {
             merged.merchant.over(layer.merchant);
             merged.people.over(layer.people);
         }
-        let last = texts
-            .last()
-            .map_or_else(String::new, |(path, _)| path.display().to_string());
-        check(merged, &last)
+        check(merged, &Checker { texts })
     }
 
     /// Returns the core's policy.
@@ -271,60 +273,85 @@ impl Config {
 }
 
 struct Checker<'a> {
-    layer: &'a str,
+    texts: &'a [(PathBuf, String)],
 }
 
 impl Checker<'_> {
     fn need<T>(&self, key: &'static str, value: Option<T>) -> Result<T, ConfigError> {
-        value.ok_or(ConfigError::Missing {
+        let last = self.texts.last();
+        value.ok_or_else(|| ConfigError::Missing {
             key,
-            layer: self.layer.to_owned(),
+            layer: last.map_or_else(String::new, |(path, _)| match self.texts.len() {
+                // Only the compiled-in file is there.
+                1 => "a file and name it with --config".to_owned(),
+                _ => path.display().to_string(),
+            }),
         })
     }
 
     fn bad(&self, key: &'static str, problem: impl Into<String>) -> ConfigError {
         ConfigError::Value {
             key,
-            layer: self.layer.to_owned(),
+            place: told::origin(self.texts, key),
             problem: problem.into(),
         }
     }
+
+    /// Paths of keys: somebody may paste the key itself, which must not be printed as a file that is not there.
+    fn path(&self, key: &'static str, value: Option<PathBuf>) -> Result<PathBuf, ConfigError> {
+        let path = self.need(key, value)?;
+        let text = path.to_string_lossy();
+        if text.is_empty() || text.contains("-----") || text.contains(char::is_control) {
+            return Err(self.bad(key, "write the path of the file, not what it holds"));
+        }
+        Ok(path)
+    }
+
+    fn number<T: PartialOrd + std::fmt::Display>(
+        &self,
+        key: &'static str,
+        value: Option<T>,
+        allowed: &RangeInclusive<T>,
+    ) -> Result<T, ConfigError> {
+        let value = self.need(key, value)?;
+        if allowed.contains(&value) {
+            return Ok(value);
+        }
+        let (least, most) = (allowed.start(), allowed.end());
+        Err(self.bad(
+            key,
+            format!("{value} is out of range; use {least} to {most}"),
+        ))
+    }
 }
 
-fn check(layer: Layer, source: &str) -> Result<Config, ConfigError> {
-    let c = Checker { layer: source };
+/// Time for one request, in milliseconds.
+const REQUEST_MS: RangeInclusive<u64> = 10..=120_000;
+/// Longest name of shop and till in characters: the status bar shows no more.
+const SHOP_MAX: usize = 40;
+
+fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
     let t = layer.terminal;
     let operator = c.need("terminal.operator", t.operator)?;
     let language = match c.need("terminal.language", t.language)?.as_str() {
         "zh" => Language::Chinese,
         "en" => Language::English,
-        other => {
-            return Err(c.bad(
-                "terminal.language",
-                format!("{other:?}; use \"zh\" or \"en\""),
-            ));
-        }
+        _ => return Err(c.bad("terminal.language", "use \"zh\" or \"en\"")),
     };
     let theme = match c.need("terminal.theme", t.theme)?.as_str() {
         "light" => Theme::Light,
         "dark" => Theme::Dark,
-        other => {
-            return Err(c.bad(
-                "terminal.theme",
-                format!("{other:?}; use \"light\" or \"dark\""),
-            ));
-        }
+        _ => return Err(c.bad("terminal.theme", "use \"light\" or \"dark\"")),
     };
     let size_px = (
-        c.need("terminal.width_px", t.width_px)?,
-        c.need("terminal.height_px", t.height_px)?,
+        c.number("terminal.width_px", t.width_px, &(320..=4096))?,
+        c.number("terminal.height_px", t.height_px, &(320..=4096))?,
     );
-    if !(320..=4096).contains(&size_px.0) || !(320..=4096).contains(&size_px.1) {
-        return Err(c.bad("terminal.width_px/height_px", "use 320 to 4096 pixels"));
-    }
-    let px_per_mm = c.need("terminal.px_per_mm", t.px_per_mm)?;
-    if !(2.0..=30.0).contains(&px_per_mm) {
-        return Err(c.bad("terminal.px_per_mm", "use 2 to 30 pixels per millimetre"));
+    let px_per_mm = c.number("terminal.px_per_mm", t.px_per_mm, &(2.0..=30.0))?;
+    let shop = c.need("terminal.shop", t.shop)?;
+    if !(1..=SHOP_MAX).contains(&shop.chars().count()) || shop.chars().any(char::is_control) {
+        let problem = format!("use 1 to {SHOP_MAX} characters on one line");
+        return Err(c.bad("terminal.shop", problem));
     }
     let profile = check_profile(&c, &layer.profile, layer.acquirer.environment.as_deref())?;
     let profile = own_figures(&c, profile, &layer.limits, &layer.timing)?;
@@ -334,9 +361,9 @@ fn check(layer: Layer, source: &str) -> Result<Config, ConfigError> {
     }
     let result_ms = (result_s > 0).then_some(result_s * 1000);
     Ok(Config {
-        shop: c.need("terminal.shop", t.shop)?,
+        shop,
         operator: OperatorNo::new(&operator)
-            .map_err(|e| c.bad("terminal.operator", e.to_string()))?,
+            .map_err(|e| c.bad("terminal.operator", format!("use {}", e.rule)))?,
         language,
         theme,
         size_px,
@@ -399,9 +426,16 @@ fn own_figures(
     for waits in all {
         *waits = timing.on(waits).map_err(|(key, problem)| {
             let key = match key {
+                "answer_wait_ms" => "timing.answer_wait_ms",
                 "poll_ms" => "timing.poll_ms",
+                "revoke_not_before_ms" => "timing.revoke_not_before_ms",
                 "park_after_ms" => "timing.park_after_ms",
+                "revoke_retry_ms" => "timing.revoke_retry_ms",
+                "revoke_idle_ms" => "timing.revoke_idle_ms",
+                "recheck_ms" => "timing.recheck_ms",
                 "recheck_count" => "timing.recheck_count",
+                "code_shown_ms" => "timing.code_shown_ms",
+                "code_poll_ms" => "timing.code_poll_ms",
                 _ => "timing",
             };
             c.bad(key, problem)
@@ -457,8 +491,8 @@ fn check_acquirer(
     let environment = match c.need("acquirer.environment", a.environment)?.as_str() {
         "production" => Environment::Production,
         "sandbox" => Environment::Sandbox,
-        other => {
-            let problem = format!("{other:?}; use \"production\" or \"sandbox\"");
+        _ => {
+            let problem = "use \"production\" or \"sandbox\"";
             return Err(c.bad("acquirer.environment", problem));
         }
     };
@@ -475,45 +509,31 @@ fn check_acquirer(
         appid: c.need("acquirer.appid", a.appid)?,
         serial_no: c.need("acquirer.serial_no", a.serial_no)?,
         merchant: MerchantNo::new(&merchant)
-            .map_err(|e| c.bad("acquirer.merchant_no", e.to_string()))?,
-        term: TermNo::new(&term).map_err(|e| c.bad("acquirer.term_no", e.to_string()))?,
-        merchant_key_file: c.need("acquirer.merchant_key_file", a.merchant_key_file)?,
-        platform_certificate_files: certificates,
-        ca_file: c.need("acquirer.ca_file", a.ca_file)?,
+            .map_err(|e| c.bad("acquirer.merchant_no", format!("use {}", e.rule)))?,
+        term: TermNo::new(&term)
+            .map_err(|e| c.bad("acquirer.term_no", format!("use {}", e.rule)))?,
+        merchant_key_file: c.path("acquirer.merchant_key_file", a.merchant_key_file)?,
+        platform_certificate_files: certificates
+            .into_iter()
+            .map(|path| c.path("acquirer.platform_certificate_files", Some(path)))
+            .collect::<Result<_, _>>()?,
+        ca_file: c.path("acquirer.ca_file", a.ca_file)?,
         request_ip: c.need("acquirer.request_ip", a.request_ip)?,
         environment,
         subject: a.subject.unwrap_or_else(|| "商品".to_owned()),
         out_org_code: a.out_org_code,
         notify_url: a.notify_url,
-        connect_ms: a.connect_ms.unwrap_or(5_000),
-        total_ms: a.total_ms.unwrap_or(10_000),
+        connect_ms: c.number(
+            "acquirer.connect_ms",
+            Some(a.connect_ms.unwrap_or(5_000)),
+            &REQUEST_MS,
+        )?,
+        total_ms: c.number(
+            "acquirer.total_ms",
+            Some(a.total_ms.unwrap_or(10_000)),
+            &REQUEST_MS,
+        )?,
     })
-}
-
-/// Reads a secret file after checking that nobody else can read it.
-///
-/// # Errors
-/// [`ConfigError`] names the file, its mode and the command that mends it.
-pub fn read_secret(path: &Path, key: &'static str) -> Result<Vec<u8>, ConfigError> {
-    use std::os::unix::fs::PermissionsExt;
-    let read = |source| ConfigError::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let mode = std::fs::metadata(path).map_err(read)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        let problem = format!(
-            "{} has mode {mode:04o}, others can read it; run: chmod 600 {}",
-            path.display(),
-            path.display()
-        );
-        return Err(ConfigError::Value {
-            key,
-            layer: path.display().to_string(),
-            problem,
-        });
-    }
-    std::fs::read(path).map_err(read)
 }
 
 #[cfg(test)]

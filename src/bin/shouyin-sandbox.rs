@@ -2,7 +2,9 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use shouyin::sim::{Errors, Options, serve_with};
 
@@ -43,7 +45,18 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line with every cause.
+            writeln!(std::io::stderr(), "shouyin-sandbox: {error:#}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> anyhow::Result<()> {
     let Command::Serve {
         dir,
         port,
@@ -58,6 +71,10 @@ async fn main() -> anyhow::Result<()> {
     } else {
         Errors::Signed
     };
+    let place = format!(
+        "--dir {} --port {port} --page-port {page_port}",
+        dir.display()
+    );
     let options = Options {
         dir,
         port,
@@ -66,7 +83,9 @@ async fn main() -> anyhow::Result<()> {
         time_scale,
         abort_after_lines,
     };
-    let running = serve_with(options, errors).await?;
+    let running = serve_with(options, errors).await.with_context(|| {
+        format!("cannot serve with {place}; choose another folder or port (0 picks one)")
+    })?;
     let mut out = std::io::stdout();
     writeln!(
         out,

@@ -65,7 +65,9 @@ enum ProfileCommand {
 
 #[derive(Subcommand)]
 enum JournalCommand {
-    /// Walk the hash chain; name the first altered, missing or moved record. Exits with 1 when there is one.
+    /// Check the file and walk the hash chain; name the first altered, missing or moved record.
+    ///
+    /// Exits with 0 when all is sound, 1 when a record is wrong, 2 when the journal cannot be read.
     Verify {
         /// The database, e.g. /var/lib/shouyin/journal.db
         database: PathBuf,
@@ -73,7 +75,7 @@ enum JournalCommand {
         #[arg(long)]
         mirror: Option<PathBuf>,
     },
-    /// Print the records, of one order when given.
+    /// Print the records, of one order when given (exit code 1 when it is not there).
     Show {
         /// The database.
         database: PathBuf,
@@ -88,8 +90,22 @@ enum JournalCommand {
     },
 }
 
-fn main() -> anyhow::Result<ExitCode> {
-    match Arguments::parse().command {
+/// Exit code when something could not be looked at at all.
+const NOT_DONE: u8 = 2;
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            // One line with every cause.
+            writeln!(std::io::stderr(), "shouyinctl: {error:#}").ok();
+            ExitCode::from(NOT_DONE)
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         #[cfg(feature = "live")]
         Command::Decode => {
             shouyin::scanner::cli::decode_stdin()?;
@@ -166,7 +182,14 @@ fn journal(command: JournalCommand) -> anyhow::Result<ExitCode> {
             });
         }
         JournalCommand::Show { database, order } => {
-            inspect::show(&database, order.as_deref(), &mut out)?;
+            let shown = inspect::show(&database, order.as_deref(), &mut out)?;
+            if let (Some(order), 0) = (order, shown) {
+                writeln!(
+                    std::io::stderr(),
+                    "shouyinctl: no record names order {order}"
+                )?;
+                return Ok(ExitCode::from(1));
+            }
         }
         JournalCommand::Export { database } => inspect::export(&database, &mut out)?,
     }

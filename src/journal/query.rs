@@ -2,7 +2,6 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::chain::Walker;
 use super::error::JournalError;
 use super::store::{Store, stored_row};
 use crate::domain::{BatchNo, Channel, Currency, Money, OrderNo, Timestamp, TxnId, VoucherNo};
@@ -224,16 +223,6 @@ impl Store {
             );
         }
         Ok(facts)
-    }
-
-    /// Walks all rows; used by the inspection tool.
-    pub(super) fn rows(&self) -> Result<(Vec<SealedRow>, Walker), JournalError> {
-        let mut rows = Vec::new();
-        let walker = self.walk(|row| {
-            rows.push(row);
-            Ok(())
-        })?;
-        Ok((rows, walker))
     }
 }
 

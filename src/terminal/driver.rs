@@ -9,12 +9,13 @@ use tracing::{error, info, warn};
 
 use super::input::{Cue, Input, ScanCommand, ScanNews};
 use super::session::{self, Act, SessionTurn};
+use crate::acquirer::ClockDoubt;
 use crate::clock::Clock;
 use crate::code::CodeTable;
 use crate::domain::{Money, Now, OperatorNo, Tick, TxnId};
 use crate::entropy::Entropy;
 use crate::evidence::{Claim, Verified};
-use crate::journal::{Journal, JournalError, SaleRow, SaleState};
+use crate::journal::{Journal, JournalError, NoSales, SaleRow, SaleState};
 use crate::limits;
 use crate::payment::{
     Command, EntryMode, Event, Fact, FactKind, Outcome, Phase, Policy, Request, State, Step,
@@ -23,8 +24,8 @@ use crate::payment::{
 use crate::people::Approver;
 use crate::profile::guard::Usage;
 use crate::view::{
-    AimHint, Cause, Desk, DeskPage, Link, Page, Records, Row, RowState, Screen, Shop, Tap, format,
-    outcome_row, present,
+    AimHint, Cause, ClockState, Desk, DeskPage, Link, Page, Records, Row, RowState, Screen, Shop,
+    Tap, format, outcome_row, present,
 };
 
 /// Everything the driver is made of.
@@ -61,6 +62,8 @@ pub struct DriverParts {
 
 /// A hint is repeated about once a second while it holds.
 const HINT_LIFE_MS: u64 = 2_500;
+/// The wall clock moved by more than this against the ticks: somebody set it.
+const CLOCK_SET_MS: u64 = 60_000;
 
 /// The loop's owner.
 pub struct Driver {
@@ -76,12 +79,15 @@ pub struct Driver {
     pub(super) carry: Option<(TxnId, Money)>,
     /// That void is proven.
     carried: bool,
-    pub(super) refuse_sales: bool,
+    /// Why new sales are refused, until the journal says that they may be opened again.
+    pub(super) refuse_sales: Option<Cause>,
     seq: u64,
     shown: Option<PageKey>,
     hinted: Tick,
     /// The paid sale on the screen, and since when.
     paid: Option<(TxnId, Tick)>,
+    /// Wall clock less ticks when the clock was found wrong, in milliseconds.
+    wrong_since: Option<i64>,
 }
 
 /// What makes a page another page: a tap made on one is not meant for the other.
@@ -98,11 +104,12 @@ impl Driver {
             last_sale: None,
             carry: None,
             carried: false,
-            refuse_sales: false,
+            refuse_sales: None,
             seq: 0,
             shown: None,
             hinted: Tick(0),
             paid: None,
+            wrong_since: None,
         }
     }
 
@@ -127,6 +134,7 @@ impl Driver {
                     Some(Input::Scan(news)) => self.scan_news(news).await,
                     Some(Input::Notice(claim)) => self.notice(claim).await,
                     Some(Input::Audible(audible)) => self.parts.desk.audible = audible,
+                    Some(Input::Clock(doubt)) => self.clock_doubt(doubt),
                     Some(Input::Shutdown) | None => break,
                 },
                 tap = taps.recv(), if taps_open => match tap {
@@ -135,6 +143,7 @@ impl Driver {
                 },
                 () = tokio::time::sleep(pause) => {}
             }
+            self.try_to_return().await;
             self.deadlines().await;
             self.result_seen().await;
             self.publish();
@@ -217,8 +226,9 @@ impl Driver {
             Act::Approve(pin) => self.approve(pin).await,
             Act::Feed(event) => {
                 let new_sale = matches!(event, Event::SaleRequested { .. });
-                if new_sale && self.refuse_sales {
-                    self.parts.desk.told = Some(Cause::DiskFull);
+                if new_sale && let Some(cause) = self.refused_sale().await {
+                    self.feed(Event::ResultDismissed).await;
+                    self.parts.desk.told = Some(cause);
                     return;
                 }
                 self.feed(event).await;
@@ -277,6 +287,58 @@ impl Driver {
             },
         };
         self.feed(Event::Noticed { claim, ended }).await;
+    }
+
+    /// Tells why no new sale may be opened now. What the journal refused it for may be mended since.
+    pub(super) async fn refused_sale(&mut self) -> Option<Cause> {
+        if self.parts.desk.clock == ClockState::Wrong {
+            return Some(Cause::ClockWrong);
+        }
+        if self.refuse_sales.is_some()
+            && let Ok(reason) = self.parts.journal.may_sell().await
+        {
+            self.refuse_sales = reason.map(no_sales);
+        }
+        self.refuse_sales.clone()
+    }
+
+    /// A result that found no space ended the service; when there is space again, the open sales are asked about anew.
+    async fn try_to_return(&mut self) {
+        if self.parts.desk.out_of_service == Some(Cause::DiskFull)
+            && matches!(self.parts.journal.may_sell().await, Ok(None))
+        {
+            info!("there is space again");
+            self.parts.desk.out_of_service = None;
+            self.refuse_sales = None;
+        }
+    }
+
+    fn clock_doubt(&mut self, doubt: Option<ClockDoubt>) {
+        self.parts.desk.clock = match doubt {
+            None => ClockState::Trusted,
+            Some(ClockDoubt::Certificate) => ClockState::Doubted,
+            Some(ClockDoubt::Time { .. }) => ClockState::Wrong,
+        };
+        self.wrong_since = doubt.map(|_| offset_ms(self.now()));
+        if let Some(doubt) = doubt {
+            warn!(%doubt, "a clock is wrong: set this terminal's, or call the acquirer");
+        }
+    }
+
+    /// A clock that was set since it was found wrong gets another chance; the next answer tells.
+    fn watch_clock(&mut self) {
+        let now = offset_ms(self.now());
+        if self
+            .wrong_since
+            .is_some_and(|then| now.abs_diff(then) > CLOCK_SET_MS)
+        {
+            info!("the clock was set");
+            self.wrong_since = None;
+            self.parts.desk.clock = ClockState::Trusted;
+            if self.parts.desk.told == Some(Cause::ClockWrong) {
+                self.parts.desk.told = None;
+            }
+        }
     }
 
     async fn scan_news(&mut self, news: ScanNews) {
@@ -390,15 +452,17 @@ impl Driver {
     }
 
     async fn store(&mut self, facts: Vec<Fact>) -> Result<(), Cause> {
-        for fact in &facts {
-            log_fact(fact);
-        }
-        match self.parts.journal.append(facts).await {
+        match self.parts.journal.append(facts.clone()).await {
             Ok(appended) => {
-                self.refuse_sales = appended.low_space;
+                for fact in &facts {
+                    log_fact(fact);
+                }
+                self.refuse_sales = appended.no_sales.map(no_sales);
                 Ok(())
             }
             Err(JournalError::DiskFull { .. }) => Err(Cause::DiskFull),
+            Err(JournalError::CopyFails { .. }) => Err(Cause::CopyFails),
+            Err(JournalError::Altered { .. }) => Err(Cause::JournalAltered),
             Err(problem) => {
                 error!(error = %chain(&problem), "the journal refused a fact");
                 Err(Cause::JournalBroken)
@@ -408,11 +472,11 @@ impl Driver {
 
     /// The step did not happen. An intent that could not be stored ends the draft; anything else ends the service.
     async fn not_stored(&mut self, cause: Cause) {
-        if cause == Cause::DiskFull && self.parts.state.draft.is_some() {
-            self.refuse_sales = true;
+        if cause != Cause::JournalBroken && self.parts.state.draft.is_some() {
+            self.refuse_sales = Some(cause.clone());
             self.parts.state.draft = None;
             self.parts.desk.page = DeskPage::Till;
-            self.parts.desk.told = Some(Cause::DiskFull);
+            self.parts.desk.told = Some(cause);
         } else {
             self.parts.desk.out_of_service = Some(cause);
         }
@@ -510,6 +574,7 @@ impl Driver {
     }
 
     fn publish(&mut self) {
+        self.watch_clock();
         if self.hinted.after_ms(HINT_LIFE_MS) <= self.now().tick {
             self.parts.desk.hint = AimHint::None;
         }
@@ -537,6 +602,20 @@ impl Driver {
             *shown = Some(screen);
             changed
         });
+    }
+}
+
+/// Wall clock less ticks: stays the same until somebody sets the clock.
+fn offset_ms(now: Now) -> i64 {
+    let tick = i64::try_from(now.tick.0).unwrap_or(i64::MAX);
+    now.utc.0.saturating_sub(tick)
+}
+
+const fn no_sales(reason: NoSales) -> Cause {
+    match reason {
+        NoSales::DiskFull => Cause::DiskFull,
+        NoSales::CopyFails => Cause::CopyFails,
+        NoSales::Altered => Cause::JournalAltered,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The one inbox of the driver: everything that happens outside, in one total order.
 
+use crate::acquirer::ClockDoubt;
 use crate::code::Recognised;
 use crate::evidence::{Claim, Verified};
 use crate::payment::{Event, Sound};
@@ -16,6 +17,8 @@ pub enum Input {
     Notice(Verified<Claim>),
     /// Tones can be heard from now on, or no more.
     Audible(bool),
+    /// What speaks against this terminal's clock has changed.
+    Clock(Option<ClockDoubt>),
     /// Finish the turn and end.
     Shutdown,
 }

@@ -97,8 +97,8 @@ impl Driver {
     }
 
     async fn send_back(&mut self, paid: PaidSale, amount: crate::domain::Money) {
-        if self.refuse_sales {
-            self.parts.desk.told = Some(Cause::DiskFull);
+        if let Some(cause) = self.refused_sale().await {
+            self.parts.desk.told = Some(cause);
             return;
         }
         let txn = self.parts.entropy.txn_id(self.now().utc);

@@ -106,6 +106,11 @@ pub fn causes() -> Vec<Cause> {
         Cause::Revoked,
         Cause::DiskFull,
         Cause::JournalBroken,
+        Cause::JournalAltered,
+        Cause::CopyFails,
+        Cause::ClockWrong,
+        Cause::ClockHoldsUp,
+        Cause::SettingsWrong,
         Cause::Resumed,
         Cause::LatePaid("000457".to_owned()),
         Cause::LateNotPaid("000457".to_owned()),
@@ -152,7 +157,13 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         Cause::CodeEnded => vec![prompt(AimHint::None, true, 12, notice())],
         Cause::Declined(_) | Cause::NotSent => vec![outcome(OutcomeKind::NotPaid)],
         Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],
-        Cause::JournalBroken => vec![Page::OutOfService(cause.clone().into())],
+        Cause::JournalBroken | Cause::SettingsWrong => {
+            vec![Page::OutOfService(cause.clone().into())]
+        }
+        Cause::JournalAltered | Cause::CopyFails | Cause::ClockWrong => {
+            vec![keypad_telling(cause.clone())]
+        }
+        Cause::ClockHoldsUp => Vec::new(),
         Cause::DiskFull => vec![
             Page::OutOfService(cause.clone().into()),
             keypad_telling(cause.clone()),

@@ -34,6 +34,17 @@ pub enum DeskPage {
     Approve,
 }
 
+/// What is known against this terminal's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockState {
+    /// Nothing.
+    Trusted,
+    /// The acquirer's certificate is not valid at our time: no request leaves. Either may be wrong.
+    Doubted,
+    /// The acquirer's time is another one: it refuses our requests and we do not believe its answers.
+    Wrong,
+}
+
 /// An amount as typed: whole yuan, then perhaps a dot and at most two decimals. Digits, never a parsed decimal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AmountEntry {
@@ -194,6 +205,8 @@ pub struct Desk {
     pub audible: bool,
     /// Whether the acquirer answers.
     pub link: Link,
+    /// Whether the clock can be right.
+    pub clock: ClockState,
     /// Words.
     pub language: Language,
     /// Colours.
@@ -222,6 +235,7 @@ impl Desk {
             camera: false,
             audible: true,
             link: Link::Untried,
+            clock: ClockState::Trusted,
             language,
             theme,
             paid_stays_ms: None,

@@ -10,7 +10,7 @@ pub mod qr;
 mod screen;
 mod show;
 
-pub use desk::{AmountEntry, CodeEntry, Desk, DeskPage};
+pub use desk::{AmountEntry, ClockState, CodeEntry, Desk, DeskPage};
 pub use intent::{Intent, Tap};
 pub use notice::{Cause, Notice, Severity};
 pub use present::{Records, Shop, outcome_row, present};

@@ -76,6 +76,16 @@ pub enum Cause {
     DiskFull,
     /// The journal does not work: no sales.
     JournalBroken,
+    /// An altered record was found in the journal: no new sales.
+    JournalAltered,
+    /// The second copy of the journal cannot be written: no new sales.
+    CopyFails,
+    /// The clock is wrong: nothing was charged, and no new sale is opened.
+    ClockWrong,
+    /// The clock is wrong: a sale cannot be checked until it is right.
+    ClockHoldsUp,
+    /// Settings, keys or the data directory are not usable: the terminal did not start.
+    SettingsWrong,
     /// Power or the program failed during a sale; it is being checked.
     Resumed,
     /// A sale of the background was paid after all; its voucher number.
@@ -137,6 +147,11 @@ impl Cause {
             Self::LateNotPaid(_) => "P32",
             Self::DiskFull => "J01",
             Self::JournalBroken => "J02",
+            Self::JournalAltered => "J03",
+            Self::CopyFails => "J04",
+            Self::ClockWrong => "K01",
+            Self::ClockHoldsUp => "K02",
+            Self::SettingsWrong => "S01",
         }
     }
 
@@ -171,7 +186,12 @@ impl Cause {
             | Self::UndoRefused(_)
             | Self::UndoNotSent
             | Self::DiskFull
-            | Self::JournalBroken => Severity::Error,
+            | Self::JournalBroken
+            | Self::JournalAltered
+            | Self::CopyFails
+            | Self::ClockWrong
+            | Self::ClockHoldsUp
+            | Self::SettingsWrong => Severity::Error,
         }
     }
 }
@@ -210,6 +230,11 @@ impl From<Cause> for Notice {
             | Cause::Revoked
             | Cause::DiskFull
             | Cause::JournalBroken
+            | Cause::JournalAltered
+            | Cause::CopyFails
+            | Cause::ClockWrong
+            | Cause::ClockHoldsUp
+            | Cause::SettingsWrong
             | Cause::Resumed => String::new(),
         };
         Self {

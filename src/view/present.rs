@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::desk::{Desk, DeskPage};
+use super::desk::{ClockState, Desk, DeskPage};
 use super::format;
 use super::notice::Cause;
 use super::screen::{
@@ -89,14 +89,16 @@ fn page(
     }
     if let Some(sale) = state.foreground_sale() {
         return match &sale.phase {
-            Phase::Closed { outcome, at } => Page::Outcome(outcome_page(sale, outcome, *at)),
+            Phase::Closed { outcome, at } => {
+                Page::Outcome(outcome_page(sale, desk.clock, outcome, *at))
+            }
             Phase::Sending { .. }
             | Phase::Ordering { .. }
             | Phase::Presenting(_)
             | Phase::Polling(_)
             | Phase::Revoking(_)
             | Phase::Provisional(_)
-            | Phase::Returning { .. } => Page::Waiting(waiting(sale, now, policy)),
+            | Phase::Returning { .. } => Page::Waiting(waiting(sale, desk.clock, now, policy)),
         };
     }
     if let Some(undo) = state.foreground_undo() {
@@ -128,7 +130,7 @@ fn draft_page(
 ) -> Page {
     if let Some(order) = state.draft_order() {
         return if is_ending(order) {
-            Page::Waiting(waiting(order, now, policy))
+            Page::Waiting(waiting(order, desk.clock, now, policy))
         } else {
             show::code(draft, order, desk, now, policy)
         };
@@ -154,6 +156,8 @@ fn draft_page(
             notice,
         });
     }
+    // A code of the wrong kind is more than a lost camera: it was read, or typed.
+    let notice = notice.or((!desk.camera).then(|| Cause::CameraLost.into()));
     let elapsed_s = now.tick.since_ms(draft.since) / 1000;
     let hint = if desk.camera {
         desk.hint
@@ -198,12 +202,17 @@ fn keypad(state: &State, desk: &Desk, records: &Records) -> Keypad {
             |_| format::thousands(records.today_fen / 100),
             format::amount,
         ),
-        notice: desk
-            .told
-            .clone()
-            .or_else(|| desk.late.clone())
-            .map(Into::into),
+        notice: keypad_notice(desk).map(Into::into),
     }
+}
+
+/// What the last tap brought, or what holds up every sale.
+fn keypad_notice(desk: &Desk) -> Option<Cause> {
+    let wrong = desk.clock == ClockState::Wrong;
+    desk.told
+        .clone()
+        .or(wrong.then_some(Cause::ClockWrong))
+        .or_else(|| desk.late.clone())
 }
 
 /// Open sales know more of themselves than their row in the journal.
@@ -254,7 +263,7 @@ pub const fn outcome_row(outcome: &Outcome) -> RowState {
     }
 }
 
-fn waiting(sale: &Sale, now: Now, policy: &Policy) -> Waiting {
+fn waiting(sale: &Sale, clock: ClockState, now: Now, policy: &Policy) -> Waiting {
     let timing = policy.timing(sale.intent.channel);
     let elapsed_ms = now.tick.since_ms(sale.sent);
     let (kind, cause) = match &sale.phase {
@@ -275,6 +284,12 @@ fn waiting(sale: &Sale, now: Now, policy: &Policy) -> Waiting {
         | Phase::Provisional(_)
         | Phase::Returning { .. }
         | Phase::Closed { .. } => (WaitKind::Revoking, Some(Cause::Revoking)),
+    };
+    let held_up = clock == ClockState::Wrong && kind != WaitKind::Paying;
+    let cause = if held_up {
+        Some(Cause::ClockHoldsUp)
+    } else {
+        cause
     };
     let idle = match &sale.phase {
         Phase::Polling(polling) => polling.in_flight.is_none(),
@@ -313,13 +328,21 @@ fn waiting(sale: &Sale, now: Now, policy: &Policy) -> Waiting {
     }
 }
 
-fn outcome_page(sale: &Sale, outcome: &Outcome, at: crate::domain::Timestamp) -> OutcomePage {
+fn outcome_page(
+    sale: &Sale,
+    clock: ClockState,
+    outcome: &Outcome,
+    at: crate::domain::Timestamp,
+) -> OutcomePage {
     let (kind, cause) = match outcome {
         Outcome::Paid(_) => (OutcomeKind::Paid, None),
         Outcome::Declined { host_code } => (
             OutcomeKind::NotPaid,
             Some(Cause::Declined(host_code.clone())),
         ),
+        Outcome::NotSent if clock != ClockState::Trusted => {
+            (OutcomeKind::NotPaid, Some(Cause::ClockWrong))
+        }
         Outcome::NotSent => (OutcomeKind::NotPaid, Some(Cause::NotSent)),
         Outcome::Revoked => (OutcomeKind::Revoked, Some(Cause::Revoked)),
     };

@@ -12,7 +12,7 @@
 mod answers;
 mod setup;
 #[cfg(feature = "live")]
-mod sockets;
+pub mod sockets;
 mod task;
 
 use std::collections::VecDeque;

@@ -11,6 +11,8 @@
 )]
 
 mod acquirer;
+#[cfg(feature = "live")]
+mod badinput;
 mod checker;
 #[cfg(feature = "live")]
 mod corpus;

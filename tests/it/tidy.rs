@@ -37,6 +37,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sound", EDGE),
     // The terminal program's console front end.
     ("console", &["view"]),
+    ("refusal", &["view"]),
     (
         "ui",
         &["domain", "limits", "code", "view", "terminal", "sound"],

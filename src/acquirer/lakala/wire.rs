@@ -5,10 +5,12 @@
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::macros::{format_description, offset};
+use zeroize::Zeroizing;
 
 use super::{LakalaConfig, counter};
 use crate::code::PaymentCode;
 use crate::domain::{Channel, HostTradeNo, Money, Now, OrderNo, Timestamp};
+use crate::limits::REQUEST_BYTES;
 use crate::payment::{EntryMode, Instalments, Request};
 
 const MICROPAY: &str = "/api/v3/labs/trans/micropay";
@@ -19,7 +21,7 @@ const CLOSE: &str = "/api/v3/labs/relation/close";
 const REFUND: &str = "/api/v3/labs/relation/refund";
 
 /// Path and body of a request.
-pub(super) type Built = (&'static str, Vec<u8>);
+pub(super) type Built = (&'static str, Body);
 
 #[derive(Serialize)]
 struct Envelope<'a, T> {
@@ -99,6 +101,9 @@ struct Refund<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     origin_trade_no: Option<&'a str>,
 }
+
+/// A request's body, wiped when dropped: it may hold a payment code.
+pub(super) type Body = Zeroizing<Vec<u8>>;
 
 /// Returns the path and the body of a request.
 ///
@@ -265,7 +270,7 @@ fn huabei(plan: Instalments) -> Huabei {
     }
 }
 
-pub(super) fn envelope<T: Serialize>(config: &LakalaConfig, now: Now, req_data: T) -> Vec<u8> {
+pub(super) fn envelope<T: Serialize>(config: &LakalaConfig, now: Now, req_data: T) -> Body {
     let out_org_code = config.out_org_code.as_deref();
     let envelope = Envelope {
         req_time: local_time(now.utc),
@@ -273,7 +278,11 @@ pub(super) fn envelope<T: Serialize>(config: &LakalaConfig, now: Now, req_data: 
         out_org_code,
         req_data,
     };
-    serde_json::to_vec(&envelope).expect("invariant: a request of strings always serialises")
+    // Of full size from the start: a vector that grows leaves its old bytes behind.
+    let mut body = Zeroizing::new(Vec::with_capacity(REQUEST_BYTES));
+    serde_json::to_writer(&mut *body, &envelope)
+        .expect("invariant: a request of strings always serialises");
+    body
 }
 
 /// Writes `yyyyMMddHHmmss` in China's time (the wire names no zone; acquirer.md, head).
