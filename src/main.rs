@@ -3,10 +3,12 @@
 //! The front ends (window, loopback web page, console) take the same `Screen` and give the same `Tap`.
 
 mod console;
-
 #[cfg(feature = "ui")]
+mod refusal;
+
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,11 +16,11 @@ use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use shouyin::acquirer::{self, HttpsPost, Lakala, LakalaConfig};
 use shouyin::clock::Clock;
-use shouyin::code::CodeTable;
 use shouyin::config::{Config, Environment};
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig};
 use shouyin::payment::{Request, Ticket};
+use shouyin::people::{Approver, PinHash, PinLock, SupervisorPin};
 use shouyin::scanner::{self, Preview, Scanner, ScannerConfig};
 use shouyin::sound::{self, Speaker, Tone};
 use shouyin::terminal::{self, Cue, Driver, DriverParts, Input};
@@ -39,7 +41,8 @@ struct Arguments {
     /// Second, append-only copy of the journal; put it on another disk or partition.
     #[arg(long, value_name = "FILE")]
     mirror: Option<PathBuf>,
-    /// Use this terminal's lines instead of a screen: `AMOUNT CODE`, `stop`, `query`, `next`, `back`, `quit`.
+    /// Use this terminal's lines instead of a screen: `AMOUNT CODE`, `AMOUNT`, `CODE`, `stop`, `query`, `next`, `back`,
+    /// `cancel`, `quit`.
     #[arg(long)]
     console: bool,
     /// Serve the screen as a web page on this loopback port (0 picks one), also where there is a display.
@@ -67,13 +70,27 @@ enum Hidden {
     },
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    run(&arguments).unwrap_or_else(|error| {
+        tell(&error);
+        ExitCode::FAILURE
+    })
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(Hidden::ScanWorker { source }) = &arguments.hidden {
-        return Ok(scanner::worker::run(source)?);
+        return match scanner::worker::run(source) {
+            // The till has gone; nobody is left to tell.
+            Ok(()) | Err(scanner::worker::WorkerError::Pipe(_)) => Ok(ExitCode::SUCCESS),
+            Err(error) => Err(error.into()),
+        };
     }
     telemetry::start();
-    let config = Config::load(&arguments.config)?;
+    let config = match Config::load(&arguments.config) {
+        Ok(config) => config,
+        Err(error) => return Ok(refuse(arguments, None, &error.into())),
+    };
     if cfg!(feature = "sim") && config.acquirer.environment == Environment::Production {
         bail!(
             "this program holds simulators and refuses production settings; use a shipping build"
@@ -83,12 +100,15 @@ fn main() -> anyhow::Result<()> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let place = loudspeaker(&arguments, &config);
-    let till = runtime.block_on(start(&arguments, &config, place))?;
+    let place = loudspeaker(arguments, &config);
+    let till = match runtime.block_on(start(arguments, &config, place)) {
+        Ok(till) => till,
+        Err(error) => return Ok(refuse(arguments, Some(&config), &error)),
+    };
     let shown = if arguments.console || cfg!(not(feature = "ui")) {
         runtime.block_on(on_console(&till))
     } else {
-        on_screen(&runtime, &arguments, &config, &till)
+        on_screen(&runtime, arguments, &config, &till)
     };
     // The till is stopped in order even when its screen failed.
     runtime.block_on(async {
@@ -97,7 +117,35 @@ fn main() -> anyhow::Result<()> {
         till.driving.await?;
         till.scanning.await
     })?;
-    shown
+    shown.map(|()| ExitCode::SUCCESS)
+}
+
+/// Tells why the terminal cannot start: on standard error at once, and on the screen where there is one.
+#[cfg_attr(not(feature = "ui"), allow(unused_variables))]
+fn refuse(arguments: &Arguments, config: Option<&Config>, error: &anyhow::Error) -> ExitCode {
+    tell(error);
+    #[cfg(feature = "ui")]
+    if !arguments.console
+        && let Ok(runtime) = tokio::runtime::Runtime::new()
+    {
+        let (mode, ready) = (mode(arguments), Box::new(say_port));
+        refusal::show(&runtime, mode, config, error, ready);
+    }
+    ExitCode::FAILURE
+}
+
+/// One line with every cause; a backtrace tells nothing to whoever has to mend it.
+fn tell(error: &anyhow::Error) {
+    let line = telemetry::redact(&format!("shouyin: {error:#}\n"));
+    std::io::stderr().write_all(line.as_bytes()).ok();
+}
+
+#[cfg(feature = "ui")]
+fn say_port(port: Option<u16>) {
+    if let Some(port) = port {
+        // Nobody may be reading; the page is there all the same.
+        writeln!(std::io::stdout(), "screen: http://127.0.0.1:{port}/").ok();
+    }
 }
 
 /// A running till without a front end.
@@ -172,12 +220,7 @@ fn on_screen(
         size: config.size_px,
         mode: mode(arguments),
         tones: till.speaker.played(),
-        on_ready: Box::new(|port| {
-            if let Some(port) = port {
-                // Nobody may be reading; the page is there all the same.
-                writeln!(std::io::stdout(), "screen: http://127.0.0.1:{port}/").ok();
-            }
-        }),
+        on_ready: Box::new(say_port),
     })?;
     Ok(())
 }
@@ -214,7 +257,10 @@ async fn start(
     let (clock, entropy) = (Clock::start(), Entropy::default());
     let data = &arguments.data;
     std::fs::create_dir_all(data)
-        .with_context(|| format!("cannot create the data directory {}", data.display()))?;
+        .with_context(|| {
+            let data = data.display();
+            format!("cannot create the data directory {data}; create it for this user, or name another with --data")
+        })?;
     let mirror = arguments
         .mirror
         .clone()
@@ -239,7 +285,7 @@ async fn start(
     let (seen, events) = mpsc::channel(4);
     let source = config.scanner_source.clone();
     let eyes = Scanner::spawn(
-        ScannerConfig::new(program, source, CodeTable::built_in()),
+        ScannerConfig::new(program, source, config.profile.codes.clone()),
         seen,
     );
     let previews = eyes.previews();
@@ -251,11 +297,12 @@ async fn start(
         state,
         journal,
         policy,
-        table: CodeTable::built_in(),
+        table: config.profile.codes.clone(),
         operator: config.operator.clone(),
         shop: Shop {
             name: config.shop.clone(),
             sandbox: config.acquirer.environment == Environment::Sandbox,
+            profile: std::sync::Arc::new(config.profile.clone()),
         },
         desk: desk(config),
         clock,
@@ -263,6 +310,7 @@ async fn start(
         acquirer,
         scanner,
         screens,
+        approver: supervisor(config)?,
         sound: Box::new(move |cue| match cue {
             Cue::Play(sound) => told.play(Tone::of(&sound)),
             Cue::Seen => told.seen(),
@@ -278,6 +326,16 @@ async fn start(
         driving,
         scanning,
     })
+}
+
+/// Reads the supervisor's PIN hash, when one is configured.
+fn supervisor(config: &Config) -> anyhow::Result<Option<Box<dyn Approver>>> {
+    let Some(path) = &config.supervisor_pin_file else {
+        return Ok(None);
+    };
+    let hash = PinHash::load(path)?;
+    let approver = SupervisorPin::new(Some(hash), PinLock::default());
+    Ok(Some(Box::new(approver)))
 }
 
 /// The desk of this start.
@@ -322,11 +380,20 @@ fn start_acquirer(
         request_ip: a.request_ip,
         subject: a.subject,
         out_org_code: a.out_org_code,
+        notify_url: a.notify_url,
     };
     let lakala = Lakala::open(lakala, post, entropy.clone())?;
     for warning in lakala.warnings(clock.now().utc) {
         tracing::warn!(warning, "platform certificate");
     }
+    let (mut doubts, clocks) = (lakala.clock_doubts(), inputs.clone());
+    tokio::spawn(async move {
+        while doubts.changed().await.is_ok() {
+            let doubt = *doubts.borrow_and_update();
+            // The driver is gone only at shutdown.
+            clocks.send(Input::Clock(doubt)).await.ok();
+        }
+    });
     let (requests, asked) = mpsc::channel(limits::ACQUIRER_QUEUE);
     let (events, mut told) = mpsc::channel(limits::ACQUIRER_QUEUE);
     tokio::spawn(acquirer::serve(

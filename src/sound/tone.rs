@@ -44,7 +44,8 @@ impl Tone {
         match sound {
             Sound::Scanned => Self::Scanned,
             Sound::CustomerActs => Self::CustomerActs,
-            Sound::Paid { .. } => Self::Paid,
+            // Money in or money back: the screen says which.
+            Sound::Paid { .. } | Sound::Returned { .. } => Self::Paid,
             Sound::NotPaid => Self::NotPaid,
             Sound::Unknown => Self::Unknown,
         }

@@ -1,6 +1,8 @@
 //! The one inbox of the driver: everything that happens outside, in one total order.
 
+use crate::acquirer::ClockDoubt;
 use crate::code::Recognised;
+use crate::evidence::{Claim, Verified};
 use crate::payment::{Event, Sound};
 use crate::view::AimHint;
 
@@ -11,8 +13,12 @@ pub enum Input {
     Acquirer(Event),
     /// The scanner reports.
     Scan(ScanNews),
+    /// The acquirer told of a result by itself, and its signature was checked.
+    Notice(Verified<Claim>),
     /// Tones can be heard from now on, or no more.
     Audible(bool),
+    /// What speaks against this terminal's clock has changed.
+    Clock(Option<ClockDoubt>),
     /// Finish the turn and end.
     Shutdown,
 }

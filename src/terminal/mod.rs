@@ -5,6 +5,7 @@
 mod boot;
 mod driver;
 mod input;
+mod records;
 #[cfg(feature = "live")]
 mod scanning;
 mod session;

@@ -22,6 +22,14 @@ pub fn apply(app: &ui::App, screen: &Screen) {
         Page::Waiting(page) => waiting(app, page),
         Page::Outcome(page) => outcome(app, page),
         Page::Pending(page) => pending(app, page),
+        Page::Code(_)
+        | Page::Instalments(_)
+        | Page::Confirm(_)
+        | Page::Records(_)
+        | Page::Record(_)
+        | Page::Undo(_)
+        | Page::Approve(_)
+        | Page::Undoing(_) => ui::PageId::Waiting,
         Page::OutOfService(told) => {
             let adapter = app.global::<ui::OutOfServiceAdapter<'_>>();
             adapter.set_notice(notice(Some(told)));
@@ -153,6 +161,9 @@ fn row(row: &Row) -> ui::RowView {
             RowState::Checking => ui::RowStateId::Checking,
             RowState::Revoking => ui::RowStateId::Revoking,
             RowState::Revoked => ui::RowStateId::Revoked,
+            RowState::PartReturned | RowState::Returned | RowState::Returning => {
+                ui::RowStateId::Revoked
+            }
         },
         attention: row.attention,
         asked: i32::try_from(row.asked).unwrap_or(i32::MAX),

@@ -106,6 +106,11 @@ pub fn causes() -> Vec<Cause> {
         Cause::Revoked,
         Cause::DiskFull,
         Cause::JournalBroken,
+        Cause::JournalAltered,
+        Cause::CopyFails,
+        Cause::ClockWrong,
+        Cause::ClockHoldsUp,
+        Cause::SettingsWrong,
         Cause::Resumed,
         Cause::LatePaid("000457".to_owned()),
         Cause::LateNotPaid("000457".to_owned()),
@@ -136,10 +141,29 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
             manual(0, "", notice()),
         ],
         Cause::CameraLost => vec![prompt(AimHint::NoCamera, true, 12, None)],
-        Cause::CustomerActs | Cause::Revoking => Vec::new(),
+        Cause::CustomerActs
+        | Cause::Revoking
+        | Cause::RefusalUnproved(_)
+        | Cause::LargeAmount
+        | Cause::SameAsLast
+        | Cause::Undoing
+        | Cause::Undone
+        | Cause::UndoRefused(_)
+        | Cause::UndoNotSent
+        | Cause::UndoNotAllowed
+        | Cause::PinWrong(_)
+        | Cause::PinLocked(_)
+        | Cause::PinNotSet => Vec::new(),
+        Cause::CodeEnded => vec![prompt(AimHint::None, true, 12, notice())],
         Cause::Declined(_) | Cause::NotSent => vec![outcome(OutcomeKind::NotPaid)],
         Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],
-        Cause::JournalBroken => vec![Page::OutOfService(cause.clone().into())],
+        Cause::JournalBroken | Cause::SettingsWrong => {
+            vec![Page::OutOfService(cause.clone().into())]
+        }
+        Cause::JournalAltered | Cause::CopyFails | Cause::ClockWrong => {
+            vec![keypad_telling(cause.clone())]
+        }
+        Cause::ClockHoldsUp => Vec::new(),
         Cause::DiskFull => vec![
             Page::OutOfService(cause.clone().into()),
             keypad_telling(cause.clone()),
@@ -149,6 +173,8 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         | Cause::TooManyOpen
         | Cause::ResultUnknown
         | Cause::Resumed
+        | Cause::Limit(..)
+        | Cause::LateSuccess(_)
         | Cause::LatePaid(_)
         | Cause::LateNotPaid(_) => vec![keypad_telling(cause.clone())],
     }
@@ -223,6 +249,9 @@ fn prompt(hint: AimHint, can_type: bool, elapsed_s: u64, notice: Option<Notice>)
         hint,
         can_type,
         elapsed_s,
+        codes: vec![Channel::Unknown],
+        can_instalments: true,
+        plan: None,
         notice,
     })
 }

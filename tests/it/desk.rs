@@ -18,6 +18,7 @@ fn waiting_page(world: &mut World, sent_ms: u64, later_ms: u64) -> Waiting {
     let shop = Shop {
         name: String::new(),
         sandbox: true,
+        profile: std::sync::Arc::new(shouyin::profile::Profile::built_in()),
     };
     let (state, records) = (&world.state, Records::default());
     let screen = present(state, &desk, &records, &shop, world.now(), &world.policy);
