@@ -23,12 +23,13 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Op
         language_or_theme(desk, intent);
         return None;
     }
-    desk.told = None;
     let at_till = turn.state.draft.is_none() && turn.state.foreground.is_none();
     let at_keypad = at_till && desk.page == DeskPage::Till;
-    if at_keypad {
+    // Gone with a touch is only what was seen.
+    if at_keypad && desk.told.is_none() {
         desk.late = None;
     }
+    desk.told = None;
     let typing = turn.state.draft.is_some() && desk.page == DeskPage::Manual;
     match intent {
         Intent::Digit(digit) => edit(desk, at_keypad, |d| d.amount.digit(digit)),
