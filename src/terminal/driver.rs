@@ -433,6 +433,13 @@ impl Driver {
                 && let Some(sale) = now.sales.get(txn)
             {
                 let voucher = sale.intent.voucher.to_string();
+                // "It is being checked" is no longer true.
+                if matches!(
+                    self.parts.desk.told,
+                    Some(Cause::ResultUnknown | Cause::Resumed)
+                ) {
+                    self.parts.desk.told = None;
+                }
                 self.parts.desk.late = Some(match outcome_row(outcome) {
                     RowState::Paid
                     | RowState::PartReturned

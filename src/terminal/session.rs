@@ -45,10 +45,11 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Ac
         language_or_theme(desk, intent);
         return Act::None;
     }
-    desk.told = None;
-    if is_free(turn.state) && desk.page == DeskPage::Till {
+    // Gone with a touch is only what was seen.
+    if is_free(turn.state) && desk.page == DeskPage::Till && desk.told.is_none() {
         desk.late = None;
     }
+    desk.told = None;
     match intent {
         Intent::SetLanguage(_) | Intent::SetTheme(_) => {
             language_or_theme(desk, intent);
