@@ -54,7 +54,13 @@ pub fn write_all(dir: &Path) -> Result<usize, UiError> {
 }
 
 fn draw_all(dir: &Path) -> Result<usize, UiError> {
-    const DARK: [&str; 3] = ["keypad-typed", "prompt", "outcome-paid"];
+    const DARK: [&str; 5] = [
+        "keypad-typed",
+        "prompt",
+        "outcome-paid",
+        "code",
+        "record-paid",
+    ];
     install()?;
     let mut written = 0;
     for (shape, config) in [("portrait", PORTRAIT), ("landscape", LANDSCAPE)] {
