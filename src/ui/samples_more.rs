@@ -51,25 +51,31 @@ pub(super) fn causes() -> Vec<Cause> {
 }
 
 fn prompts() -> Vec<Sample> {
-    let prompt = |codes, can_instalments, plan| {
-        Page::Prompt(Prompt {
-            amount: "1,280.00".to_owned(),
-            hint: AimHint::None,
-            can_type: true,
-            elapsed_s: 9,
-            codes,
-            can_instalments,
-            plan,
-            notice: None,
-        })
+    let prompt = |codes, can_instalments, plan| Prompt {
+        amount: "1,280.00".to_owned(),
+        hint: AimHint::None,
+        can_type: true,
+        elapsed_s: 9,
+        codes,
+        can_instalments,
+        plan,
+        notice: None,
     };
     let wallets = vec![Channel::Alipay, Channel::Wechat, Channel::UnionPay];
+    let everything = Prompt {
+        notice: Some(Cause::CodeEnded.into()),
+        ..prompt(wallets.clone(), true, Some((12, true)))
+    };
     vec![
-        sample("prompt-plain", prompt(Vec::new(), false, None)),
-        sample("prompt-wallets", prompt(wallets, false, None)),
+        sample(
+            "prompt-plain",
+            Page::Prompt(prompt(Vec::new(), false, None)),
+        ),
+        sample("prompt-wallets", Page::Prompt(prompt(wallets, false, None))),
+        sample("prompt-everything", Page::Prompt(everything)),
         sample(
             "prompt-plan",
-            prompt(vec![Channel::Unknown], true, Some((6, false))),
+            Page::Prompt(prompt(vec![Channel::Unknown], true, Some((6, false)))),
         ),
     ]
 }
