@@ -441,6 +441,7 @@ fn row(sale: &SaleRow) -> Row {
         },
         attention: sale.attention,
         asked: 0,
+        can_query: false,
     }
 }
 

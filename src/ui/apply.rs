@@ -156,6 +156,7 @@ fn row(row: &Row) -> ui::RowView {
         },
         attention: row.attention,
         asked: i32::try_from(row.asked).unwrap_or(i32::MAX),
+        can_query: row.can_query,
     }
 }
 

@@ -186,6 +186,7 @@ fn row(number: u32, amount: &str, channel: Channel, time: &str, state: RowState)
         state,
         attention: false,
         asked: 0,
+        can_query: state == RowState::Checking,
     }
 }
 
