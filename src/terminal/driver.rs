@@ -645,6 +645,7 @@ pub(super) fn row(sale: &SaleRow) -> Row {
         },
         attention: sale.attention,
         asked: 0,
+        can_query: false,
     }
 }
 

@@ -169,6 +169,7 @@ pub(super) fn row(row: &Row) -> ui::RowView {
         },
         attention: row.attention,
         asked: i32::try_from(row.asked).unwrap_or(i32::MAX),
+        can_query: row.can_query,
     }
 }
 

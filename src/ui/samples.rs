@@ -216,6 +216,7 @@ pub(super) fn row(number: u32, amount: &str, channel: Channel, time: &str, state
         state,
         attention: false,
         asked: 0,
+        can_query: state == RowState::Checking,
     }
 }
 

@@ -240,6 +240,11 @@ fn open_row(sale: &Sale) -> Row {
         state: open_state(sale),
         attention: sale.attention,
         asked: sale.asked,
+        can_query: match &sale.phase {
+            Phase::Polling(polling) => polling.in_flight.is_none(),
+            Phase::Provisional(provisional) => provisional.in_flight.is_none(),
+            Phase::Sending { .. } | Phase::Revoking(_) | Phase::Closed { .. } => false,
+        },
     }
 }
 
