@@ -353,8 +353,8 @@ fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
         let problem = format!("use 1 to {SHOP_MAX} characters on one line");
         return Err(c.bad("terminal.shop", problem));
     }
-    let profile = check_profile(&c, &layer.profile, layer.acquirer.environment.as_deref())?;
-    let profile = own_figures(&c, profile, &layer.limits, &layer.timing)?;
+    let profile = check_profile(c, &layer.profile, layer.acquirer.environment.as_deref())?;
+    let profile = own_figures(c, profile, &layer.limits, &layer.timing)?;
     let result_s = c.need("terminal.result_s", t.result_s)?;
     if result_s > 60 {
         return Err(c.bad("terminal.result_s", "use 0 (until touched) to 60 seconds"));
@@ -371,9 +371,9 @@ fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
         sound: c.need("terminal.sound", t.sound)?,
         result_ms,
         scanner_source: c.need("scanner.source", layer.scanner.source)?,
-        acquirer: check_acquirer(&c, layer.acquirer, &profile)?,
-        own_codes: check_own_codes(&c, &layer.merchant)?,
-        fee_class: check_fee_class(&c, layer.merchant.fee_class.as_deref())?,
+        acquirer: check_acquirer(c, layer.acquirer, &profile)?,
+        own_codes: check_own_codes(c, &layer.merchant)?,
+        fee_class: check_fee_class(c, layer.merchant.fee_class.as_deref())?,
         supervisor_pin_file: layer.people.supervisor_pin_file,
         profile,
     })

@@ -165,7 +165,7 @@ fn draft_page(
         AimHint::NoCamera
     };
     let can_type = elapsed_s >= TYPE_AFTER_S || !desk.camera;
-    return Page::Prompt(Prompt {
+    Page::Prompt(Prompt {
         amount,
         hint,
         can_type,
@@ -176,7 +176,7 @@ fn draft_page(
             .instalments
             .map(|plan| (plan.count, plan.merchant_pays)),
         notice,
-    });
+    })
 }
 
 /// The wallets for which we can show a code; one code for all of them goes before single ones.

@@ -96,6 +96,10 @@ impl Program {
         (side("x", "w"), side("y", "h"))
     }
 
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "bounds the wait for another process"
+    )]
     fn shows(&self, words: &str) {
         // Each look takes its turn on the screen's event loop.
         let seen = (0..5_000).any(|_| self.labels().iter().any(|label| label["label"] == words));
