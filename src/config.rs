@@ -420,8 +420,13 @@ fn own_figures(
     let large = money("limits.large_amount_fen", limits.large_amount_fen)?;
     profile.limits.large_amount = large.or(profile.limits.large_amount);
     profile.limits.repeat_ms = limits.repeat_ms.unwrap_or(profile.limits.repeat_ms);
-    let life_ms = &mut profile.lives.payment_code_ms;
-    *life_ms = limits.code_life_ms.unwrap_or(*life_ms);
+    if let Some(life_ms) = limits.code_life_ms {
+        if !(1_000..=3_600_000).contains(&life_ms) {
+            let problem = format!("{life_ms} is out of range; use 1000 to 3600000");
+            return Err(c.bad("limits.code_life_ms", problem));
+        }
+        profile.lives.payment_code_ms = life_ms;
+    }
     let all = std::iter::once(&mut profile.timing).chain(profile.timing_of.values_mut());
     for waits in all {
         *waits = timing.on(waits).map_err(|(key, problem)| {
