@@ -3,6 +3,7 @@
 Leaves a picture of each stage and report.json: per sale the order number, the state, the amounts, the stage times.
 Three parties have to agree on every sale: the screen, the terminal's journal and the sandbox's books.
 """
+import atexit
 import json
 import subprocess
 import sys
@@ -52,6 +53,8 @@ till = subprocess.Popen(
     ["target/debug/shouyin", "--config", f"{OUT}/sandbox/terminal.toml", "--config", f"{OUT}/fast.toml",
      "--data", f"{OUT}/terminal", "--web", "0"],
     stdout=subprocess.PIPE, stderr=open(f"{OUT}/terminal.log", "w"), text=True)
+# Also when a story gives up.
+atexit.register(till.kill)
 page = till.stdout.readline().split("screen: ")[1].strip()
 pictures = 0
 words = WORDS["zh"]
