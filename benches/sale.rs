@@ -14,6 +14,7 @@ use shouyin::config::Config;
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig};
 use shouyin::limits;
+use shouyin::profile::Profile;
 use shouyin::terminal::{Driver, DriverParts, Input, ScanNews, recover};
 use shouyin::view::{Desk, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap, Theme};
 use tokio::sync::{mpsc, watch};
@@ -127,6 +128,7 @@ impl Till {
         let (scanner, mut orders) = mpsc::channel(8);
         tokio::spawn(async move { while orders.recv().await.is_some() {} });
         let driver = Driver::new(DriverParts {
+            approver: None,
             state: state.expect("a new start"),
             journal,
             policy,
@@ -135,6 +137,7 @@ impl Till {
             shop: Shop {
                 name: config.shop.clone(),
                 sandbox: true,
+                profile: std::sync::Arc::new(Profile::built_in()),
             },
             desk: Desk::new(Language::Chinese, Theme::Light),
             clock,
@@ -242,6 +245,7 @@ fn ask_through(
         request_ip: a.request_ip,
         subject: a.subject,
         out_org_code: a.out_org_code,
+        notify_url: None,
     };
     let lakala = Lakala::open(lakala, post, entropy.clone()).expect("the sandbox's keys");
     let now = move || clock.now();

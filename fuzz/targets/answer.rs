@@ -21,7 +21,7 @@ use shouyin::code::{CodeTable, Recognised, recognise};
 use shouyin::domain::{MerchantNo, Money, Now, OrderNo, TermNo, Tick, Timestamp};
 use shouyin::entropy::Entropy;
 use shouyin::evidence::{ClaimState, Expected, PaidEvidence};
-use shouyin::payment::Request;
+use shouyin::payment::{EntryMode, Request};
 
 const NOW: Now = Now {
     utc: Timestamp(1_630_905_585_000),
@@ -84,7 +84,7 @@ fn independent_reading(request: &Request, body: &[u8]) {
         Request::Inquire { .. } => {
             assert!(data["trade_state"] == "SUCCESS" || data["trade_state"] == "PART_REFUND");
         }
-        Request::Revoke { .. } => panic!("a revoke never proves a payment"),
+        other => panic!("no proof of payment comes from {other:?}"),
     }
 }
 
@@ -108,9 +108,13 @@ fn request(kind: u8) -> Request {
                 order_no,
                 amount: Money::from_fen(FEN).expect("an amount"),
                 code,
+                instalments: None,
             }
         }
-        1 => Request::Inquire { order_no },
+        1 => Request::Inquire {
+            order_no,
+            entry: EntryMode::Camera,
+        },
         _ => Request::Revoke {
             revoke_no: OrderNo::new("A12345670001V00000002").expect("an order"),
             order_no,
@@ -164,6 +168,7 @@ impl Setup {
             request_ip: "203.0.113.7".to_owned(),
             subject: "fuzz".to_owned(),
             out_org_code: None,
+            notify_url: None,
         };
         let lakala = Lakala::open(config, Canned(&ANSWER), Entropy::default());
         Self {

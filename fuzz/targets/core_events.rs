@@ -15,7 +15,7 @@ use shouyin::evidence::{
 use shouyin::limits;
 use shouyin::payment::{
     Certainty, Command, EntryMode, Event, Fact, FactKind, Intent, Numbers, Outcome, Policy,
-    Request, State, Ticket, Timing, next_deadline, resume, step,
+    Request, State, Ticket, Timing, UndoCause, UndoIntent, next_deadline, resume, step,
 };
 
 const MERCHANT: &str = "822100054110001";
@@ -92,6 +92,7 @@ struct Till {
     intents: BTreeMap<TxnId, Intent>,
     used: BTreeSet<OrderNo>,
     revoking: BTreeMap<TxnId, OrderNo>,
+    undos: BTreeMap<TxnId, UndoIntent>,
     closed: BTreeSet<TxnId>,
 }
 
@@ -109,6 +110,7 @@ impl Till {
             intents: BTreeMap::new(),
             used: BTreeSet::new(),
             revoking: BTreeMap::new(),
+            undos: BTreeMap::new(),
             closed: BTreeSet::new(),
         }
     }
@@ -202,13 +204,24 @@ impl Till {
             ClaimState::Unknown,
         ];
         let (Request::Authorize { order_no, .. }
-        | Request::Inquire { order_no }
-        | Request::Revoke { order_no, .. }) = request;
+        | Request::Inquire { order_no, .. }
+        | Request::Revoke { order_no, .. }
+        | Request::Preorder { order_no, .. }
+        | Request::Close { order_no, .. }
+        | Request::Void { order_no, .. }
+        | Request::Refund {
+            refund_no: order_no,
+            ..
+        }
+        | Request::InquireRefund {
+            refund_no: order_no,
+        }) = request;
         let other = OrderNo::new("OTHER").expect("an order");
-        let intent = self
-            .intents
+        let sale = self
+            .undos
             .get(&ticket.txn)
-            .expect("its intent came first");
+            .map_or(ticket.txn, |undo| undo.of);
+        let intent = self.intents.get(&sale).expect("its intent came first");
         let amount = Money::from_fen(intent.amount.minor() + u64::from(b & 16 != 0));
         let claim = Claim {
             merchant: (b & 32 == 0).then(|| self.policy.merchant.clone()),
@@ -264,7 +277,21 @@ impl Till {
                     assert_eq!(evidence.order_no(), &intent.order_no);
                 }
             }
-            FactKind::Started { .. }
+            FactKind::UndoIntended(undo) => {
+                let fresh = self.used.insert(undo.undo_no.clone());
+                assert!(fresh, "a refund number twice");
+                let paid = &self.intents[&undo.of];
+                assert!(undo.amount.minor() <= paid.amount.minor());
+                assert_eq!(undo.cause, UndoCause::LateSuccess, "nobody asked for it");
+                self.undos.insert(undo.txn, undo.clone());
+            }
+            FactKind::UndoClosed { txn, .. } => {
+                assert!(self.closed.insert(*txn), "an undo ends twice");
+            }
+            FactKind::CodeShown { .. }
+            | FactKind::StopRequested { .. }
+            | FactKind::Rechecked { .. }
+            | FactKind::Started { .. }
             | FactKind::AnswerNoted { .. }
             | FactKind::AnswerRefused { .. }
             | FactKind::SendFailed { .. }
@@ -285,6 +312,17 @@ impl Till {
         let Command::Send { ticket, request } = command else {
             return;
         };
+        if let Some(undo) = self.undos.get(&ticket.txn) {
+            match request {
+                Request::Refund { refund_no, .. } | Request::InquireRefund { refund_no } => {
+                    assert_eq!(*refund_no, undo.undo_no);
+                }
+                Request::Inquire { order_no, .. } => assert_eq!(*order_no, undo.of_order),
+                other => panic!("not for a refund: {other:?}"),
+            }
+            self.asked.push((*ticket, request.clone()));
+            return;
+        }
         let intent = self
             .intents
             .get(&ticket.txn)
@@ -300,7 +338,7 @@ impl Till {
                 );
                 assert_eq!(*amount, intent.amount);
             }
-            Request::Inquire { order_no } => assert_eq!(*order_no, intent.order_no),
+            Request::Inquire { order_no, .. } => assert_eq!(*order_no, intent.order_no),
             Request::Revoke {
                 revoke_no,
                 order_no,
@@ -308,6 +346,7 @@ impl Till {
                 assert_eq!(*order_no, intent.order_no);
                 assert_eq!(self.revoking.get(&ticket.txn), Some(revoke_no));
             }
+            other => panic!("no event asked for {other:?}"),
         }
         assert!(
             self.asked.iter().all(|(known, _)| known != ticket),

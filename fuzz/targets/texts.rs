@@ -78,8 +78,11 @@ pub fn config(data: &[u8]) {
         Ok(config) => {
             assert!(config.acquirer.url.starts_with("https://"));
             assert!(!config.acquirer.platform_certificate_files.is_empty());
-            assert!(!config.timing.poll_ms.is_empty());
-            assert!(config.timing.park_after_ms <= 60_000 && config.timing.recheck_count > 0);
+            assert!(!config.profile.timing.poll_ms.is_empty());
+            assert!(
+                config.profile.timing.park_after_ms <= 60_000
+                    && config.profile.timing.recheck_count > 0
+            );
             super::core_events::one_sale(config.policy([7; 32]));
         }
     }

@@ -2,36 +2,43 @@
 //!
 //! Owns the database, its lock, the second copy and the reserve. Takes [`Journal::append`] and queries over a bounded
 //! queue, answers over one-shot channels, and ends when every handle is gone. It never restarts in process: an
-//! input/output error closes and reopens it once; after a second one every append is refused.
-//! Tested by `tests/it/journal.rs` (alterations, limits, bad files) and `tests/it/crash.rs` (power cuts, failing
-//! disks).
+//! input/output error closes and reopens it once; after a second one, and after any failed sync, every append is
+//! refused. Tested by `tests/it/journal.rs` (alterations, limits, bad files) and `tests/it/crash.rs` (power cuts,
+//! failing disks).
 
+mod audit;
 mod chain;
+mod checked;
 mod error;
+mod files;
 pub mod inspect;
 mod migrate;
 mod mirror;
+mod project;
 mod query;
-mod reserve;
+mod records;
 mod store;
+mod writer;
 
-use std::fs::{File, TryLockError};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
 pub use chain::Walker;
 pub use error::JournalError;
+pub use files::{CopyFile, Files, SystemFiles};
 pub use migrate::SCHEMA;
 pub use mirror::{MirrorRecord, parse as parse_mirror};
 pub use query::{Counters, SaleRow, SaleState, Totals};
+pub use records::{SpentRow, UndoRow, UndoState};
 
-use crate::evidence::{Digest, SealedRow};
+use crate::domain::TxnId;
+use crate::evidence::Digest;
 use crate::limits;
-use crate::payment::{Fact, FactKind};
-use mirror::Mirror;
-use reserve::Reserve;
-use store::{Store, StoreConfig};
+use crate::payment::{EndedSale, Fact, PaidSale};
+use store::Store;
+use writer::Writer;
 
 /// Where the journal lives.
 #[derive(Clone, Debug)]
@@ -46,6 +53,8 @@ pub struct JournalConfig {
     pub vfs: Option<String>,
     /// Largest database in pages, for tests of a full disk.
     pub pages_max: Option<u32>,
+    /// Where lock, reserve, second copy and notes live.
+    pub files: Arc<dyn Files>,
     /// A planted bug that the power-cut test must find.
     #[cfg(feature = "sim")]
     pub planted_synchronous_normal: bool,
@@ -66,6 +75,7 @@ impl JournalConfig {
             reserve_bytes: limits::RESERVE_BYTES,
             vfs: None,
             pages_max: None,
+            files: Arc::new(SystemFiles),
             #[cfg(feature = "sim")]
             planted_synchronous_normal: false,
             #[cfg(feature = "sim")]
@@ -101,17 +111,42 @@ pub struct Appended {
     pub last_row: u64,
     /// Hash of the last row.
     pub head: Digest,
-    /// The disk is full or the reserve is in use: no new sales.
-    pub low_space: bool,
+    /// Why no new sale may be opened, if so.
+    pub no_sales: Option<NoSales>,
+}
+
+/// Why no new sale may be opened although the journal works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoSales {
+    /// The disk is full or the reserve is in use.
+    DiskFull,
+    /// The second copy cannot be written.
+    CopyFails,
+    /// An altered record was found.
+    Altered,
+}
+
+/// How the check of all records in the background stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Background {
+    /// It has not come to the end.
+    Going,
+    /// Every record is sound.
+    Sound,
+    /// It found an altered record, or could not read on.
+    Failed,
 }
 
 type Reply<T> = oneshot::Sender<Result<T, JournalError>>;
 
+type Question = Box<dyn FnOnce(Option<&Store>) + Send>;
+
 enum Ask {
     Append(Vec<Fact>, Reply<Appended>),
-    Recent(usize, Reply<Vec<SaleRow>>),
-    Sale(String, Reply<Option<SaleRow>>),
-    Totals(i64, i64, Reply<Totals>),
+    MaySell(Reply<Option<NoSales>>),
+    Background(Reply<Background>),
+    /// A question, with where its answer goes inside of it.
+    Read(Question),
 }
 
 /// A handle to the journal's thread.
@@ -126,53 +161,11 @@ impl Journal {
     /// # Errors
     /// [`JournalError`] says what is wrong, where, and what to do. A bad file is left as it is.
     pub fn open(config: JournalConfig) -> Result<(Self, Opened), JournalError> {
-        let lock = lock(&config)?;
-        let store_config = StoreConfig {
-            path: config.database(),
-            vfs: config.vfs.clone(),
-            #[cfg(feature = "sim")]
-            planted_synchronous_normal: config.planted_synchronous_normal,
-        };
-        let store = Store::open(&store_config)?;
-        if let Some(pages) = config.pages_max {
-            let limit = store
-                .connection
-                .pragma_update(None, "max_page_count", pages);
-            limit.map_err(|e| store.refused("limiting its size", e))?;
-        }
-        let mirror = config
-            .mirror
-            .as_deref()
-            .map(|path| catch_up(path, &store))
-            .transpose()?;
-        let reserve = Reserve::new(config.dir.join("journal.reserve"), config.reserve_bytes);
-        let low_space = !reserve.hold();
-        let opened = Opened {
-            counters: store.counters()?,
-            open: store.open_facts()?,
-            rows: store.rows,
-            head: store.head,
-        };
+        let (writer, opened) = Writer::open(&config)?;
         let (asks, inbox) = mpsc::channel(limits::JOURNAL_QUEUE);
-        let writer = Writer {
-            store: Some(store),
-            store_config,
-            mirror,
-            mirror_path: config.mirror.clone(),
-            #[cfg(feature = "sim")]
-            planted_mirror_failure: config.planted_mirror_failure,
-            reserve,
-            low_space,
-            failed: 0,
-            #[cfg(feature = "sim")]
-            appends_left: config.abort_after_appends,
-        };
         std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || {
-                writer.serve(inbox);
-                drop(lock);
-            })
+            .spawn(move || writer.serve(inbox))
             .map_err(|source| JournalError::File {
                 operation: "starting the journal's thread",
                 path: config.dir.clone(),
@@ -189,12 +182,28 @@ impl Journal {
         self.ask(|reply| Ask::Append(facts, reply)).await
     }
 
+    /// Tells whether a new sale may be opened, after trying to mend what stands in its way.
+    ///
+    /// # Errors
+    /// [`JournalError::Broken`] when nothing works any more.
+    pub async fn may_sell(&self) -> Result<Option<NoSales>, JournalError> {
+        self.ask(Ask::MaySell).await
+    }
+
+    /// Tells how the check of all records stands that goes on while nothing else is asked.
+    ///
+    /// # Errors
+    /// [`JournalError::Broken`] when nothing works any more.
+    pub async fn background(&self) -> Result<Background, JournalError> {
+        self.ask(Ask::Background).await
+    }
+
     /// Returns the last sales, newest first.
     ///
     /// # Errors
     /// [`JournalError`] when the database cannot be read.
     pub async fn recent(&self, limit: usize) -> Result<Vec<SaleRow>, JournalError> {
-        self.ask(|reply| Ask::Recent(limit, reply)).await
+        self.read(move |store| store.recent(limit)).await
     }
 
     /// Returns one sale by its order number.
@@ -202,8 +211,8 @@ impl Journal {
     /// # Errors
     /// [`JournalError`] when the database cannot be read.
     pub async fn sale(&self, order_no: &str) -> Result<Option<SaleRow>, JournalError> {
-        self.ask(|reply| Ask::Sale(order_no.to_owned(), reply))
-            .await
+        let order_no = order_no.to_owned();
+        self.read(move |store| store.sale(&order_no)).await
     }
 
     /// Returns count and sum of the paid sales opened in `from_ms .. to_ms` (UTC milliseconds).
@@ -211,7 +220,75 @@ impl Journal {
     /// # Errors
     /// [`JournalError`] when the database cannot be read.
     pub async fn today_totals(&self, from_ms: i64, to_ms: i64) -> Result<Totals, JournalError> {
-        self.ask(|reply| Ask::Totals(from_ms, to_ms, reply)).await
+        self.read(move |store| store.totals(from_ms, to_ms)).await
+    }
+
+    /// Returns a paid sale with what went back of it; none when the sale is not paid.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read or a row does not match its seal.
+    pub async fn paid_sale(&self, txn: TxnId) -> Result<Option<PaidSale>, JournalError> {
+        self.read(move |store| store.paid_sale(txn)).await
+    }
+
+    /// Returns a sale that ended as not paid, for a success that comes late; none when money is on its way back.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read or a row does not match its seal.
+    pub async fn ended_sale(&self, order_no: &str) -> Result<Option<EndedSale>, JournalError> {
+        let order_no = order_no.to_owned();
+        self.read(move |store| store.ended_sale(&order_no)).await
+    }
+
+    /// Returns the undos of a sale, oldest first.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub async fn undos_of(&self, sale: TxnId) -> Result<Vec<UndoRow>, JournalError> {
+        self.read(move |store| store.undos_of(sale)).await
+    }
+
+    /// Returns at most `limit` sales older than `before`, newest first.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub async fn records(
+        &self,
+        before: Option<TxnId>,
+        limit: usize,
+    ) -> Result<Vec<SaleRow>, JournalError> {
+        self.read(move |store| store.records(before, limit)).await
+    }
+
+    /// Returns what was taken since the day and the month began (UTC milliseconds), by channel and entry mode.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub async fn spent(&self, day_ms: i64, month_ms: i64) -> Result<Vec<SpentRow>, JournalError> {
+        self.read(move |store| store.spent(day_ms, month_ms)).await
+    }
+
+    /// Returns one sale by its transaction.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub async fn sale_of(&self, txn: TxnId) -> Result<Option<SaleRow>, JournalError> {
+        self.read(move |store| store.sale_of(txn)).await
+    }
+
+    /// Asks the journal's thread one question.
+    async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Store) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        self.ask(move |reply| {
+            Ask::Read(Box::new(move |store| {
+                let answer = store.ok_or(JournalError::Broken).and_then(question);
+                // Nobody waits for it any more when the caller has gone.
+                drop(reply.send(answer));
+            }))
+        })
+        .await
     }
 
     async fn ask<T>(&self, make: impl FnOnce(Reply<T>) -> Ask) -> Result<T, JournalError> {
@@ -222,190 +299,4 @@ impl Journal {
             .map_err(|_| JournalError::Broken)?;
         answer.await.map_err(|_| JournalError::Broken)?
     }
-}
-
-struct Writer {
-    store: Option<Store>,
-    store_config: StoreConfig,
-    /// `None` while the second copy is behind, too.
-    mirror: Option<Mirror>,
-    mirror_path: Option<PathBuf>,
-    #[cfg(feature = "sim")]
-    planted_mirror_failure: Option<u64>,
-    reserve: Reserve,
-    low_space: bool,
-    failed: u32,
-    #[cfg(feature = "sim")]
-    appends_left: Option<u64>,
-}
-
-impl Writer {
-    fn serve(mut self, mut inbox: mpsc::Receiver<Ask>) {
-        // A reply that nobody waits for any more is dropped: the caller has gone.
-        while let Some(ask) = inbox.blocking_recv() {
-            match ask {
-                Ask::Append(facts, reply) => {
-                    let stored = self.append(&facts);
-                    #[cfg(feature = "sim")]
-                    self.maybe_die();
-                    drop(reply.send(stored));
-                }
-                Ask::Recent(limit, reply) => drop(reply.send(self.read(|s| s.recent(limit)))),
-                Ask::Sale(order, reply) => drop(reply.send(self.read(|s| s.sale(&order)))),
-                Ask::Totals(from, to, reply) => {
-                    drop(reply.send(self.read(|s| s.totals(from, to))));
-                }
-            }
-        }
-    }
-
-    #[cfg(feature = "sim")]
-    fn maybe_die(&mut self) {
-        if let Some(left) = &mut self.appends_left {
-            *left = left.saturating_sub(1);
-            if *left == 0 {
-                std::process::abort();
-            }
-        }
-    }
-
-    fn read<T>(
-        &self,
-        read: impl FnOnce(&Store) -> Result<T, JournalError>,
-    ) -> Result<T, JournalError> {
-        read(self.store.as_ref().ok_or(JournalError::Broken)?)
-    }
-
-    fn append(&mut self, facts: &[Fact]) -> Result<Appended, JournalError> {
-        let opens_sale = facts
-            .iter()
-            .any(|fact| matches!(fact.kind, FactKind::IntentRecorded(_)));
-        if opens_sale && self.low_space && !self.reserve.hold() {
-            return Err(JournalError::DiskFull {
-                path: self.store_config.path.clone(),
-            });
-        }
-        let first = self.try_append(facts);
-        match first {
-            Err(JournalError::DiskFull { .. }) if !opens_sale => {
-                self.reserve.release();
-                self.low_space = true;
-                self.try_append(facts)
-            }
-            Err(JournalError::DiskFull { path }) => {
-                self.low_space = true;
-                Err(JournalError::DiskFull { path })
-            }
-            // The disk is well; the facts contradict what is stored. Nothing of them was.
-            Err(problem) if problem.is_contradiction() => Err(problem),
-            Err(problem) => self.reopen_and_append(facts, problem),
-            Ok(appended) => Ok(appended),
-        }
-    }
-
-    fn try_append(&mut self, facts: &[Fact]) -> Result<Appended, JournalError> {
-        let store = self.store.as_mut().ok_or(JournalError::Broken)?;
-        let rows = store.append(facts)?;
-        let (last_row, head) = (store.rows, store.head);
-        if !self.copy(&rows) {
-            // The database holds the facts; a copy that cannot be written is told by refusing new sales.
-            self.low_space = true;
-        } else if self.low_space {
-            self.low_space = !self.reserve.hold();
-        }
-        Ok(Appended {
-            last_row,
-            head,
-            low_space: self.low_space,
-        })
-    }
-
-    /// Brings the second copy up to date. A failed write leaves a torn end, and the rows after it would stand behind a
-    /// gap: the copy is then opened, cut and filled from the database again, here or with the next unit of work.
-    fn copy(&mut self, rows: &[SealedRow]) -> bool {
-        let Some(path) = &self.mirror_path else {
-            return true;
-        };
-        #[cfg(feature = "sim")]
-        if self.planted_mirror_failure == rows.last().map(SealedRow::number) {
-            self.mirror = None;
-            return false;
-        }
-        if let Some(mirror) = &mut self.mirror
-            && mirror.append(rows).is_ok()
-        {
-            return true;
-        }
-        self.mirror = None;
-        if let Some(store) = &self.store {
-            self.mirror = catch_up(path, store).ok();
-        }
-        self.mirror.is_some()
-    }
-
-    /// After an input/output error the connection is poisoned: dirty pages may be gone. Reopen once and look.
-    fn reopen_and_append(
-        &mut self,
-        facts: &[Fact],
-        problem: JournalError,
-    ) -> Result<Appended, JournalError> {
-        let before = self.store.take().map(|store| store.rows);
-        self.failed += 1;
-        let (Some(before), 1) = (before, self.failed) else {
-            return Err(problem);
-        };
-        tracing::warn!(error = %problem, "the journal is closed and opened again");
-        let store = Store::open(&self.store_config)?;
-        if store.rows != before {
-            // The unit of work can be read, but its sync failed: whether it is on the disk nobody can tell here.
-            return Err(JournalError::Broken);
-        }
-        self.store = Some(store);
-        self.try_append(facts)
-    }
-}
-
-fn lock(config: &JournalConfig) -> Result<File, JournalError> {
-    let path = config.dir.join("journal.lock");
-    let fail = |source| JournalError::File {
-        operation: "making the lock",
-        path: path.clone(),
-        source,
-    };
-    let file = File::options()
-        .create(true)
-        .append(true)
-        .open(&path)
-        .map_err(fail)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(JournalError::Locked { path: path.clone() }),
-        Err(TryLockError::Error(source)) => Err(fail(source)),
-    }
-}
-
-/// Compares the second copy with the database and appends what it lacks.
-fn catch_up(path: &std::path::Path, store: &Store) -> Result<Mirror, JournalError> {
-    let (mut mirror, records) = Mirror::open(path, store.rows)?;
-    let known = u64::try_from(records.len()).unwrap_or(u64::MAX);
-    let (rows, _) = store.rows()?;
-    for (record, row) in records.iter().zip(&rows) {
-        if record.number != row.number() || record.hash != row.digest() {
-            let (mirror, number) = (path.to_owned(), row.number());
-            return Err(JournalError::ForeignMirror { mirror, number });
-        }
-    }
-    if known > store.rows {
-        let mirror = path.to_owned();
-        return Err(JournalError::RolledBack {
-            mirror,
-            mirror_rows: known,
-            rows: store.rows,
-        });
-    }
-    let missing = &rows[records.len()..];
-    if !missing.is_empty() {
-        mirror.append(missing)?;
-    }
-    Ok(mirror)
 }

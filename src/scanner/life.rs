@@ -166,6 +166,8 @@ impl Supervisor {
         }
         if !wish.on {
             self.preview.send_replace(None);
+            // Nothing is told any more, so no code needs to be remembered; the texts are wiped.
+            self.told.clear();
         }
         let order = match wish {
             Wish { quit: true, .. } => Order::Quit,

@@ -234,14 +234,17 @@ fn preview(frame: &GreyFrame) -> Preview {
     }
 }
 
-/// Returns an error with its causes on one line.
+/// Returns an error with its causes on one line. Decoders repeat the words of their causes; once is enough.
 fn told(error: &SourceError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
+        let words = next.to_string();
+        if !text.contains(words.trim()) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
         cause = next.source();
     }
-    text
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
