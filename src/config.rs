@@ -6,6 +6,7 @@
 //! of range is an error that names the file, the line and the key. Secrets are never values here, only paths of
 //! files.
 
+mod notices;
 mod told;
 
 use std::ops::RangeInclusive;
@@ -20,6 +21,8 @@ use crate::payment::Policy;
 use crate::profile::guard::LimitRow;
 use crate::profile::{Profile, ProfileError, TimingLayer, Trust};
 use crate::view::{Language, Theme};
+
+pub use notices::NoticesConfig;
 
 /// Why a configuration was refused. Nothing was started.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +90,8 @@ struct Layer {
     merchant: MerchantLayer,
     #[serde(default)]
     people: PeopleLayer,
+    #[serde(default)]
+    notices: NoticesLayer,
 }
 
 macro_rules! layer {
@@ -139,6 +144,12 @@ layer!(MerchantLayer { static_codes: Vec<String>, emv_accounts: Vec<String>, fee
 layer!(PeopleLayer {
     supervisor_pin_file: PathBuf
 });
+layer!(NoticesLayer {
+    port: u16,
+    address: String,
+    certificate_file: PathBuf,
+    key_file: PathBuf
+});
 
 /// Which world the terminal talks to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,7 +187,7 @@ pub struct AcquirerConfig {
     pub subject: String,
     /// Optional organisation code.
     pub out_org_code: Option<String>,
-    /// Where the acquirer may send notices.
+    /// Where the acquirer may send notices; none asks for none.
     pub notify_url: Option<String>,
     /// Milliseconds to connect.
     pub connect_ms: u64,
@@ -215,6 +226,8 @@ pub struct Config {
     pub fee_class: Option<MerchantClass>,
     /// Where the hash of the supervisor's PIN is; without one nobody can approve.
     pub supervisor_pin_file: Option<PathBuf>,
+    /// The receiver of notices; none by default.
+    pub notices: Option<NoticesConfig>,
 }
 
 impl Config {
@@ -254,6 +267,7 @@ impl Config {
             merged.profile.over(layer.profile);
             merged.merchant.over(layer.merchant);
             merged.people.over(layer.people);
+            merged.notices.over(layer.notices);
         }
         check(merged, &Checker { texts })
     }
@@ -360,6 +374,8 @@ fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
         return Err(c.bad("terminal.result_s", "use 0 (until touched) to 60 seconds"));
     }
     let result_ms = (result_s > 0).then_some(result_s * 1000);
+    let notices = notices::check(c, layer.notices, &profile)?;
+    let notify_url = notices::told_url(c, &layer.acquirer, notices.as_ref())?;
     Ok(Config {
         shop,
         operator: OperatorNo::new(&operator)
@@ -371,10 +387,14 @@ fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
         sound: c.need("terminal.sound", t.sound)?,
         result_ms,
         scanner_source: c.need("scanner.source", layer.scanner.source)?,
-        acquirer: check_acquirer(c, layer.acquirer, &profile)?,
+        acquirer: AcquirerConfig {
+            notify_url,
+            ..check_acquirer(c, layer.acquirer, &profile)?
+        },
         own_codes: check_own_codes(c, &layer.merchant)?,
         fee_class: check_fee_class(c, layer.merchant.fee_class.as_deref())?,
         supervisor_pin_file: layer.people.supervisor_pin_file,
+        notices,
         profile,
     })
 }
@@ -531,7 +551,7 @@ fn check_acquirer(
         environment,
         subject: a.subject.unwrap_or_else(|| "商品".to_owned()),
         out_org_code: a.out_org_code,
-        notify_url: a.notify_url,
+        notify_url: None,
         connect_ms: c.number(
             "acquirer.connect_ms",
             Some(a.connect_ms.unwrap_or(5_000)),

@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
-use shouyin::acquirer::{self, HttpsPost, Lakala, LakalaConfig};
+use shouyin::acquirer::{
+    self, HttpsPost, Lakala, LakalaConfig, LakalaNotices, Receiver, ReceiverConfig,
+};
 use shouyin::clock::Clock;
 use shouyin::config::{Config, Environment};
 use shouyin::entropy::Entropy;
@@ -271,6 +273,7 @@ async fn start(
     let (taps, tapped) = mpsc::channel(limits::INTENT_QUEUE);
     let (screens, shown) = watch::channel(None);
     let acquirer = start_acquirer(config, clock, &entropy, inputs.clone())?;
+    start_receiver(config, clock, inputs.clone())?;
     let (scanner, orders) = mpsc::channel(4);
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let (seen, events) = mpsc::channel(4);
@@ -420,4 +423,53 @@ fn start_acquirer(
         }
     });
     Ok(requests)
+}
+
+/// How long a receiver that cannot listen waits for its next try.
+const LISTEN_AGAIN: Duration = Duration::from_secs(30);
+
+/// Starts the receiver of notices, when one is configured. Wrong files stop the start, as wrong files always do; a port
+/// that is taken only costs speed, so the till sells without the receiver.
+fn start_receiver(
+    config: &Config,
+    clock: Clock,
+    inputs: mpsc::Sender<Input>,
+) -> anyhow::Result<()> {
+    let Some(own) = &config.notices else {
+        return Ok(());
+    };
+    let receiver = Receiver::open(&ReceiverConfig {
+        address: own.address,
+        certificate_file: own.certificate_file.clone(),
+        key_file: own.key_file.clone(),
+    })?;
+    let reader = LakalaNotices::open(&config.acquirer.platform_certificate_files)?;
+    let (claims, mut heard) = mpsc::channel(limits::NOTICE_QUEUE);
+    let address = own.address;
+    tokio::spawn(async move {
+        let mut told = false;
+        loop {
+            match receiver.bind().await {
+                Ok(bound) => {
+                    tracing::info!(%address, "listening for notices");
+                    let now = move || clock.now();
+                    return acquirer::receive(bound, reader, claims, now).await;
+                }
+                Err(error) if !told => {
+                    told = true;
+                    tracing::error!(%address, %error, "cannot listen for notices; sales go on without them");
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(LISTEN_AGAIN).await;
+        }
+    });
+    tokio::spawn(async move {
+        while let Some(claim) = heard.recv().await {
+            if inputs.send(Input::Notice(claim)).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
 }

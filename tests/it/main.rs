@@ -29,6 +29,8 @@ mod journal;
 #[cfg(feature = "live")]
 mod kill;
 mod model;
+#[cfg(feature = "live")]
+mod notices;
 #[cfg(all(feature = "live", feature = "ui"))]
 mod page;
 mod payment;

@@ -2,11 +2,14 @@
 //!
 //! Waits of both sides are divided by the same factor; nothing sleeps, every wait is for a screen.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shouyin::acquirer::{self, Acquirer, HttpsPost, Lakala, LakalaConfig};
+use shouyin::acquirer::{
+    self, Acquirer, HttpsPost, Lakala, LakalaConfig, LakalaNotices, Receiver, ReceiverConfig,
+};
 use shouyin::clock::Clock;
 use shouyin::code::{CodeTable, recognise};
 use shouyin::config::Config;
@@ -29,6 +32,8 @@ pub struct Till {
     pub screens: watch::Receiver<Option<Screen>>,
     pub inputs: mpsc::Sender<Input>,
     pub journal: Journal,
+    /// Where it hears notices, when it does.
+    pub receiver: Option<SocketAddr>,
     driving: tokio::task::JoinHandle<()>,
 }
 
@@ -118,22 +123,21 @@ async fn started<A: Acquirer>(
     let (taps, tapped) = mpsc::channel(limits::INTENT_QUEUE);
     let (publish, screens) = watch::channel(None);
     let (requests, asked) = mpsc::channel(limits::ACQUIRER_QUEUE);
-    let (events, mut told) = mpsc::channel(limits::ACQUIRER_QUEUE);
+    let (events, told) = mpsc::channel(limits::ACQUIRER_QUEUE);
     let a = &config.acquirer;
     let post = HttpsPost::new(&a.url, &a.ca_file, connect, wait).unwrap();
-    let lakala = Lakala::open(lakala_config(&config), post, entropy.clone()).unwrap();
+    let receiver = listen(&config, clock, inputs.clone()).await;
+    let mut own = lakala_config(&config);
+    let heard_at = receiver.map(|at| format!("https://{at}/notice"));
+    own.notify_url = heard_at.or(own.notify_url);
+    let lakala = Lakala::open(own, post, entropy.clone()).unwrap();
     tokio::spawn(acquirer::serve(
         Arc::new(client(lakala)),
         asked,
         events,
         move || clock.now(),
     ));
-    let forward = inputs.clone();
-    tokio::spawn(async move {
-        while let Some(event) = told.recv().await {
-            forward.send(Input::Acquirer(event)).await.ok();
-        }
-    });
+    forward(told, inputs.clone(), Input::Acquirer);
     let (scanner, mut orders) = mpsc::channel(8);
     tokio::spawn(async move { while orders.recv().await.is_some() {} });
     let driver = Driver::new(DriverParts {
@@ -162,8 +166,40 @@ async fn started<A: Acquirer>(
         screens,
         inputs,
         journal,
+        receiver,
         driving,
     }
+}
+
+/// Starts the receiver of notices when one is configured, as the program does.
+async fn listen(config: &Config, clock: Clock, inputs: mpsc::Sender<Input>) -> Option<SocketAddr> {
+    let own = config.notices.as_ref()?;
+    let receiver = Receiver::open(&ReceiverConfig {
+        address: own.address,
+        certificate_file: own.certificate_file.clone(),
+        key_file: own.key_file.clone(),
+    });
+    let bound = receiver.unwrap().bind().await.unwrap();
+    let address = bound.address().unwrap();
+    let reader = LakalaNotices::open(&config.acquirer.platform_certificate_files).unwrap();
+    let (claims, heard) = mpsc::channel(limits::NOTICE_QUEUE);
+    tokio::spawn(acquirer::receive(bound, reader, claims, move || {
+        clock.now()
+    }));
+    forward(heard, inputs, Input::Notice);
+    Some(address)
+}
+
+fn forward<T: Send + 'static>(
+    mut from: mpsc::Receiver<T>,
+    to: mpsc::Sender<Input>,
+    wrap: fn(T) -> Input,
+) {
+    tokio::spawn(async move {
+        while let Some(news) = from.recv().await {
+            to.send(wrap(news)).await.ok();
+        }
+    });
 }
 
 /// The PIN that the tests' supervisor knows.

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::till::{PIN, Till, ledger, reconcile, runtime, sandbox, till};
 
 /// The customer scans a code of ours on the wallet page. Returns the status of the answer.
-async fn scan(port: u16, text: &str) -> u16 {
+pub async fn scan(port: u16, text: &str) -> u16 {
     let escaped: String = text
         .bytes()
         .map(|byte| match byte {
@@ -35,7 +35,7 @@ async fn scan(port: u16, text: &str) -> u16 {
 
 impl Till {
     /// Leaves every page that a person can leave, until the keypad is there.
-    async fn home(&mut self) {
+    pub async fn home(&mut self) {
         self.wait("the first screen", |_| true).await;
         loop {
             let (seq, page) = self.look();
@@ -54,7 +54,7 @@ impl Till {
     }
 
     /// Everything that is open ends, and the keypad is there.
-    async fn rest(&mut self) {
+    pub async fn rest(&mut self) {
         loop {
             self.home().await;
             if self.is_calm() {
@@ -64,7 +64,7 @@ impl Till {
         }
     }
 
-    async fn amount(&self, fen: u64) {
+    pub async fn amount(&self, fen: u64) {
         for key in format!("{}.{:02}", fen / 100, fen % 100).chars() {
             let digit = key
                 .to_digit(10)
@@ -74,7 +74,7 @@ impl Till {
     }
 
     /// Shows our code for the amount; returns its text.
-    async fn show_code(&mut self, fen: u64, channel: Channel) -> String {
+    pub async fn show_code(&mut self, fen: u64, channel: Channel) -> String {
         self.home().await;
         self.charge(fen).await;
         self.wait("prompt", |page| matches!(page, Page::Prompt(_)))
@@ -87,7 +87,7 @@ impl Till {
         code.text.unwrap()
     }
 
-    async fn outcome(&mut self) -> OutcomeKind {
+    pub async fn outcome(&mut self) -> OutcomeKind {
         let page = self
             .wait("outcome", |page| matches!(page, Page::Outcome(_)))
             .await;
@@ -97,12 +97,12 @@ impl Till {
         outcome.kind
     }
 
-    async fn last_sale(&self) -> TxnId {
+    pub async fn last_sale(&self) -> TxnId {
         self.journal.recent(1).await.unwrap()[0].txn
     }
 
     /// Sends `fen` of the last sale back, or all of it, as a cashier and a supervisor do.
-    async fn undo(&mut self, txn: TxnId, fen: Option<u64>, pin: &str) -> Page {
+    pub async fn undo(&mut self, txn: TxnId, fen: Option<u64>, pin: &str) -> Page {
         self.home().await;
         self.tap(Intent::OpenRecord(txn)).await;
         self.wait(
