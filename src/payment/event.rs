@@ -28,9 +28,10 @@ impl Certainty {
     }
 }
 
-/// How the customer's code came in.
+/// How the code of one order was presented. What the profile opens and limits is an entry mode (`domain`), which does
+/// not care whether a code was read or typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryMode {
+pub enum Presentment {
     /// Read by the camera.
     Camera,
     /// Typed by the cashier.
@@ -41,7 +42,7 @@ pub enum EntryMode {
     OneCode,
 }
 
-impl EntryMode {
+impl Presentment {
     /// Returns the stable key used in records.
     pub const fn key(self) -> &'static str {
         match self {
@@ -87,7 +88,7 @@ pub enum Event {
         /// The code.
         code: PaymentCode,
         /// How it came in.
-        entry: EntryMode,
+        entry: Presentment,
     },
     /// 出码: show a code that the customer scans, beside the camera that stays open.
     MerchantCodeRequested {

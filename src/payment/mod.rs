@@ -25,7 +25,7 @@ mod undo_flow;
 
 pub use command::{Command, Request, RequestKind, Sound, Ticket};
 pub use draft::is_ending;
-pub use event::{Certainty, EntryMode, Event};
+pub use event::{Certainty, Event, Presentment};
 pub use fact::{
     Fact, FactKind, Instalments, Intent, Outcome, UndoCause, UndoIntent, UndoKind, UndoOutcome,
     UnreadableFact,

@@ -88,7 +88,7 @@ pub struct Policy {
 impl Policy {
     /// Tells whether a paid sale may be voided, by how its order was opened (documented: Lakala's `revoked` is for
     /// customer codes only, acquirer.md 2.4).
-    pub const fn can_void(&self, entry: super::event::EntryMode) -> bool {
+    pub const fn can_void(&self, entry: super::event::Presentment) -> bool {
         !entry.is_merchant_code()
     }
 

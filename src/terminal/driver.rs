@@ -20,7 +20,7 @@ use crate::evidence::{Claim, Verified};
 use crate::journal::{Journal, JournalError, NoSales, SaleRow, SaleState};
 use crate::limits;
 use crate::payment::{
-    Command, EntryMode, Event, Fact, FactKind, Outcome, Phase, Policy, Request, State, Step,
+    Command, Event, Fact, FactKind, Outcome, Phase, Policy, Presentment, Request, State, Step,
     Ticket, UndoOutcome, next_deadline, step,
 };
 use crate::people::Approver;
@@ -320,7 +320,7 @@ impl Driver {
             ScanNews::Code(found) => {
                 let mut desk = self.parts.desk.clone();
                 let event =
-                    session::presented(&mut desk, &self.session(), found, EntryMode::Camera);
+                    session::presented(&mut desk, &self.session(), found, Presentment::Camera);
                 self.parts.desk = desk;
                 if let Some(event) = event {
                     self.feed(event).await;

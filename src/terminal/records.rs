@@ -6,9 +6,9 @@ use tracing::error;
 use zeroize::Zeroizing;
 
 use super::driver::{Driver, chain, row};
-use crate::domain::{EntryMode as EntryKind, OperatorNo, TxnId};
+use crate::domain::{EntryMode, OperatorNo, TxnId};
 use crate::journal::{Journal, JournalError, UndoRow, UndoState};
-use crate::payment::{EntryMode, Event, PaidSale};
+use crate::payment::{Event, PaidSale, Presentment};
 use crate::people::{Answer, Pin, Role};
 use crate::profile::guard::{LastSale, Usage};
 use crate::view::pages::{UndoLine, UndoStateView};
@@ -172,11 +172,11 @@ async fn record(journal: Journal, txn: TxnId) -> Result<Option<Record>, JournalE
     }))
 }
 
-const fn kind(entry: EntryMode) -> EntryKind {
+const fn kind(entry: Presentment) -> EntryMode {
     match entry {
-        EntryMode::Camera | EntryMode::Manual => EntryKind::CustomerCode,
-        EntryMode::MerchantCode => EntryKind::MerchantCode,
-        EntryMode::OneCode => EntryKind::CashierCode,
+        Presentment::Camera | Presentment::Manual => EntryMode::CustomerCode,
+        Presentment::MerchantCode => EntryMode::MerchantCode,
+        Presentment::OneCode => EntryMode::CashierCode,
     }
 }
 

@@ -6,9 +6,9 @@
 use zeroize::Zeroizing;
 
 use crate::code::{CodeTable, Recognised, recognise};
-use crate::domain::{Channel, EntryMode as EntryKind, Money, OperatorNo, TxnId};
+use crate::domain::{Channel, EntryMode, Money, OperatorNo, TxnId};
 use crate::limits;
-use crate::payment::{EntryMode, Event, Instalments, Outcome, PaidSale, Phase, Policy, State};
+use crate::payment::{Event, Instalments, Outcome, PaidSale, Phase, Policy, Presentment, State};
 use crate::profile::Profile;
 use crate::profile::guard::{self, Confirm, Usage, Verdict};
 use crate::view::{AmountEntry, Cause, Desk, DeskPage, Intent, Records, UndoRules, format, plans};
@@ -216,7 +216,7 @@ fn charge(desk: &mut Desk, turn: &SessionTurn<'_>) -> Act {
     }
     let ask = guard::Ask {
         amount,
-        entry: EntryKind::CustomerCode,
+        entry: EntryMode::CustomerCode,
         channel: None,
         confirmed: desk.confirmed,
     };
@@ -302,9 +302,9 @@ fn show_code(desk: &mut Desk, turn: &SessionTurn<'_>, channel: Channel) -> Act {
     let ask = guard::Ask {
         amount: draft.amount,
         entry: if channel == Channel::Unknown {
-            EntryKind::CashierCode
+            EntryMode::CashierCode
         } else {
-            EntryKind::MerchantCode
+            EntryMode::MerchantCode
         },
         channel: (channel != Channel::Unknown).then_some(channel),
         confirmed: guard::Confirmed {
@@ -371,14 +371,14 @@ pub(super) fn presented(
     desk: &mut Desk,
     turn: &SessionTurn<'_>,
     found: Recognised,
-    entry: EntryMode,
+    entry: Presentment,
 ) -> Option<Event> {
     let draft = turn.state.draft.as_ref()?;
     match found {
         Recognised::Payment(code) => {
             let ask = guard::Ask {
                 amount: draft.amount,
-                entry: EntryKind::CustomerCode,
+                entry: EntryMode::CustomerCode,
                 channel: (code.channel() != Channel::Unknown).then_some(code.channel()),
                 confirmed: guard::Confirmed {
                     large_amount: true,
@@ -415,7 +415,7 @@ fn unpaid_amount(state: &State) -> Option<Money> {
 fn send_code(desk: &mut Desk, turn: &SessionTurn<'_>) -> Option<Event> {
     let typed = desk.code.take();
     let found = recognise(&typed, turn.table);
-    presented(desk, turn, found, EntryMode::Manual)
+    presented(desk, turn, found, Presentment::Manual)
 }
 
 fn language_or_theme(desk: &mut Desk, intent: Intent) {

@@ -12,7 +12,7 @@ use super::screen::{
     Screen, Status, WaitKind, Waiting,
 };
 use super::show::{self, Record, UndoRules};
-use crate::domain::{Channel, EntryMode as EntryKind, Money, Now};
+use crate::domain::{Channel, EntryMode, Money, Now};
 use crate::limits::CODE_DIGITS_MIN;
 use crate::payment::{Draft, Outcome, Phase, Policy, Sale, State, is_ending};
 use crate::profile::{Capability, Profile};
@@ -187,7 +187,7 @@ fn codes(profile: &Profile) -> Vec<Channel> {
     if !profile.capabilities.has(Capability::MerchantCode) {
         return Vec::new();
     }
-    let open = profile.limits.open.get(&EntryKind::MerchantCode);
+    let open = profile.limits.open.get(&EntryMode::MerchantCode);
     open.cloned().unwrap_or_default()
 }
 

@@ -12,8 +12,8 @@ use shouyin::domain::{
 };
 use shouyin::evidence::{ClaimState, Digest, KeyId, SealedRow, TrustedKey, TrustedKeys, Undone};
 use shouyin::payment::{
-    Certainty, Command, EntryMode, Event, Fact, FactKind, Numbers, Outcome, Phase, Policy, Request,
-    State, Ticket, Timing, next_deadline, resume, step,
+    Certainty, Command, Event, Fact, FactKind, Numbers, Outcome, Phase, Policy, Presentment,
+    Request, State, Ticket, Timing, next_deadline, resume, step,
 };
 
 /// Seeded random numbers (SplitMix64): small, and the same stream everywhere.
@@ -166,7 +166,7 @@ impl World {
         });
         self.feed(Event::CodePresented {
             code: code(number),
-            entry: EntryMode::Camera,
+            entry: Presentment::Camera,
         });
         txn
     }

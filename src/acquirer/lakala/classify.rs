@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::domain::{Channel, HostTradeNo, MerchantNo, Money, OrderNo};
 use crate::evidence::{Claim, ClaimState, TradeDetails, Undone};
-use crate::payment::{EntryMode, Request};
+use crate::payment::{Presentment, Request};
 
 use super::counter;
 
@@ -89,11 +89,11 @@ struct AccountFields {
 pub(super) fn claim(request: &Request, body: &[u8]) -> Result<Claim, String> {
     match request {
         Request::Inquire {
-            entry: EntryMode::OneCode,
+            entry: Presentment::OneCode,
             ..
         }
         | Request::Close {
-            entry: EntryMode::OneCode,
+            entry: Presentment::OneCode,
             ..
         }
         | Request::Preorder {
@@ -362,7 +362,7 @@ mod tests {
     fn inquire() -> Request {
         Request::Inquire {
             order_no: OrderNo::new("A1").expect("order"),
-            entry: EntryMode::Camera,
+            entry: Presentment::Camera,
         }
     }
 

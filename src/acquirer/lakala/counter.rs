@@ -205,12 +205,12 @@ pub(super) fn order_state(status: Option<&str>) -> ClaimState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::payment::EntryMode;
+    use crate::payment::Presentment;
 
     fn asked(status: &str, amount: &str) -> Claim {
         let request = Request::Inquire {
             order_no: OrderNo::new("A1").expect("order"),
-            entry: EntryMode::OneCode,
+            entry: Presentment::OneCode,
         };
         let body = format!(
             r#"{{"code":"000000","resp_data":{{"merchant_no":"8","out_order_no":"A1","order_status":"{status}","total_amount":{amount}}}}}"#
