@@ -34,6 +34,10 @@ pub const AMOUNT_DIGITS: usize = 9;
 pub const CODE_DIGITS_MIN: usize = 16;
 /// Longest all-digit payment code in characters.
 pub const CODE_DIGITS_MAX: usize = 24;
+/// Fewest digits of a PIN.
+pub const PIN_DIGITS_MIN: usize = 6;
+/// Most digits of a PIN.
+pub const PIN_DIGITS_MAX: usize = 12;
 /// Sales listed on the keypad page.
 pub const RECENT_SALES: usize = 3;
 /// Preview frames a second at the most.

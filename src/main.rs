@@ -7,7 +7,7 @@ mod console;
 mod refusal;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +19,11 @@ use shouyin::acquirer::{
 };
 use shouyin::clock::Clock;
 use shouyin::config::{Config, Environment};
+use shouyin::domain::Tick;
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig, Opened};
 use shouyin::payment::{Request, Ticket};
-use shouyin::people::{Approver, PinHash, PinLock, SupervisorPin};
+use shouyin::people::{Approver, PinHash, Pins, Role, TriesFile};
 use shouyin::scanner::{self, Preview, Scanner, ScannerConfig};
 use shouyin::sound::{self, Speaker, Tone};
 use shouyin::terminal::{self, Cue, Driver, DriverParts, Input};
@@ -304,7 +305,7 @@ async fn start(
         acquirer,
         scanner,
         screens,
-        approver: supervisor(config)?,
+        approver: approver(config, data, clock.now().tick)?,
         sound: Box::new(move |cue| match cue {
             Cue::Play(sound) => told.play(Tone::of(&sound)),
             Cue::Seen => told.seen(),
@@ -343,14 +344,23 @@ fn open_journal(arguments: &Arguments) -> anyhow::Result<(Journal, Opened)> {
     Ok(Journal::open(journal_config)?)
 }
 
-/// Reads the supervisor's PIN hash, when one is configured.
-fn supervisor(config: &Config) -> anyhow::Result<Option<Box<dyn Approver>>> {
-    let Some(path) = &config.supervisor_pin_file else {
+/// Reads the PIN hashes that are configured. The count of wrong tries stays in the data directory.
+fn approver(config: &Config, data: &Path, now: Tick) -> anyhow::Result<Option<Box<dyn Approver>>> {
+    let files = [
+        (Role::Supervisor, &config.supervisor_pin_file),
+        (Role::Manager, &config.manager_pin_file),
+    ];
+    let mut pins = Vec::new();
+    for (role, file) in files {
+        if let Some(path) = file {
+            pins.push((role, PinHash::load(path)?));
+        }
+    }
+    if pins.is_empty() {
         return Ok(None);
-    };
-    let hash = PinHash::load(path)?;
-    let approver = SupervisorPin::new(Some(hash), PinLock::default());
-    Ok(Some(Box::new(approver)))
+    }
+    let tries = TriesFile::new(&data.join("pin.tries"));
+    Ok(Some(Box::new(Pins::new(pins).kept_in(tries, now))))
 }
 
 /// The desk of this start.

@@ -37,6 +37,8 @@ impl Shop {
             code_salt: [7; 32],
             timing: Timing::reference(),
             timing_of: BTreeMap::new(),
+            voids: shouyin::payment::VoidRules::customer_codes(),
+            ceilings: shouyin::payment::Ceilings::supervisor_approves_all(),
         };
         let numbers = Numbers {
             epoch: Epoch::new(1).expect("an epoch"),

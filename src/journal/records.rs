@@ -194,6 +194,18 @@ impl Store {
             .map_err(|e| self.refused("summing what was taken", e))
     }
 
+    /// Sums what people sent back; what goes back by itself is nobody's.
+    pub(super) fn sent_back(&self, from_ms: i64) -> Result<u64, JournalError> {
+        self.connection
+            .query_row(
+                "SELECT coalesce(sum(amount), 0) FROM undo \
+                 WHERE opened_ms >= ?1 AND cause = 'asked' AND state IN ('open','done')",
+                [from_ms],
+                |row| row.get(0),
+            )
+            .map_err(|e| self.refused("summing what was sent back", e))
+    }
+
     pub(super) fn damaged(&self, problem: String) -> JournalError {
         JournalError::Damaged {
             path: self.path.clone(),

@@ -1,7 +1,7 @@
 //! What happened. Past tense, and nothing of it is believed without proof.
 
 use crate::code::PaymentCode;
-use crate::domain::{Channel, Money, OperatorNo, TxnId};
+use crate::domain::{Channel, Money, OperatorNo, Role, TxnId};
 use crate::evidence::{Claim, Rejection, Verified};
 
 use super::command::Ticket;
@@ -71,6 +71,17 @@ impl Presentment {
     }
 }
 
+/// On whose word money goes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// The role that was proven.
+    pub role: Role,
+    /// Who approved; none when the cashier needed nobody.
+    pub approver: Option<OperatorNo>,
+    /// What people sent back today already, open undos included.
+    pub today: Money,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -109,8 +120,8 @@ pub enum Event {
         amount: Money,
         /// Who asks.
         operator: OperatorNo,
-        /// Who approved.
-        approver: Option<OperatorNo>,
+        /// Who stands behind it.
+        authority: Authority,
     },
     /// A notice of the acquirer came that its signature proves: only an accelerator, it may come late, twice or never.
     Noticed {

@@ -12,7 +12,10 @@
 
 mod acquirer;
 #[cfg(feature = "live")]
+mod authority;
+#[cfg(feature = "live")]
 mod badinput;
+mod caps;
 mod checker;
 #[cfg(feature = "live")]
 mod corpus;

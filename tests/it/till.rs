@@ -13,11 +13,12 @@ use shouyin::acquirer::{
 use shouyin::clock::Clock;
 use shouyin::code::{CodeTable, recognise};
 use shouyin::config::Config;
+use shouyin::domain::Tick;
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig, SaleState, inspect};
 use shouyin::limits;
 use shouyin::payment::{Policy, Timing};
-use shouyin::people::{Approver, Pin, PinHash, PinLock, SupervisorPin};
+use shouyin::people::{Approver, Pin, PinHash, Pins, Role, TriesFile};
 use shouyin::sim::{Options, Running, serve};
 use shouyin::terminal::{Cue, Driver, DriverParts, Input, ScanNews, recover};
 use shouyin::view::{Desk, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap, Theme};
@@ -157,7 +158,7 @@ async fn started<A: Acquirer>(
         acquirer: requests,
         scanner,
         screens: publish,
-        approver: Some(supervisor(&entropy)),
+        approver: Some(approver(&entropy, &data, clock.now().tick)),
         sound: plan.sound,
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));
@@ -204,10 +205,17 @@ fn forward<T: Send + 'static>(
 
 /// The PIN that the tests' supervisor knows.
 pub const PIN: &str = "472913";
+/// The PIN of the tests' manager.
+pub const MANAGER_PIN: &str = "590318";
 
-fn supervisor(entropy: &Entropy) -> Box<dyn Approver> {
-    let hash = PinHash::make(&Pin::typed(PIN).unwrap(), entropy);
-    Box::new(SupervisorPin::new(Some(hash), PinLock::default()))
+fn approver(entropy: &Entropy, data: &std::path::Path, now: Tick) -> Box<dyn Approver> {
+    let hash = |pin| PinHash::make(&Pin::typed(pin).unwrap(), entropy);
+    let pins = Pins::new([
+        (Role::Supervisor, hash(PIN)),
+        (Role::Manager, hash(MANAGER_PIN)),
+    ]);
+    let tries = TriesFile::new(&data.join("pin.tries"));
+    Box::new(pins.kept_in(tries, now))
 }
 
 /// Opens a journal as soon as an earlier user of it has let go.

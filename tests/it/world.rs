@@ -119,6 +119,8 @@ impl World {
             code_salt: [7; 32],
             timing: Timing::reference(),
             timing_of: BTreeMap::new(),
+            voids: shouyin::payment::VoidRules::customer_codes(),
+            ceilings: shouyin::payment::Ceilings::supervisor_approves_all(),
         };
         Self {
             state: State::empty(numbers(1, 1, 1)),

@@ -3,7 +3,31 @@
 use super::*;
 
 /// Text of the second file, what the message must hold.
-const REFUSED: [(&str, &[&str]); 40] = [
+const REFUSED: [(&str, &[&str]); 43] = [
+    (
+        "[refunds]\ncashier_single_fen = 100\nsupervisor_single_fen = 99\n",
+        &[
+            "more.toml:3",
+            "refunds.supervisor_single_fen",
+            "may not do less",
+        ],
+    ),
+    (
+        "[refunds]\ncashier_single_fen = 100\nsupervisor_day_fen = 99\n",
+        &[
+            "more.toml:3",
+            "refunds.supervisor_day_fen",
+            "may not do less",
+        ],
+    ),
+    (
+        "[refunds]\nmanager_single_fen = 100\n",
+        &[
+            "more.toml:2",
+            "refunds.manager_single_fen",
+            "people.manager_pin_file",
+        ],
+    ),
     (
         "[notices]\nport = 0\n",
         &["more.toml:2", "notices.port", "1 to 65535"],
