@@ -293,6 +293,14 @@ impl Journal {
         self.read(move |store| store.spent(day_ms, month_ms)).await
     }
 
+    /// Returns what people sent back since `from_ms` (UTC milliseconds), open undos included, in minor units.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub async fn sent_back(&self, from_ms: i64) -> Result<u64, JournalError> {
+        self.read(move |store| store.sent_back(from_ms)).await
+    }
+
     /// Returns one sale by its transaction.
     ///
     /// # Errors
