@@ -53,9 +53,15 @@ fn a_journal_is_closed_when_its_last_handle_is_gone() {
         let stored = runtime().block_on(journal.append(vec![started_again(round)]));
         assert!(stored.is_ok(), "round {round}: {stored:?}");
         drop(journal);
-        assert!(log.exists(), "round {round}: closed although a handle is left");
+        assert!(
+            log.exists(),
+            "round {round}: closed although a handle is left"
+        );
         drop(other);
-        assert!(!log.exists(), "round {round}: still open after the last drop");
+        assert!(
+            !log.exists(),
+            "round {round}: still open after the last drop"
+        );
     }
 }
 
