@@ -355,11 +355,12 @@ impl Driver {
         if opened {
             self.parts.desk.hint = AimHint::None;
         }
-        if !facts.is_empty() {
-            self.after_facts(&facts).await;
-        }
+        // The customer waits for the request, nobody for the lists.
         for command in commands {
             self.run_command(command).await;
+        }
+        if !facts.is_empty() {
+            self.after_facts(&facts).await;
         }
     }
 
