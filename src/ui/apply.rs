@@ -189,6 +189,7 @@ pub(super) fn notice(notice: Option<&Notice>) -> ui::NoticeView {
     notice.map_or_else(ui::NoticeView::default, |notice| ui::NoticeView {
         code: notice.code.into(),
         severity: match notice.severity {
+            Severity::Good => ui::SeverityId::Good,
             Severity::Hint => ui::SeverityId::Hint,
             Severity::Warning => ui::SeverityId::Warning,
             Severity::Error => ui::SeverityId::Error,

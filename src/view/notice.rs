@@ -9,6 +9,8 @@ pub use crate::profile::guard::LimitKind;
 /// How urgent it looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
+    /// Green: money has come.
+    Good,
     /// Neutral.
     Hint,
     /// Amber.
@@ -163,9 +165,8 @@ impl Cause {
 
     const fn severity(&self) -> Severity {
         match self {
-            Self::AmountMissing | Self::CustomerActs | Self::Undone | Self::LatePaid(_) => {
-                Severity::Hint
-            }
+            Self::LatePaid(_) => Severity::Good,
+            Self::AmountMissing | Self::CustomerActs | Self::Undone => Severity::Hint,
             Self::AmountTooLarge
             | Self::Limit(..)
             | Self::LargeAmount
