@@ -12,9 +12,10 @@
 //! config                    <- domain, payment, view
 //! ui                        <- view, domain, limits, code (samples only); the only user of slint
 //! sim                       <- domain and nothing of the edges: it is the world outside
+//! simulator                 <- the terminal without its edges, journal included; its model acquirer imports nothing
 //! bins                      <- everything; logic in none
 //! ```
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod acquirer;
 pub mod clock;
@@ -30,6 +31,8 @@ pub mod payment;
 pub mod scanner;
 #[cfg(feature = "sim")]
 pub mod sim;
+#[cfg(feature = "sim")]
+pub mod simulator;
 pub mod telemetry;
 pub mod terminal;
 #[cfg(feature = "ui")]

@@ -3,11 +3,10 @@
 //! Owns its format: length (u32 LE), CRC-32 of the rest (u32 LE), row number (u64 LE), hash (32), body. A torn tail is
 //! cut off at opening; missing rows are appended again from the database; a copy that is ahead is an error.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::JournalError;
+use super::files::{CopyFile, Files};
 use crate::evidence::{Digest, SealedRow};
 
 const HEAD: usize = 8;
@@ -28,27 +27,27 @@ pub struct MirrorRecord {
 /// The open second copy.
 pub(super) struct Mirror {
     path: PathBuf,
-    file: File,
+    file: Box<dyn CopyFile>,
 }
 
 impl Mirror {
     /// Opens or creates the copy of a journal of `rows` rows, cuts a torn end, and returns the sound records. Damage
     /// in the middle is mended, too, unless a sound record behind it knows more than the journal.
-    pub fn open(path: &Path, rows: u64) -> Result<(Self, Vec<MirrorRecord>), JournalError> {
+    pub fn open(
+        files: &dyn Files,
+        path: &Path,
+        rows: u64,
+    ) -> Result<(Self, Vec<MirrorRecord>), JournalError> {
         let fail = |operation, source| JournalError::File {
             operation,
             path: path.to_owned(),
             source,
         };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
+        let mut file = files
+            .open_copy(path)
             .map_err(|e| fail("opening the second copy", e))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)
+        let bytes = file
+            .read_all()
             .map_err(|e| fail("reading the second copy", e))?;
         let (records, sound) = parse(&bytes);
         if let Some(mirror_rows) = last_behind(&bytes[sound..]).filter(|last| *last > rows) {
@@ -59,10 +58,8 @@ impl Mirror {
                 rows,
             });
         }
-        file.set_len(sound as u64)
+        file.cut(sound as u64)
             .map_err(|e| fail("cutting the second copy's torn end", e))?;
-        file.seek(SeekFrom::End(0))
-            .map_err(|e| fail("opening the second copy", e))?;
         Ok((
             Self {
                 path: path.to_owned(),
@@ -75,13 +72,13 @@ impl Mirror {
     /// Appends rows and waits until they are on the disk.
     pub fn append(&mut self, rows: &[SealedRow]) -> Result<(), JournalError> {
         let bytes: Vec<u8> = rows.iter().flat_map(record).collect();
-        let fail = |source| JournalError::File {
-            operation: "writing the second copy",
-            path: self.path.clone(),
-            source,
-        };
-        self.file.write_all(&bytes).map_err(fail)?;
-        self.file.sync_data().map_err(fail)
+        self.file
+            .append(&bytes)
+            .map_err(|source| JournalError::File {
+                operation: "writing the second copy",
+                path: self.path.clone(),
+                source,
+            })
     }
 }
 

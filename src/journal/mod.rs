@@ -7,21 +7,26 @@
 //! disks).
 
 mod chain;
+#[cfg(feature = "sim")]
+mod direct;
 mod error;
+mod files;
 pub mod inspect;
 mod migrate;
 mod mirror;
 mod query;
-mod reserve;
 mod store;
 
-use std::fs::{File, TryLockError};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
 pub use chain::Walker;
+#[cfg(feature = "sim")]
+pub use direct::DirectJournal;
 pub use error::JournalError;
+pub use files::{CopyFile, Files, SystemFiles};
 pub use migrate::SCHEMA;
 pub use mirror::{MirrorRecord, parse as parse_mirror};
 pub use query::{Counters, SaleRow, SaleState, Totals};
@@ -30,7 +35,6 @@ use crate::evidence::{Digest, SealedRow};
 use crate::limits;
 use crate::payment::{Fact, FactKind};
 use mirror::Mirror;
-use reserve::Reserve;
 use store::{Store, StoreConfig};
 
 /// Where the journal lives.
@@ -46,6 +50,8 @@ pub struct JournalConfig {
     pub vfs: Option<String>,
     /// Largest database in pages, for tests of a full disk.
     pub pages_max: Option<u32>,
+    /// Where lock, reserve and second copy live.
+    pub files: Arc<dyn Files>,
     /// A planted bug that the power-cut test must find.
     #[cfg(feature = "sim")]
     pub planted_synchronous_normal: bool,
@@ -66,6 +72,7 @@ impl JournalConfig {
             reserve_bytes: limits::RESERVE_BYTES,
             vfs: None,
             pages_max: None,
+            files: Arc::new(SystemFiles),
             #[cfg(feature = "sim")]
             planted_synchronous_normal: false,
             #[cfg(feature = "sim")]
@@ -126,53 +133,11 @@ impl Journal {
     /// # Errors
     /// [`JournalError`] says what is wrong, where, and what to do. A bad file is left as it is.
     pub fn open(config: JournalConfig) -> Result<(Self, Opened), JournalError> {
-        let lock = lock(&config)?;
-        let store_config = StoreConfig {
-            path: config.database(),
-            vfs: config.vfs.clone(),
-            #[cfg(feature = "sim")]
-            planted_synchronous_normal: config.planted_synchronous_normal,
-        };
-        let store = Store::open(&store_config)?;
-        if let Some(pages) = config.pages_max {
-            let limit = store
-                .connection
-                .pragma_update(None, "max_page_count", pages);
-            limit.map_err(|e| store.refused("limiting its size", e))?;
-        }
-        let mirror = config
-            .mirror
-            .as_deref()
-            .map(|path| catch_up(path, &store))
-            .transpose()?;
-        let reserve = Reserve::new(config.dir.join("journal.reserve"), config.reserve_bytes);
-        let low_space = !reserve.hold();
-        let opened = Opened {
-            counters: store.counters()?,
-            open: store.open_facts()?,
-            rows: store.rows,
-            head: store.head,
-        };
+        let (writer, opened) = Writer::open(&config)?;
         let (asks, inbox) = mpsc::channel(limits::JOURNAL_QUEUE);
-        let writer = Writer {
-            store: Some(store),
-            store_config,
-            mirror,
-            mirror_path: config.mirror.clone(),
-            #[cfg(feature = "sim")]
-            planted_mirror_failure: config.planted_mirror_failure,
-            reserve,
-            low_space,
-            failed: 0,
-            #[cfg(feature = "sim")]
-            appends_left: config.abort_after_appends,
-        };
         std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || {
-                writer.serve(inbox);
-                drop(lock);
-            })
+            .spawn(move || writer.serve(inbox))
             .map_err(|source| JournalError::File {
                 operation: "starting the journal's thread",
                 path: config.dir.clone(),
@@ -232,14 +197,61 @@ struct Writer {
     mirror_path: Option<PathBuf>,
     #[cfg(feature = "sim")]
     planted_mirror_failure: Option<u64>,
-    reserve: Reserve,
+    files: Arc<dyn Files>,
+    /// Path and size of the space kept back so that the results of open sales can be stored when the disk fills.
+    reserve: (PathBuf, u64),
     low_space: bool,
     failed: u32,
     #[cfg(feature = "sim")]
     appends_left: Option<u64>,
+    /// Let go last, when the database is closed.
+    _lock: Box<dyn Send>,
 }
 
 impl Writer {
+    /// On a full disk the reserve is given back: the open sales need their results, and new sales are refused.
+    fn open(config: &JournalConfig) -> Result<(Self, Opened), JournalError> {
+        let lock = lock(config)?;
+        let reserve = (config.dir.join("journal.reserve"), config.reserve_bytes);
+        let opened = match open_both(config) {
+            Err(problem) if problem.is_full() => {
+                config.files.release_space(&reserve.0);
+                open_both(config)
+            }
+            opened => opened,
+        };
+        let (store, mirror) = opened?;
+        let files = Arc::clone(&config.files);
+        let low_space = !files.hold_space(&reserve.0, reserve.1);
+        let opened = Opened {
+            counters: store.counters()?,
+            open: store.open_facts()?,
+            rows: store.rows,
+            head: store.head,
+        };
+        let writer = Self {
+            store: Some(store),
+            store_config: store_config(config),
+            mirror,
+            mirror_path: config.mirror.clone(),
+            #[cfg(feature = "sim")]
+            planted_mirror_failure: config.planted_mirror_failure,
+            files,
+            reserve,
+            low_space,
+            failed: 0,
+            #[cfg(feature = "sim")]
+            appends_left: config.abort_after_appends,
+            _lock: lock,
+        };
+        Ok((writer, opened))
+    }
+
+    /// Makes sure that the reserve is there. Missing space is not an error: new sales are refused.
+    fn hold_reserve(&self) -> bool {
+        self.files.hold_space(&self.reserve.0, self.reserve.1)
+    }
+
     fn serve(mut self, mut inbox: mpsc::Receiver<Ask>) {
         // A reply that nobody waits for any more is dropped: the caller has gone.
         while let Some(ask) = inbox.blocking_recv() {
@@ -280,7 +292,7 @@ impl Writer {
         let opens_sale = facts
             .iter()
             .any(|fact| matches!(fact.kind, FactKind::IntentRecorded(_)));
-        if opens_sale && self.low_space && !self.reserve.hold() {
+        if opens_sale && self.low_space && !self.hold_reserve() {
             return Err(JournalError::DiskFull {
                 path: self.store_config.path.clone(),
             });
@@ -288,7 +300,7 @@ impl Writer {
         let first = self.try_append(facts);
         match first {
             Err(JournalError::DiskFull { .. }) if !opens_sale => {
-                self.reserve.release();
+                self.files.release_space(&self.reserve.0);
                 self.low_space = true;
                 self.try_append(facts)
             }
@@ -311,7 +323,7 @@ impl Writer {
             // The database holds the facts; a copy that cannot be written is told by refusing new sales.
             self.low_space = true;
         } else if self.low_space {
-            self.low_space = !self.reserve.hold();
+            self.low_space = !self.hold_reserve();
         }
         Ok(Appended {
             last_row,
@@ -338,7 +350,7 @@ impl Writer {
         }
         self.mirror = None;
         if let Some(store) = &self.store {
-            self.mirror = catch_up(path, store).ok();
+            self.mirror = catch_up(&*self.files, path, store).ok();
         }
         self.mirror.is_some()
     }
@@ -365,28 +377,52 @@ impl Writer {
     }
 }
 
-fn lock(config: &JournalConfig) -> Result<File, JournalError> {
+fn store_config(config: &JournalConfig) -> StoreConfig {
+    StoreConfig {
+        path: config.database(),
+        vfs: config.vfs.clone(),
+        #[cfg(feature = "sim")]
+        planted_synchronous_normal: config.planted_synchronous_normal,
+    }
+}
+
+/// Opens the database and its second copy.
+fn open_both(config: &JournalConfig) -> Result<(Store, Option<Mirror>), JournalError> {
+    let store = Store::open(&store_config(config))?;
+    if let Some(pages) = config.pages_max {
+        let limit = store
+            .connection
+            .pragma_update(None, "max_page_count", pages);
+        limit.map_err(|e| store.refused("limiting its size", e))?;
+    }
+    let mirror = config
+        .mirror
+        .as_deref()
+        .map(|path| catch_up(&*config.files, path, &store))
+        .transpose()?;
+    Ok((store, mirror))
+}
+
+fn lock(config: &JournalConfig) -> Result<Box<dyn Send>, JournalError> {
     let path = config.dir.join("journal.lock");
-    let fail = |source| JournalError::File {
-        operation: "making the lock",
-        path: path.clone(),
-        source,
-    };
-    let file = File::options()
-        .create(true)
-        .append(true)
-        .open(&path)
-        .map_err(fail)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(JournalError::Locked { path: path.clone() }),
-        Err(TryLockError::Error(source)) => Err(fail(source)),
+    match config.files.lock(&path) {
+        Ok(Some(lock)) => Ok(lock),
+        Ok(None) => Err(JournalError::Locked { path }),
+        Err(source) => Err(JournalError::File {
+            operation: "making the lock",
+            path,
+            source,
+        }),
     }
 }
 
 /// Compares the second copy with the database and appends what it lacks.
-fn catch_up(path: &std::path::Path, store: &Store) -> Result<Mirror, JournalError> {
-    let (mut mirror, records) = Mirror::open(path, store.rows)?;
+fn catch_up(
+    files: &dyn Files,
+    path: &std::path::Path,
+    store: &Store,
+) -> Result<Mirror, JournalError> {
+    let (mut mirror, records) = Mirror::open(files, path, store.rows)?;
     let known = u64::try_from(records.len()).unwrap_or(u64::MAX);
     let (rows, _) = store.rows()?;
     for (record, row) in records.iter().zip(&rows) {

@@ -9,7 +9,7 @@ mod input;
 mod scanning;
 mod session;
 
-pub use boot::{BootError, device_salt, recover};
+pub use boot::{BootError, device_salt, next_start, recover};
 pub use driver::{Driver, DriverParts};
 pub use input::{Input, ScanCommand, ScanNews};
 #[cfg(feature = "live")]

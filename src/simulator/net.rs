@@ -1,0 +1,272 @@
+//! Requests out, answers in: the world's side of the line.
+//!
+//! Owns when a message arrives, what the adapter reports, and the outages of the whole line.
+
+use super::check::Invariant;
+use super::coverage::Point;
+use super::fault::{Kind, Place};
+use super::line::{self, Fate, Line, Return, TIME_OUT_MS};
+use super::plant::Bug;
+use super::rng::Stream;
+use super::run::Broken;
+use super::trace::Lane;
+use super::world::{Item, Letter, World};
+use crate::domain::{OrderNo, TxnId};
+use crate::evidence::ClaimState;
+use crate::payment::{Certainty, Event, Request, RequestKind, Ticket};
+
+impl World<'_> {
+    /// A request leaves the machine.
+    pub(super) fn send(&mut self, ticket: Ticket, request: &Request) {
+        let sale = self.sale_of.get(&ticket.txn).copied().unwrap_or(0);
+        let number = self.sends.entry(sale).or_default();
+        *number += 1;
+        let number = *number;
+        self.figures.requests += 1;
+        self.look_at_request(ticket, request);
+        let faults = self.swarm.at(Place::Send(sale, number), false);
+        let now = self.now();
+        let ask = line::ask(request, self.bug);
+        self.trace.add(now, Lane::Till, Lane::Acquirer, || {
+            let faults: Vec<&str> = faults.iter().map(|fault| fault.kind.key()).collect();
+            let word = ticket.kind.key();
+            format!("{word} of sale {sale} (send {sale}.{number}) {}", faults.join(", "))
+        });
+        let letter = Letter {
+            boot: self.boots,
+            ticket,
+            ask,
+            faults,
+            place: (sale, number),
+        };
+        self.post(letter);
+    }
+
+    fn post(&mut self, letter: Letter) {
+        let now = self.now();
+        let (boot, ticket) = (letter.boot, letter.ticket);
+        if let Some(till) = &mut self.till {
+            till.open_requests.insert(ticket);
+        }
+        if now < self.down_until || self.broken == Some(Broken::Everything) {
+            let fails = Item::Fails(boot, ticket, Certainty::NotSent, "no route");
+            return self.put(now + 5, fails);
+        }
+        let timed_out = if self.bug == Bug::B21 {
+            Certainty::NotSent
+        } else {
+            Certainty::MaybeSent
+        };
+        let times_out = Item::Fails(boot, ticket, timed_out, "timed out");
+        self.put(now + TIME_OUT_MS, times_out);
+        let lost = self.broken == Some(Broken::ChargesLost);
+        if lost && ticket.kind == RequestKind::Authorize {
+            return;
+        }
+        let (sale, number) = letter.place;
+        let (quick, slow) = self.profile.way_ms();
+        let mut rng = self.rng(Stream::Line, &[u64::from(sale), u64::from(number)]);
+        let fate = line::fate(&letter.faults, &mut || rng.between(quick, slow));
+        match fate {
+            Fate::Lost => {}
+            Fate::Fails(certainty, why, after) => {
+                self.put(now + after, Item::Fails(boot, ticket, certainty, why));
+            }
+            Fate::Stranger => {
+                let comes = Item::Comes(boot, ticket, Line::portal());
+                self.put(now + rng.between(quick, slow), comes);
+            }
+            Fate::Arrives(delays) => {
+                for delay in delays {
+                    self.put(now + delay, Item::Arrives(Box::new(letter.clone())));
+                }
+            }
+        }
+    }
+
+    /// A request reaches the acquirer, who acts on it and answers.
+    pub(super) fn arrives(&mut self, letter: Letter) {
+        let now = self.now();
+        let answer = if self.refuses_for_ever(letter.ticket.kind) {
+            let mut answer = self.host.handle(
+                &crate::simulator::host::Ask::Query {
+                    order: letter.ask.order().to_owned(),
+                },
+                self.clock.now,
+            );
+            "E-NEVER".clone_into(&mut answer.word);
+            answer
+        } else {
+            let host_now = self.host_now();
+            self.host.handle(&letter.ask, host_now)
+        };
+        let (sale, number) = letter.place;
+        self.trace.add(now, Lane::Acquirer, Lane::Acquirer, || {
+            let (word, net) = (&answer.word, self.host.net(letter.ask.order()));
+            format!("send {sale}.{number} arrived: {word}, paid {net}")
+        });
+        let asked = self.asked(letter.ticket.txn);
+        let (order, fen) = (asked.0.as_str(), asked.1);
+        let message = self
+            .line
+            .write(&mut self.host, &answer, (order, fen), &letter.faults);
+        if now < self.mute_until || self.is_mute(letter.ticket.kind) {
+            return;
+        }
+        let (quick, slow) = self.profile.way_ms();
+        let mut rng = self.rng(Stream::Line, &[u64::from(sale), u64::from(number), 1]);
+        let (boot, ticket) = (letter.boot, letter.ticket);
+        match line::returns(&letter.faults, &mut || rng.between(quick, slow)) {
+            Return::Lost => {}
+            Return::Fails(why, after) => {
+                let fails = Item::Fails(boot, ticket, Certainty::MaybeSent, why);
+                self.put(now + after, fails);
+            }
+            Return::Comes(delays) => {
+                for delay in delays {
+                    self.put(now + delay, Item::Comes(boot, ticket, message.clone()));
+                }
+            }
+        }
+    }
+
+    fn refuses_for_ever(&self, kind: RequestKind) -> bool {
+        self.broken == Some(Broken::RevokesRefused) && kind == RequestKind::Revoke
+    }
+
+    fn is_mute(&self, kind: RequestKind) -> bool {
+        match self.broken {
+            Some(Broken::ChargeAnswers) => kind == RequestKind::Authorize,
+            Some(Broken::RevokeAnswers) => kind == RequestKind::Revoke,
+            Some(Broken::ChargesLost | Broken::RevokesRefused | Broken::Everything) | None => false,
+        }
+    }
+
+    /// Order number and price of a sale, as the terminal stored them.
+    fn asked(&self, txn: TxnId) -> (String, u64) {
+        self.watch
+            .sales
+            .get(&txn)
+            .map_or((String::new(), 0), |sale| (sale.order.clone(), sale.fen))
+    }
+
+    /// An answer reaches the machine. Whoever asked may be gone.
+    pub(super) fn comes(&mut self, boot: u32, ticket: Ticket, message: &line::Message) {
+        let strict = self.bench.strict_line(self.streams.0);
+        let Some(till) = self.till.as_mut().filter(|_| boot == self.boots) else {
+            return;
+        };
+        let open = till.open_requests.remove(&ticket);
+        if strict && !open {
+            return;
+        }
+        let asked = self.asked(ticket.txn);
+        let event = self.line.read(
+            ticket,
+            message,
+            &self.host,
+            self.bug,
+            (asked.0.as_str(), asked.1),
+        );
+        let now = self.now();
+        self.trace.add(now, Lane::Acquirer, Lane::Till, || {
+            let about = ticket.kind.key();
+            format!("{about}: {}", super::coverage::event_name(&event))
+        });
+        let success = self.proven_success(&event);
+        let took = matches!(self.feed(event), Some(Point::Pure | Point::Stored));
+        if let Some(txn) = success.filter(|_| took) {
+            self.watch.success_heard(txn, now);
+        }
+    }
+
+    /// The adapter gives a request up, unless it was answered.
+    pub(super) fn gives_up(
+        &mut self,
+        boot: u32,
+        ticket: Ticket,
+        certainty: Certainty,
+        why: &'static str,
+    ) {
+        let Some(till) = self.till.as_mut().filter(|_| boot == self.boots) else {
+            return;
+        };
+        if !till.open_requests.remove(&ticket) {
+            return;
+        }
+        let now = self.now();
+        self.trace
+            .add(now, Lane::Till, Lane::Till, || format!("no answer: {why}"));
+        if self.bug == Bug::B2
+            && ticket.kind == RequestKind::Authorize
+            && certainty == Certainty::MaybeSent
+        {
+            self.charge_again(ticket);
+        }
+        self.feed(Event::SendFailed {
+            ticket,
+            certainty,
+            why: why.to_owned(),
+        });
+    }
+
+    /// B2: the same charge under another number.
+    fn charge_again(&mut self, ticket: Ticket) {
+        let request = self.till.as_ref().and_then(|till| till.last_charge.clone());
+        if let Some(Request::Authorize { amount, code, .. }) = request {
+            let order_no = OrderNo::new(&format!("RETRY{}", self.now()));
+            let order_no = order_no.expect("invariant: letters and digits");
+            let again = Request::Authorize {
+                order_no,
+                amount,
+                code,
+            };
+            self.send(ticket, &again);
+        }
+    }
+
+    fn proven_success(&self, event: &Event) -> Option<TxnId> {
+        let Event::Answered { ticket, claim } = event else {
+            return None;
+        };
+        let sale = self.till.as_ref()?.state.sales.get(&ticket.txn)?;
+        let value = claim.value();
+        let bound = value.state == ClaimState::Paid
+            && value.order_no.as_ref() == Some(&sale.intent.order_no)
+            && value.amount == Some(sale.intent.amount)
+            && value.merchant.as_ref() == Some(&self.policy.merchant);
+        (bound && !sale.phase.is_closed()).then_some(ticket.txn)
+    }
+
+    fn look_at_request(&mut self, ticket: Ticket, request: &Request) {
+        let now = self.now();
+        let known = self.watch.sales.get(&ticket.txn);
+        let age = known.map_or(u64::MAX, |sale| now.saturating_sub(sale.intended_at));
+        let deep = self.rng(Stream::Disk, &[self.figures.requests, 77]).chance(10);
+        let bench = self.bench;
+        let memory = bench.in_memory;
+        let mut snapshots = 0;
+        let mut durable = |number: &str| {
+            if memory {
+                return true;
+            }
+            let found = bench.is_durable(number);
+            if found && deep {
+                snapshots += 1;
+                return bench.would_survive(number);
+            }
+            found
+        };
+        self.watch.sent(ticket, request, age, &mut durable, now);
+        self.figures.snapshots += snapshots;
+        let till_on = self.till.is_some();
+        self.watch
+            .holds(Invariant::I6, till_on, "a request without a program", now);
+    }
+
+    /// Returns the kinds of fault of a place that is struck at most once.
+    pub(super) fn struck(faults: &[crate::simulator::fault::Fault], kind: Kind) -> Option<u64> {
+        let found = faults.iter().find(|fault| fault.kind == kind);
+        found.map(|fault| fault.number)
+    }
+}
