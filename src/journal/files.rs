@@ -23,6 +23,14 @@ pub trait Files: Send + Sync + fmt::Debug {
     /// Gives the space at `path` back.
     fn release_space(&self, path: &Path);
 
+    /// Writes what a file reads as into it once more and waits until file and directory are on the disk; a file that is
+    /// not there is left out. After a failed sync, what reads well may never reach the disk: the system believes
+    /// that it is there already.
+    ///
+    /// # Errors
+    /// The disk failed.
+    fn rewrite(&self, path: &Path) -> io::Result<()>;
+
     /// Opens or creates the second copy.
     ///
     /// # Errors
@@ -78,6 +86,19 @@ impl Files for SystemFiles {
 
     fn release_space(&self, path: &Path) {
         std::fs::remove_file(path).ok();
+    }
+
+    fn rewrite(&self, path: &Path) -> io::Result<()> {
+        let mut file = match File::options().read(true).write(true).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            opened => opened?,
+        };
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
     }
 
     fn open_copy(&self, path: &Path) -> io::Result<Box<dyn CopyFile>> {

@@ -367,7 +367,7 @@ impl Writer {
             return Err(problem);
         };
         tracing::warn!(error = %problem, "the journal is closed and opened again");
-        let store = Store::open(&self.store_config)?;
+        let store = open_store(&*self.files, &self.store_config)?;
         if store.rows != before {
             // The unit of work can be read, but its sync failed: whether it is on the disk nobody can tell here.
             return Err(JournalError::Broken);
@@ -386,9 +386,25 @@ fn store_config(config: &JournalConfig) -> StoreConfig {
     }
 }
 
+/// Opens the database after its write-ahead log was made durable. A log whose sync failed can be read and yet be lost:
+/// the checkpoint at opening would then write pages that a power cut leaves without their log.
+fn open_store(files: &dyn Files, config: &StoreConfig) -> Result<Store, JournalError> {
+    let mut log = config.path.clone().into_os_string();
+    log.push("-wal");
+    let path = PathBuf::from(log);
+    files
+        .rewrite(&path)
+        .map_err(|source| JournalError::File {
+            operation: "making the write-ahead log durable",
+            path,
+            source,
+        })?;
+    Store::open(config)
+}
+
 /// Opens the database and its second copy.
 fn open_both(config: &JournalConfig) -> Result<(Store, Option<Mirror>), JournalError> {
-    let store = Store::open(&store_config(config))?;
+    let store = open_store(&*config.files, &store_config(config))?;
     if let Some(pages) = config.pages_max {
         let limit = store
             .connection

@@ -82,6 +82,19 @@ impl Files for SimFiles {
         self.0.lock().delete(&name(path), false).ok();
     }
 
+    fn rewrite(&self, path: &Path) -> io::Result<()> {
+        if self.0.lock().length_of(&name(path)) == 0 {
+            return Ok(());
+        }
+        let file = self.open(path)?;
+        let mut disk = self.0.lock();
+        let mut bytes = vec![0; disk.size(file.inode)];
+        disk.read(file.inode, 0, &mut bytes)
+            .and_then(|_| disk.change(file.inode, Change::Write(0, bytes)))
+            .and_then(|()| disk.sync(file.inode, true))
+            .map_err(problem)
+    }
+
     fn open_copy(&self, path: &Path) -> io::Result<Box<dyn CopyFile>> {
         Ok(Box::new(Copy(self.open(path)?)))
     }
