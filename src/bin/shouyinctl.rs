@@ -7,6 +7,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use shouyin::journal::inspect;
 
+#[cfg(feature = "sim")]
+#[path = "shouyinctl/sim.rs"]
+mod sim;
+
 /// Inspects what a Shouyin terminal has stored.
 #[derive(Parser)]
 #[command(name = "shouyinctl", version)]
@@ -23,41 +27,10 @@ enum Command {
     /// The deterministic simulator.
     #[cfg(feature = "sim")]
     #[command(subcommand)]
-    Sim(SimCommand),
+    Sim(sim::SimCommand),
     /// The journal of a stopped terminal, or a copy of one.
     #[command(subcommand)]
     Journal(JournalCommand),
-}
-
-#[cfg(feature = "sim")]
-#[derive(Subcommand)]
-enum SimCommand {
-    /// Run.
-    Run {
-        /// Sales.
-        #[arg(long, default_value_t = 20_000)]
-        sales: u64,
-        /// Seed.
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
-        /// Bug.
-        #[arg(long)]
-        bug: Option<String>,
-        /// mem
-        #[arg(long)]
-        memory: bool,
-        /// go on
-        #[arg(long)]
-        go_on: bool,
-    },
-    /// Chart.
-    Seed {
-        /// Seed.
-        seed: u64,
-        /// Bug.
-        #[arg(long)]
-        bug: Option<String>,
-    },
 }
 
 #[derive(Subcommand)]
@@ -93,40 +66,7 @@ fn main() -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         #[cfg(feature = "sim")]
-        Command::Sim(command) => {
-            use shouyin::simulator::{Bench, Bug, Case, Trace, batch};
-            let find = |bug: Option<String>| {
-                bug.and_then(|b| Bug::from_key(&b)).unwrap_or(Bug::None)
-            };
-            match command {
-                SimCommand::Run { sales, seed, bug, memory, go_on } => {
-                    let options = batch::Options {
-                        sales,
-                        seed,
-                        bug: find(bug),
-                        in_memory: memory,
-                        stop_at_violation: !go_on,
-                        ..Default::default()
-                    };
-                    let started = shouyin::clock::Clock::start();
-                    let mut totals = batch::run(&options, "sim");
-                    let took = started.now().tick.0;
-                    let cov = std::mem::take(&mut totals.coverage);
-                    println!("healing p50 {} p99 {} max {} n {}", totals.healed_within(500), totals.healed_within(990), totals.healed_within(1000), totals.healing.len());
-                    totals.healing.clear();
-                    println!("{totals:#?}\n{} cells\n{} sales/s", cov.0.len(), totals.sales * 1000 / took.max(1));
-                }
-                SimCommand::Seed { seed, bug } => {
-                    let mut bench = Bench::new("one", false);
-                    let case = Case::draw(seed, batch::SALES_PER_RUN, None, find(bug));
-                    let verdict = batch::play_guarded(&case, &mut bench, Trace::kept());
-                    println!("{}", verdict.trace.chart());
-                    for v in &verdict.violations { println!("{v}"); }
-                    println!("{:?} {:?} {:?}", case.profile, case.manners, case.broken);
-                }
-            }
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Sim(command) => sim::run(command),
         Command::Journal(command) => journal(command),
     }
 }

@@ -13,6 +13,7 @@ use super::host::Profile;
 use super::plant::Bug;
 use super::run::{Bench, Case, Verdict, play};
 use super::trace::Trace;
+use super::world::Wait;
 
 /// Sales that people try to make in one run.
 pub const SALES_PER_RUN: u32 = 20;
@@ -96,8 +97,8 @@ pub struct Totals {
     pub checks: u64,
     /// Real openings of the disk as a power cut would have left it.
     pub snapshots: u64,
-    /// Milliseconds from mending to the end, of each sale that was open then.
-    pub healing: Vec<u64>,
+    /// What each sale waited for that was open at the mending, and how many milliseconds it took.
+    pub healing: Vec<(Wait, u64)>,
     /// What was reached.
     pub coverage: Coverage,
     /// Violations.
@@ -185,12 +186,14 @@ impl Totals {
         }
     }
 
-    /// Returns the value that so many thousandths of the healing times do not exceed.
-    pub fn healed_within(&self, per_mille: usize) -> u64 {
-        let mut times = self.healing.clone();
+    /// Returns how many sales waited so at the mending, and the times that so many thousandths of them did not exceed.
+    pub fn healed_within(&self, wait: Wait, per_mille: &[usize]) -> (usize, Vec<u64>) {
+        let of = self.healing.iter().filter(|(kind, _)| *kind == wait);
+        let mut times: Vec<u64> = of.map(|(_, ms)| *ms).collect();
         times.sort_unstable();
         let last = times.len().saturating_sub(1);
-        times.get(last * per_mille / 1_000).copied().unwrap_or(0)
+        let at = |share: &usize| times.get(last * share / 1_000).copied().unwrap_or(0);
+        (times.len(), per_mille.iter().map(at).collect())
     }
 }
 

@@ -80,6 +80,12 @@ pub struct Clocks {
 /// 2026-11-25 10:00 in Beijing.
 pub const USUAL_WALL_MS: i64 = 1_795_572_000_000;
 
+/// Clocks that are right.
+pub const RIGHT: Clocks = Clocks {
+    wall_ms: USUAL_WALL_MS,
+    drift: 0,
+};
+
 /// Draws the clocks: usually right, sometimes an empty battery (1970) or the year 2038.
 pub fn clocks(streams: Streams) -> Clocks {
     let mut rng = streams.at(Stream::People, &[1]);
@@ -123,7 +129,7 @@ impl Busy {
         Self {
             taps: rng.below(5),
             odd: *rng.pick(&[0, 50, 150]),
-            troubles: *rng.pick(&[0, 0, 20, 60]),
+            troubles: *rng.pick(&[0, 30, 80, 200]),
         }
     }
 }

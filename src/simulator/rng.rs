@@ -56,8 +56,6 @@ pub enum Stream {
     Acquirer = 7,
     /// Letters of a start.
     Tag = 8,
-    /// What planted bugs need.
-    Planted = 9,
 }
 
 /// The random numbers of one run.

@@ -10,7 +10,7 @@ use super::clock::Clock;
 use super::coverage::Coverage;
 use super::host::{Ask, Host, Profile};
 use super::line::{Line, Message};
-use super::plan::{Act, Clocks, Timed};
+use super::plan::{Act, Timed};
 use super::plant::Bug;
 use super::rng::{Rng, Stream, Streams, mix};
 use super::run::{Bench, Broken, Case};
@@ -52,6 +52,31 @@ pub(super) struct Letter {
     pub place: (u32, u32),
 }
 
+/// What an open sale waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wait {
+    /// The result.
+    Result,
+    /// The revoke.
+    Revoke,
+    /// The certainty that no late charge overtakes the revoke.
+    Certainty,
+}
+
+impl Wait {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Result, Self::Revoke, Self::Certainty];
+
+    /// Returns the words for it.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Result => "result unknown",
+            Self::Revoke => "being revoked",
+            Self::Certainty => "revoked provisionally",
+        }
+    }
+}
+
 /// Figures of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Figures {
@@ -73,8 +98,8 @@ pub struct Figures {
     pub troubles: BTreeMap<&'static str, u64>,
     /// A fault struck while the terminal recovered from another one.
     pub compound: u64,
-    /// Milliseconds from the mending of the world to the end of each sale that was open then.
-    pub healing: Vec<u64>,
+    /// What each sale that was open when the world was mended waited for, and how many milliseconds it took.
+    pub healing: Vec<(Wait, u64)>,
     /// Real openings of the disk as a power cut would have left it.
     pub snapshots: u64,
 }
@@ -256,7 +281,7 @@ impl<'a> World<'a> {
     fn act(&mut self, act: Act) {
         let now = self.now();
         self.trace
-            .add(now, Lane::People, Lane::Till, || super::replay::act_text(act));
+            .add(now, Lane::People, Lane::Till, || super::script::act_text(act));
         match act {
             Act::Sale { sale, fen } => self.charge(sale, fen),
             Act::Code { sale, wallet } => self.present(sale, wallet),
@@ -403,9 +428,3 @@ impl Act {
         )
     }
 }
-
-/// Clocks that are right.
-pub const RIGHT: Clocks = Clocks {
-    wall_ms: super::plan::USUAL_WALL_MS,
-    drift: 0,
-};

@@ -57,8 +57,6 @@ impl Word {
 /// What the checker has seen of one sale.
 #[derive(Clone, Debug)]
 pub struct Sale {
-    /// Its number in the run.
-    pub sale: u32,
     /// Its order number.
     pub order: String,
     /// Its price in fen.
@@ -87,6 +85,11 @@ pub struct Sale {
 }
 
 impl Sale {
+    /// Tells whether its revoke waits for the certainty that no late charge overtakes it.
+    pub const fn is_provisional(&self) -> bool {
+        self.provisional_at.is_some()
+    }
+
     /// Tells whether a revoke was decided.
     pub fn is_revoking(&self) -> bool {
         !self.revokes.is_empty()
@@ -173,7 +176,6 @@ impl Watch {
 
     fn intent(&mut self, intent: &Intent, now: u64) {
         let sale = Sale {
-            sale: 0,
             order: intent.order_no.to_string(),
             fen: intent.amount.minor(),
             intended_at: now,

@@ -11,7 +11,7 @@ mod sign;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use books::{Account, Books, Entry};
+pub use books::{Account, Books};
 pub use order::{Order, Stage};
 pub use profile::{Manners, Profile};
 pub use sign::{KEY_ID, SECRET, Signer, sha256};
