@@ -28,6 +28,11 @@ impl DirectJournal {
         self.0.append(facts)
     }
 
+    /// Tells whether there is room for a new sale, like [`super::Journal::has_room`].
+    pub fn has_room(&mut self) -> bool {
+        self.0.has_room()
+    }
+
     /// Returns the last sales, newest first.
     ///
     /// # Errors

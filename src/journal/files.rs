@@ -98,7 +98,8 @@ impl Files for SystemFiles {
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&bytes)?;
         file.sync_all()?;
-        path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+        path.parent()
+            .map_or(Ok(()), |dir| File::open(dir)?.sync_all())
     }
 
     fn open_copy(&self, path: &Path) -> io::Result<Box<dyn CopyFile>> {

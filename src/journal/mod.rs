@@ -116,6 +116,7 @@ type Reply<T> = oneshot::Sender<Result<T, JournalError>>;
 
 enum Ask {
     Append(Vec<Fact>, Reply<Appended>),
+    Room(Reply<bool>),
     Recent(usize, Reply<Vec<SaleRow>>),
     Sale(String, Reply<Option<SaleRow>>),
     Totals(i64, i64, Reply<Totals>),
@@ -152,6 +153,14 @@ impl Journal {
     /// [`JournalError::DiskFull`] when a new sale finds no space; [`JournalError::Broken`] when nothing works any more.
     pub async fn append(&self, facts: Vec<Fact>) -> Result<Appended, JournalError> {
         self.ask(|reply| Ask::Append(facts, reply)).await
+    }
+
+    /// Tells whether there is room for a new sale: after the disk was full, whether the reserve is held again.
+    ///
+    /// # Errors
+    /// [`JournalError::Broken`] when the journal's thread has ended.
+    pub async fn has_room(&self) -> Result<bool, JournalError> {
+        self.ask(Ask::Room).await
     }
 
     /// Returns the last sales, newest first.
@@ -252,6 +261,15 @@ impl Writer {
         self.files.hold_space(&self.reserve.0, self.reserve.1)
     }
 
+    fn has_room(&mut self) -> bool {
+        if let (None, Some(path), Some(store)) = (&self.mirror, &self.mirror_path, &self.store) {
+            self.mirror = catch_up(&*self.files, path, store).ok();
+        }
+        let copied = self.mirror_path.is_none() || self.mirror.is_some();
+        self.low_space = self.low_space && !(copied && self.hold_reserve());
+        !self.low_space
+    }
+
     fn serve(mut self, mut inbox: mpsc::Receiver<Ask>) {
         // A reply that nobody waits for any more is dropped: the caller has gone.
         while let Some(ask) = inbox.blocking_recv() {
@@ -262,6 +280,7 @@ impl Writer {
                     self.maybe_die();
                     drop(reply.send(stored));
                 }
+                Ask::Room(reply) => drop(reply.send(Ok(self.has_room()))),
                 Ask::Recent(limit, reply) => drop(reply.send(self.read(|s| s.recent(limit)))),
                 Ask::Sale(order, reply) => drop(reply.send(self.read(|s| s.sale(&order)))),
                 Ask::Totals(from, to, reply) => {
@@ -392,13 +411,11 @@ fn open_store(files: &dyn Files, config: &StoreConfig) -> Result<Store, JournalE
     let mut log = config.path.clone().into_os_string();
     log.push("-wal");
     let path = PathBuf::from(log);
-    files
-        .rewrite(&path)
-        .map_err(|source| JournalError::File {
-            operation: "making the write-ahead log durable",
-            path,
-            source,
-        })?;
+    files.rewrite(&path).map_err(|source| JournalError::File {
+        operation: "making the write-ahead log durable",
+        path,
+        source,
+    })?;
     Store::open(config)
 }
 

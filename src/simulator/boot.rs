@@ -53,11 +53,31 @@ impl World<'_> {
         };
         let now = self.now();
         let (from, to) = (Lane::Till, Lane::Till);
-        self.trace.add(now, from, to, || "ended in order".to_owned());
+        self.trace
+            .add(now, from, to, || "ended in order".to_owned());
         drop(till);
         self.figures.restarts += 1;
         self.bench.disk.lock().revive();
         self.schedule_boot();
+    }
+
+    /// The program is started once more beside the running one: it must find the journal locked.
+    pub(super) fn second_instance(&mut self) {
+        if self.till.is_none() || self.bench.in_memory {
+            return;
+        }
+        self.trouble("second instance");
+        self.bench.disk.lock().locks_ignored = self.bug == Bug::B17;
+        let second = Book::open(self.bench, &self.memory);
+        self.bench.disk.lock().locks_ignored = false;
+        let now = self.now();
+        let (from, to) = (Lane::Disk, Lane::Till);
+        self.trace.add(now, from, to, || match &second {
+            Ok(_) => "the second instance runs".to_owned(),
+            Err(problem) => format!("the second instance ends: {problem}"),
+        });
+        let what = "a second instance runs on the same journal";
+        self.watch.holds(Invariant::I5, second.is_err(), what, now);
     }
 
     fn schedule_boot(&mut self) {
@@ -91,6 +111,7 @@ impl World<'_> {
         if let Some(plan) = plan {
             self.bench.disk.lock().arm(plan);
         }
+        let (full, reserve) = self.bench.space();
         let opened = self.open_book();
         if self.went_off(plan, place) {
             return;
@@ -109,7 +130,8 @@ impl World<'_> {
         self.bench.disk.lock().arm(Plan::Sound);
         match opened {
             Ok(opening) => self.started(opening, plan, place, &faults),
-            Err(problem) => self.cannot_start(&problem, hit),
+            // Without room and without a reserve nothing can be done but wait for people to make room.
+            Err(problem) => self.cannot_start(&problem, hit || full && !reserve),
         }
     }
 
@@ -164,10 +186,10 @@ impl World<'_> {
 
     fn cannot_start(&mut self, problem: &JournalError, hit: bool) {
         let now = self.now();
-        self.trace
-            .add(now, Lane::Disk, Lane::Till, || format!("cannot start: {problem}"));
-        let fault = hit || matches!(problem, JournalError::DiskFull { .. });
-        if !fault {
+        self.trace.add(now, Lane::Disk, Lane::Till, || {
+            format!("cannot start: {problem}")
+        });
+        if !hit {
             let what = format!("the journal cannot be opened: {problem}");
             self.watch.blame(Invariant::I3, what, now);
         }
@@ -197,7 +219,11 @@ impl World<'_> {
             format!("started (boot {}), {} open sales", self.boots, open.len())
         });
         self.watch.booted(&open, true_now);
-        self.recovering = if self.boots > 1 { open } else { BTreeSet::new() };
+        self.recovering = if self.boots > 1 {
+            open
+        } else {
+            BTreeSet::new()
+        };
         let mut till = Till::new(state, book);
         till.refuse_sales = appended.low_space;
         self.till = Some(till);
@@ -210,7 +236,14 @@ impl World<'_> {
             // The boot had fewer operations than that: the fault strikes at its end.
             let cut = faults.iter().any(|fault| fault.kind.is_power_cut());
             let rng = cut.then(|| self.boot_damage(place));
-            self.die(if cut { "cut after boot" } else { "kill after boot" }, rng);
+            self.die(
+                if cut {
+                    "cut after boot"
+                } else {
+                    "kill after boot"
+                },
+                rng,
+            );
         }
     }
 
@@ -231,7 +264,8 @@ impl World<'_> {
         let at = usize::try_from(rows).unwrap_or(0);
         let before = at.checked_sub(1).and_then(|last| all.get(last));
         let same = before.map_or(Digest::ZERO, crate::evidence::SealedRow::digest) == head;
-        self.watch.holds(Invariant::I9, same, "an acknowledged row has changed", now);
+        self.watch
+            .holds(Invariant::I9, same, "an acknowledged row has changed", now);
         // What lies between was under way when the power went, and arrived.
         let count = usize::try_from(opened.rows - rows).unwrap_or(0);
         let between = all.iter().skip(at).take(count);

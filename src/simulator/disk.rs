@@ -190,6 +190,11 @@ impl Disk {
         });
     }
 
+    /// Tells whether the space is limited.
+    pub const fn is_limited(&self) -> bool {
+        self.room.is_some()
+    }
+
     /// Changes, operations and syncs since the plan was armed.
     pub const fn counts(&self) -> (u64, u64, u64) {
         (self.changes, self.operations, self.syncs)

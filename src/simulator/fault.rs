@@ -70,10 +70,7 @@ impl Group {
 
     /// Tells whether it strikes messages.
     pub const fn is_of_messages(self) -> bool {
-        matches!(
-            self,
-            Self::Net | Self::Tls | Self::Acquirer | Self::Message
-        )
+        matches!(self, Self::Net | Self::Tls | Self::Acquirer | Self::Message)
     }
 }
 

@@ -196,7 +196,13 @@ impl Line {
             Kind::NewKey => message.key = "77",
             Kind::UnknownCode => {
                 let word = "E5731".to_owned();
-                signed(message, &Answer { word, ..answer.clone() });
+                signed(
+                    message,
+                    &Answer {
+                        word,
+                        ..answer.clone()
+                    },
+                );
             }
             Kind::BitFlip => message.bytes[at] ^= 1,
             Kind::Truncated => message.bytes.truncate(at),
@@ -217,7 +223,13 @@ impl Line {
             }
             Kind::OtherMerchant => {
                 let merchant = Some("822000000000009".to_owned());
-                signed(message, &Answer { merchant, ..paid(fen) });
+                signed(
+                    message,
+                    &Answer {
+                        merchant,
+                        ..paid(fen)
+                    },
+                );
             }
             Kind::OtherAmount => signed(message, &paid(fen + 1)),
             Kind::KeyTwice => {
@@ -225,7 +237,9 @@ impl Line {
                 message.signature = host.sign_nonsense(&message.bytes);
             }
             Kind::HugeNumber => {
-                message.bytes.extend_from_slice(b"|fen=999999999999999999999999999999");
+                message
+                    .bytes
+                    .extend_from_slice(b"|fen=999999999999999999999999999999");
                 message.signature = host.sign_nonsense(&message.bytes);
             }
             Kind::NotText => {

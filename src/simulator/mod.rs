@@ -22,6 +22,7 @@ mod fault;
 mod files;
 mod host;
 mod line;
+pub mod matrix;
 mod net;
 mod plan;
 mod plant;

@@ -30,7 +30,10 @@ impl World<'_> {
         self.trace.add(now, Lane::Till, Lane::Acquirer, || {
             let faults: Vec<&str> = faults.iter().map(|fault| fault.kind.key()).collect();
             let word = ticket.kind.key();
-            format!("{word} of sale {sale} (send {sale}.{number}) {}", faults.join(", "))
+            format!(
+                "{word} of sale {sale} (send {sale}.{number}) {}",
+                faults.join(", ")
+            )
         });
         let letter = Letter {
             boot: self.boots,
@@ -242,7 +245,9 @@ impl World<'_> {
         let now = self.now();
         let known = self.watch.sales.get(&ticket.txn);
         let age = known.map_or(u64::MAX, |sale| now.saturating_sub(sale.intended_at));
-        let deep = self.rng(Stream::Disk, &[self.figures.requests, 77]).chance(10);
+        let deep = self
+            .rng(Stream::Disk, &[self.figures.requests, 77])
+            .chance(10);
         let bench = self.bench;
         let memory = bench.in_memory;
         let mut snapshots = 0;

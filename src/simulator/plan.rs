@@ -47,6 +47,8 @@ pub enum Act {
     Restart,
     /// Somebody pulls the plug.
     PowerOff,
+    /// Somebody starts the program once more beside the running one.
+    SecondInstance,
     /// The wall clock jumps by so many milliseconds.
     WallJump(i64),
     /// The machine sleeps: no process runs and the monotonic clock stands still.
@@ -157,7 +159,11 @@ fn one_sale(
     }
     let shown = at + rng.between(300, 6_000);
     let wallet = wallet(rng, profile);
-    let theirs = if sale > 1 && rng.chance(busy.odd) { sale - 1 } else { sale };
+    let theirs = if sale > 1 && rng.chance(busy.odd) {
+        sale - 1
+    } else {
+        sale
+    };
     put(
         shown,
         Act::Code {
@@ -212,7 +218,8 @@ fn tap(rng: &mut Rng) -> Act {
 
 fn trouble(rng: &mut Rng) -> Act {
     const YEAR_MS: i64 = 31_557_600_000;
-    match rng.below(12) {
+    match rng.below(13) {
+        12 => Act::SecondInstance,
         0 => Act::Restart,
         1 => Act::PowerOff,
         2 => Act::WallJump(*rng.pick(&[-10 * YEAR_MS, -3_600_000, -60_000])),

@@ -65,6 +65,7 @@ pub fn json(options: &Options, totals: &Totals, measured: &Measured) -> Value {
         "power_cuts": totals.cuts,
         "kills": totals.kills,
         "boots": totals.boots,
+        "known_bugs": totals.known,
         "violations": totals.violations,
         "failures": failures,
         "after_mending": healing,
@@ -160,6 +161,9 @@ fn lines(options: &Options, totals: &Totals, measured: &Measured) -> Vec<String>
             holes.join("; ")
         }
     ));
+    for (name, count) in &totals.known {
+        lines.push(format!("known and not mended: {name}, {count} times"));
+    }
     lines.push(format!("violations: {}", totals.violations));
     lines.push(format!(
         "{} s of processor time: {per_second} sales a second and core, {} an hour and core ({})",

@@ -7,7 +7,10 @@ use super::fault::{Fault, Kind, Place};
 use super::host::{Manners, Profile, Wallet};
 use super::plan::{Act, RIGHT, Timed};
 use super::plant::Bug;
-use super::run::{Broken, Case, Verdict};
+use super::run::{Broken, Case, KNOWN, Verdict};
+
+/// Without another word, the world is mended so long after the last act.
+const USUAL_END_MS: u64 = 600_000;
 
 /// What a script says must come of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +27,10 @@ pub enum Expect {
     Cuts(u64),
     /// So many boots at least.
     Boots(u64),
-    /// An invariant does not hold: a planted bug, or a bug that is known and not mended yet.
+    /// An invariant does not hold: a planted bug.
     Violation(Invariant),
+    /// A bug shows that is known and not mended.
+    Known(&'static str),
 }
 
 /// A named run.
@@ -70,6 +75,7 @@ impl Script {
                 manners: Manners::default(),
                 clocks: RIGHT,
                 acts: Vec::new(),
+                until: 0,
                 faults: Some(Vec::new()),
                 broken: None,
                 bug: Bug::None,
@@ -98,12 +104,19 @@ impl Script {
                 script.take(&words).map_err(fail)?;
             }
         }
+        for script in &mut scripts {
+            let last = script.case.acts.iter().map(|timed| timed.at).max();
+            if script.case.until == 0 {
+                script.case.until = last.unwrap_or(0) + USUAL_END_MS;
+            }
+        }
         Ok(scripts)
     }
 
     fn take(&mut self, words: &[&str]) -> Result<(), &'static str> {
         match words {
             ["seed", seed] => self.case.seed = number(seed)?,
+            ["until", time] => self.case.until = milliseconds(time)?,
             ["profile", key] => {
                 self.case.profile = Profile::from_key(key).ok_or("no such profile")?;
             }
@@ -169,6 +182,7 @@ impl Script {
                 seconds(manners.lag_ms)
             ),
         ];
+        lines.push(format!("until {}", seconds(case.until)));
         if case.clocks != RIGHT {
             let clocks = case.clocks;
             lines.push(format!("clocks {} {}", clocks.wall_ms, clocks.drift));
@@ -209,13 +223,18 @@ impl Script {
                 Expect::Revoked(sale) => end(sale).is_some_and(|end| end.revoked),
                 Expect::Cuts(most) => verdict.figures.cuts >= most,
                 Expect::Boots(most) => verdict.figures.boots >= most,
+                Expect::Known(name) => verdict.figures.known.contains_key(name),
                 Expect::Violation(invariant) => verdict
                     .violations
                     .iter()
                     .any(|violation| violation.invariant == invariant),
             };
             if !met {
-                wrong.push(format!("not met: {}; ends: {:?}", expect_text(*expect), verdict.ends));
+                wrong.push(format!(
+                    "not met: {}; ends: {:?}",
+                    expect_text(*expect),
+                    verdict.ends
+                ));
             }
         }
         let given = self.case.faults.as_deref().unwrap_or_default();
@@ -284,6 +303,7 @@ fn act(words: &[&str]) -> Result<Act, &'static str> {
         ["dismiss"] => Act::Dismiss,
         ["restart"] => Act::Restart,
         ["power-off"] => Act::PowerOff,
+        ["second-instance"] => Act::SecondInstance,
         ["wall", by] => Act::WallJump(signed(by)?.saturating_mul(1_000)),
         ["sleep", time] => Act::Suspend(milliseconds(time)?),
         ["disk-full", time] => Act::DiskFull(milliseconds(time)?),
@@ -305,6 +325,7 @@ pub fn act_text(act: Act) -> String {
         Act::Dismiss => "dismiss".to_owned(),
         Act::Restart => "restart".to_owned(),
         Act::PowerOff => "power-off".to_owned(),
+        Act::SecondInstance => "second-instance".to_owned(),
         Act::WallJump(ms) => format!("wall {}", ms / 1_000),
         Act::Suspend(ms) => format!("sleep {}", seconds(ms)),
         Act::DiskFull(ms) => format!("disk-full {}", seconds(ms)),
@@ -387,6 +408,10 @@ fn expect(words: &[&str]) -> Result<Expect, &'static str> {
         ["revoke-of", sale] => Expect::Revoked(small(sale)?),
         ["cuts", most] => Expect::Cuts(number(most)?),
         ["boots", most] => Expect::Boots(number(most)?),
+        ["known", key] => {
+            let found = KNOWN.iter().find(|name| *name == key);
+            Expect::Known(found.ok_or("no such known bug")?)
+        }
         ["violation", key] => {
             let mut all = Invariant::ALL.iter();
             let found = all.find(|invariant| invariant.key() == *key);
@@ -408,6 +433,7 @@ fn expect_text(expect: Expect) -> String {
         Expect::Revoked(sale) => format!("expect revoke-of {sale}"),
         Expect::Cuts(most) => format!("expect cuts {most}"),
         Expect::Boots(most) => format!("expect boots {most}"),
+        Expect::Known(name) => format!("expect known {name}"),
         Expect::Violation(invariant) => format!("expect violation {}", invariant.key()),
     }
 }

@@ -85,6 +85,7 @@ impl Search<'_> {
             | Act::Dismiss
             | Act::Restart
             | Act::PowerOff
+            | Act::SecondInstance
             | Act::WallJump(_)
             | Act::Suspend(_)
             | Act::DiskFull(_)

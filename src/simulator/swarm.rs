@@ -81,7 +81,8 @@ impl Swarm {
                 self.compound && after_a_fault
             }),
         };
-        self.struck.extend(faults.iter().map(|fault| (place, *fault)));
+        self.struck
+            .extend(faults.iter().map(|fault| (place, *fault)));
         faults
     }
 
@@ -129,6 +130,13 @@ fn draw(streams: Streams, chances: &[u64], place: Place, forced: bool) -> Vec<Fa
         let number = number(kind, &mut rng);
         faults.push(Fault { kind, number });
     }
+    // One message is spoilt in one way: two might add up to an answer that looks meant.
+    let mut spoilt = false;
+    faults.retain(|fault| {
+        let first = fault.kind.group() != Group::Message || !spoilt;
+        spoilt |= fault.kind.group() == Group::Message;
+        first
+    });
     // One disk holds one plan.
     if !matches!(place, Place::Send(..)) {
         faults.truncate(1);

@@ -104,7 +104,8 @@ impl World<'_> {
             forget_revoke(&mut till.state, &event);
         }
         let step = step(till.state.clone(), event, now, &self.policy);
-        let number = now.tick.0 ^ (step.facts.len() as u64) << 40 ^ (step.commands.len() as u64) << 50;
+        let number =
+            now.tick.0 ^ (step.facts.len() as u64) << 40 ^ (step.commands.len() as u64) << 50;
         self.stir(number);
         let point = match self.turn_of_driver(step) {
             Ok(point) => point,
@@ -137,11 +138,23 @@ impl World<'_> {
         if self.bug == Bug::B20 {
             self.show_early(next.clone());
         }
-        self.die_if(&faults, place, Kind::CutBefore, Kind::KillBefore, Point::Before)?;
+        self.die_if(
+            &faults,
+            place,
+            Kind::CutBefore,
+            Kind::KillBefore,
+            Point::Before,
+        )?;
         if !self.append(&facts, place, &faults)? {
             return Ok(Point::Refused);
         }
-        self.die_if(&faults, place, Kind::CutAfterStore, Kind::KillAfterStore, Point::After)?;
+        self.die_if(
+            &faults,
+            place,
+            Kind::CutAfterStore,
+            Kind::KillAfterStore,
+            Point::After,
+        )?;
         self.take(next);
         let one = Self::struck(&faults, Kind::KillAfterCommand).is_some();
         if self.bug != Bug::B1 {
@@ -215,7 +228,14 @@ impl World<'_> {
         if bench.disk.lock().is_off() {
             let cut = matches!(plan, Some(Plan::PowerCut(_)));
             let rng = cut.then(|| self.damage(place));
-            self.die(if cut { "cut while storing" } else { "kill while storing" }, rng);
+            self.die(
+                if cut {
+                    "cut while storing"
+                } else {
+                    "kill while storing"
+                },
+                rng,
+            );
             return Err(Died(Point::During));
         }
         self.end_plan(plan, place, faults);
@@ -230,7 +250,14 @@ impl World<'_> {
                 if matches!(plan, Some(Plan::PowerCut(_) | Plan::Kill(_))) {
                     let cut = matches!(plan, Some(Plan::PowerCut(_)));
                     let rng = cut.then(|| self.damage(place));
-                    self.die(if cut { "cut after storing" } else { "kill after storing" }, rng);
+                    self.die(
+                        if cut {
+                            "cut after storing"
+                        } else {
+                            "kill after storing"
+                        },
+                        rng,
+                    );
                     return Err(Died(Point::After));
                 }
                 Ok(true)
@@ -249,9 +276,9 @@ impl World<'_> {
         let missed = match plan {
             Some(Plan::Error { at, forever: false }) => operations < at,
             Some(Plan::SyncError { at, forever: false }) => syncs < at,
-            Some(
-                Plan::Error { forever: true, .. } | Plan::SyncError { forever: true, .. },
-            ) => return,
+            Some(Plan::Error { forever: true, .. } | Plan::SyncError { forever: true, .. }) => {
+                return;
+            }
             Some(Plan::Sound | Plan::PowerCut(_) | Plan::Kill(_)) | None => false,
         };
         if plan.is_some() {
@@ -278,8 +305,9 @@ impl World<'_> {
     /// As the driver has it: an intent that could not be stored ends the draft; anything else ends the service.
     fn not_stored(&mut self, problem: &JournalError) {
         let now = self.now();
-        self.trace
-            .add(now, Lane::Disk, Lane::Till, || format!("refused: {problem}"));
+        self.trace.add(now, Lane::Disk, Lane::Till, || {
+            format!("refused: {problem}")
+        });
         let full = matches!(problem, JournalError::DiskFull { .. });
         let contradiction = problem.is_contradiction();
         let Some(till) = &mut self.till else {
@@ -307,9 +335,7 @@ impl World<'_> {
         facts: &[Fact],
         only_one: bool,
     ) -> Result<(), Died> {
-        let paid = |fact: &&Fact| {
-            matches!(&fact.kind, FactKind::Closed { outcome, .. } if outcome.key() == "paid")
-        };
+        let paid = |fact: &&Fact| matches!(&fact.kind, FactKind::Closed { outcome, .. } if outcome.key() == "paid");
         let proofs = facts.iter().filter(paid).count();
         let said = |command: &&Command| matches!(command, Command::Play(Sound::Paid { .. }));
         let honest = commands.iter().filter(said).count() <= proofs;
@@ -347,9 +373,9 @@ impl World<'_> {
             return;
         };
         let state = &till.state;
-        let key = state.foreground_sale().map_or("", |sale| {
-            super::coverage::phase_name(&sale.phase)
-        });
+        let key = state
+            .foreground_sale()
+            .map_or("", |sale| super::coverage::phase_name(&sale.phase));
         let key = Some((state.foreground, key));
         if till.shown == key {
             return;
@@ -390,14 +416,21 @@ impl World<'_> {
         };
         if self.bug == Bug::B5 {
             let long = mono.saturating_sub(till.revoking_since);
-            till.state.sales.retain(|_, sale| !gives_up(&sale.phase, long));
+            till.state
+                .sales
+                .retain(|_, sale| !gives_up(&sale.phase, long));
             let some = till.state.sales.values();
-            if !some.into_iter().any(|sale| matches!(sale.phase, Phase::Revoking(_))) {
+            if !some
+                .into_iter()
+                .any(|sale| matches!(sale.phase, Phase::Revoking(_)))
+            {
                 till.revoking_since = mono;
             }
         }
         let state = &till.state;
-        let held = state.foreground_sale().filter(|sale| !sale.phase.is_closed());
+        let held = state
+            .foreground_sale()
+            .filter(|sale| !sale.phase.is_closed());
         let held = held.and_then(|sale| self.watch.sales.get(&sale.intent.txn));
         let late = held.is_some_and(|sale| {
             let since = sale.since.max(self.clock.booted_at);
@@ -406,7 +439,12 @@ impl World<'_> {
         let what = "the till was held for more than 60 s";
         self.watch.holds(Invariant::L1, !late || overdue, what, now);
         let codes = state.used_codes.len() <= crate::limits::CODES_REMEMBERED + 100;
-        self.watch.holds(Invariant::I15, codes, "codes are remembered without end", now);
+        self.watch.holds(
+            Invariant::I15,
+            codes,
+            "codes are remembered without end",
+            now,
+        );
         let sales = &state.sales;
         if till.desk.out_of_service.is_none() {
             self.watch
@@ -455,7 +493,10 @@ fn disk_plan(fault: Fault) -> Option<Plan> {
         (Kind::Eio, Plan::Error { at, forever: false }),
         (Kind::EioForever, Plan::Error { at, forever: true }),
         (Kind::SyncError, Plan::SyncError { at, forever: false }),
-        (Kind::SyncErrorForever, Plan::SyncError { at, forever: true }),
+        (
+            Kind::SyncErrorForever,
+            Plan::SyncError { at, forever: true },
+        ),
         (Kind::BootCut, Plan::PowerCut(at)),
         (Kind::BootKill, Plan::Kill(at)),
         (Kind::BootEio, Plan::Error { at, forever: false }),
@@ -507,8 +548,27 @@ fn first_eight(bytes: &[u8; 32]) -> [u8; 8] {
 fn fact_text(fact: &Fact) -> String {
     let text = String::from_utf8_lossy(&fact.encode()).into_owned();
     let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    let field = |key: &str| value.get(key).and_then(|v| v.as_str()).unwrap_or("").to_owned();
-    let words = ["fact", "about", "certainty", "outcome", "order_no", "revoke_no", "why", "host_code"];
-    let words: Vec<String> = words.into_iter().map(field).filter(|w| !w.is_empty()).collect();
+    let field = |key: &str| {
+        value
+            .get(key)
+            .and_then(|v| v.as_str())
+            .unwrap_or("")
+            .to_owned()
+    };
+    let words = [
+        "fact",
+        "about",
+        "certainty",
+        "outcome",
+        "order_no",
+        "revoke_no",
+        "why",
+        "host_code",
+    ];
+    let words: Vec<String> = words
+        .into_iter()
+        .map(field)
+        .filter(|w| !w.is_empty())
+        .collect();
     words.join(" ")
 }

@@ -100,6 +100,8 @@ pub struct Figures {
     pub compound: u64,
     /// What each sale that was open when the world was mended waited for, and how many milliseconds it took.
     pub healing: Vec<(Wait, u64)>,
+    /// Bugs of the terminal that are known and not mended, by name.
+    pub known: BTreeMap<&'static str, u64>,
     /// Real openings of the disk as a power cut would have left it.
     pub snapshots: u64,
 }
@@ -258,8 +260,12 @@ impl<'a> World<'a> {
     fn happens(&mut self, item: Item) {
         let bounded = self.queue.len() <= QUEUE_MAX;
         let now = self.now();
-        self.watch
-            .holds(Invariant::I15, bounded, "more things to come than ever", now);
+        self.watch.holds(
+            Invariant::I15,
+            bounded,
+            "more things to come than ever",
+            now,
+        );
         let frozen = self.clock.frozen_until;
         match item {
             Item::Boot => self.boot(),
@@ -280,8 +286,9 @@ impl<'a> World<'a> {
 
     fn act(&mut self, act: Act) {
         let now = self.now();
-        self.trace
-            .add(now, Lane::People, Lane::Till, || super::script::act_text(act));
+        self.trace.add(now, Lane::People, Lane::Till, || {
+            super::script::act_text(act)
+        });
         match act {
             Act::Sale { sale, fen } => self.charge(sale, fen),
             Act::Code { sale, wallet } => self.present(sale, wallet),
@@ -304,6 +311,7 @@ impl<'a> World<'a> {
                 let rng = self.streams.at(Stream::Disk, &[u64::MAX, now]);
                 self.die("power off", Some(rng));
             }
+            Act::SecondInstance => self.second_instance(),
             Act::WallJump(ms) => {
                 self.trouble("wall clock jumps");
                 self.clock.jump(ms);
@@ -329,7 +337,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn trouble(&mut self, name: &'static str) {
+    pub(super) fn trouble(&mut self, name: &'static str) {
         *self.figures.troubles.entry(name).or_default() += 1;
     }
 
@@ -351,12 +359,15 @@ impl<'a> World<'a> {
     }
 
     fn charge(&mut self, sale: u32, fen: u64) {
-        let Some(till) = &self.till else {
+        let Some(till) = &mut self.till else {
             return;
         };
         let Ok(amount) = Money::from_fen(fen) else {
             return;
         };
+        if till.refuse_sales {
+            till.refuse_sales = !till.book.has_room();
+        }
         if till.refuse_sales {
             return;
         }
@@ -405,7 +416,10 @@ impl<'a> World<'a> {
     /// Tells whether the terminal runs and every sale has ended.
     pub fn is_at_rest(&self) -> bool {
         let ended = self.watch.sales.values().all(|sale| sale.ended.is_some());
-        let runs = self.till.as_ref().is_some_and(|till| !till.is_out_of_service());
+        let runs = self
+            .till
+            .as_ref()
+            .is_some_and(|till| !till.is_out_of_service());
         ended && runs
     }
 
@@ -420,6 +434,7 @@ impl Act {
         matches!(
             self,
             Self::PowerOff
+                | Self::SecondInstance
                 | Self::WallJump(_)
                 | Self::Suspend(_)
                 | Self::DiskFull(_)

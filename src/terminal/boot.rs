@@ -54,11 +54,7 @@ pub async fn recover(
 ///
 /// # Errors
 /// [`BootError::EpochUsedUp`].
-pub fn next_start(
-    opened: &Opened,
-    tag: StartTag,
-    now: Now,
-) -> Result<(Numbers, Fact), BootError> {
+pub fn next_start(opened: &Opened, tag: StartTag, now: Now) -> Result<(Numbers, Fact), BootError> {
     let counters = opened.counters;
     let epoch = Epoch::new(counters.epoch + 1).map_err(|_| BootError::EpochUsedUp)?;
     let version = env!("CARGO_PKG_VERSION").to_owned();

@@ -165,6 +165,10 @@ impl Driver {
         };
         let new_sale = matches!(event, Event::SaleRequested { .. });
         if new_sale && self.refuse_sales {
+            // Space may have been made since; without open sales nothing else would ever look again.
+            self.refuse_sales = !self.parts.journal.has_room().await.unwrap_or(false);
+        }
+        if new_sale && self.refuse_sales {
             self.parts.desk.told = Some(Cause::DiskFull);
             return;
         }

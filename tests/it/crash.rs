@@ -1,4 +1,4 @@
-//! Power cuts, failing disks and full disks under the journal, on the disk of `crash_vfs.rs`.
+//! Power cuts, failing disks and full disks under the journal, on the simulated disk.
 //!
 //! The model is exact: every row's hash is computed here beforehand, so what comes back after a cut is compared as a
 //! whole: no acknowledged fact lost, no half unit of work, no fact that was never sent, and the right open sales.
@@ -12,10 +12,9 @@ use shouyin::domain::{
 use shouyin::evidence::{Digest, SealedRow};
 use shouyin::journal::{Journal, JournalConfig, JournalError, Opened};
 use shouyin::payment::{EntryMode, Fact, FactKind, Intent, Outcome, RequestKind};
+use shouyin::simulator::{Plan, Rng, Room, SimDisk};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-
-use crate::crash_vfs::{CrashDisk, Plan, Rng, Room};
 
 /// Enough units of work for two checkpoints of 200 pages.
 const SALES: u64 = 20;
@@ -140,7 +139,7 @@ impl Expected {
 }
 
 struct Bench {
-    disk: &'static CrashDisk,
+    disk: &'static SimDisk,
     config: JournalConfig,
     runtime: Runtime,
     expected: Expected,
@@ -155,7 +154,7 @@ impl Bench {
         config.reserve_bytes = 4_096;
         config.vfs = Some(name.to_owned());
         Self {
-            disk: CrashDisk::install(name),
+            disk: SimDisk::install(name),
             config,
             runtime: tokio::runtime::Builder::new_current_thread()
                 .build()
@@ -319,7 +318,7 @@ fn fail_at_each(bench: &Bench, plan: impl Fn(u64) -> Plan, once: bool) -> u64 {
         let hit = match plan {
             Plan::Error { at, .. } => operations >= at,
             Plan::SyncError { at, .. } => syncs >= at,
-            Plan::Sound | Plan::PowerCut(_) => false,
+            Plan::Sound | Plan::PowerCut(_) | Plan::Kill(_) => false,
         };
         if !hit {
             assert!(whole, "nothing failed at {at}");

@@ -13,8 +13,6 @@
 mod acquirer;
 mod checker;
 mod crash;
-mod crash_damage;
-mod crash_vfs;
 mod journal;
 #[cfg(feature = "live")]
 mod kill;
@@ -22,6 +20,7 @@ mod model;
 mod payment;
 #[cfg(feature = "live")]
 mod scanner;
+mod simulator;
 mod tidy;
 #[cfg(feature = "live")]
 mod till;

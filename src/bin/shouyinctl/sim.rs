@@ -129,13 +129,19 @@ fn find_profile(key: &str) -> anyhow::Result<Profile> {
     Profile::from_key(key).with_context(|| format!("no profile is called {key}"))
 }
 
+/// Prints; whoever reads may stop reading.
+fn say(text: &str) {
+    std::io::stdout().lock().write_all(text.as_bytes()).ok();
+}
+
 /// Runs a batch and measures it.
 fn measured(options: &Options, name: &str) -> (Totals, Measured) {
     let clock = Clock::start();
     let cpu = || clock_gettime(ClockId::ProcessCPUTime);
     let (before, totals) = (cpu(), batch::run(options, name));
     let after = cpu();
-    let cpu_ms = (after.tv_sec - before.tv_sec) * 1_000 + (after.tv_nsec - before.tv_nsec) / 1_000_000;
+    let cpu_ms =
+        (after.tv_sec - before.tv_sec) * 1_000 + (after.tv_nsec - before.tv_nsec) / 1_000_000;
     let measured = Measured {
         cpu_ms: u64::try_from(cpu_ms).unwrap_or(1).max(1),
         wall_ms: clock.now().tick.0.max(1),
@@ -152,7 +158,14 @@ fn commit() -> String {
         output.status.success().then(|| text.trim().to_owned())
     };
     let head = git(&["rev-parse", "--short", "HEAD"]).unwrap_or_else(|| "unknown".to_owned());
-    match git(&["status", "--porcelain", "--", "src", "Cargo.lock", "migrations"]) {
+    match git(&[
+        "status",
+        "--porcelain",
+        "--",
+        "src",
+        "Cargo.lock",
+        "migrations",
+    ]) {
         Some(changes) if changes.is_empty() => head,
         Some(_) | None => head + " with changes",
     }
@@ -165,11 +178,13 @@ fn simulate(
     out: &std::path::Path,
 ) -> anyhow::Result<ExitCode> {
     let (totals, measured) = measured(options, "run");
-    let mut stdout = std::io::stdout().lock();
     if json {
-        writeln!(stdout, "{:#}", report::json(options, &totals, &measured))?;
+        say(&format!(
+            "{:#}\n",
+            report::json(options, &totals, &measured)
+        ));
     } else {
-        write!(stdout, "{}", report::text(options, &totals, &measured))?;
+        say(&report::text(options, &totals, &measured));
     }
     for failure in totals.failures.iter().take(3) {
         write_shrunk(options, failure, out)?;
@@ -194,8 +209,12 @@ fn write_shrunk(options: &Options, failure: &Failure, out: &std::path::Path) -> 
         return Ok(());
     };
     let path = out.join(format!("sim-{}.txt", failure.seed));
-    std::fs::write(&path, script.text()).with_context(|| format!("cannot write {}", path.display()))?;
-    eprintln!("the shrunk run is in {}; shouyinctl sim replay draws it", path.display());
+    std::fs::write(&path, script.text())
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    eprintln!(
+        "the shrunk run is in {}; shouyinctl sim replay draws it",
+        path.display()
+    );
     Ok(())
 }
 
@@ -206,7 +225,9 @@ fn shrunk(seed: u64, options: &Options) -> Option<Script> {
     let first = verdict.violations.first()?;
     let small = shrink(&case, first.invariant, &mut bench)?;
     let mut script = Script::new(&format!("seed {seed}: {}", first.what), small);
-    script.expect.push(shouyin::simulator::Expect::Violation(first.invariant));
+    script
+        .expect
+        .push(shouyin::simulator::Expect::Violation(first.invariant));
     Some(script)
 }
 
@@ -215,41 +236,41 @@ fn one_seed(seed: u64, bug: Bug, small: bool) -> anyhow::Result<ExitCode> {
         bug,
         ..Options::default()
     };
-    let mut out = std::io::stdout().lock();
     if small {
         let script = shrunk(seed, &options).context("nothing to shrink: everything held")?;
-        write!(out, "{}", script.text())?;
+        say(&script.text());
         return Ok(ExitCode::SUCCESS);
     }
     let mut bench = Bench::new("seed", false);
     let case = Case::draw(seed, batch::SALES_PER_RUN, None, bug);
     let verdict = batch::play_guarded(&case, &mut bench, Trace::kept());
-    write!(out, "{}", verdict.trace.chart())?;
+    say(&verdict.trace.chart());
     for violation in &verdict.violations {
-        writeln!(out, "{violation}")?;
+        say(&format!("{violation}\n"));
     }
     Ok(exit(verdict.violations.is_empty()))
 }
 
 fn replay(file: &std::path::Path) -> anyhow::Result<ExitCode> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let scripts = Script::read_all(&text).with_context(|| format!("cannot read {}", file.display()))?;
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let scripts =
+        Script::read_all(&text).with_context(|| format!("cannot read {}", file.display()))?;
     ensure!(!scripts.is_empty(), "{} holds no case", file.display());
     let mut bench = Bench::new("replay", false);
-    let mut out = std::io::stdout().lock();
     let mut good = true;
     for script in scripts {
         let verdict = batch::play_guarded(&script.case, &mut bench, Trace::kept());
-        writeln!(out, "case {}", script.name)?;
-        write!(out, "{}", verdict.trace.chart())?;
+        say(&format!("case {}\n", script.name));
+        say(&verdict.trace.chart());
         for violation in &verdict.violations {
-            writeln!(out, "{violation}")?;
+            say(&format!("{violation}\n"));
         }
         for what in script.disappointed(&verdict) {
-            writeln!(out, "not as expected: {what}")?;
+            say(&format!("not as expected: {what}\n"));
             good = false;
         }
-        writeln!(out)?;
+        say("\n");
     }
     Ok(exit(good))
 }
@@ -269,20 +290,28 @@ fn planted(sales: u64, seed: u64, page: Option<PathBuf>) -> anyhow::Result<ExitC
         } else {
             rows.push((*bug, None));
         }
-        let mut out = std::io::stdout().lock();
         if let Some((bug, failure)) = rows.last() {
-            writeln!(out, "{}", report::planted_row(*bug, failure.as_ref()))?;
+            say(&format!(
+                "{}\n",
+                report::planted_row(*bug, failure.as_ref())
+            ));
         }
     }
     if let Some(page) = page {
-        put_section(&page, "planted", &report::planted_section(&rows, seed, &commit()))?;
+        put_section(
+            &page,
+            "planted",
+            &report::planted_section(&rows, seed, &commit()),
+        )?;
     }
-    let caught = |(bug, failure): &(Bug, Option<Failure>)| failure.is_some() || bug.needs().is_some();
+    let caught =
+        |(bug, failure): &(Bug, Option<Failure>)| failure.is_some() || bug.needs().is_some();
     Ok(exit(rows.iter().all(caught)))
 }
 
 fn put_section(page: &std::path::Path, name: &str, section: &str) -> anyhow::Result<()> {
-    let text = std::fs::read_to_string(page).with_context(|| format!("cannot read {}", page.display()))?;
+    let text =
+        std::fs::read_to_string(page).with_context(|| format!("cannot read {}", page.display()))?;
     let text = report::replace_section(&text, name, section)
         .with_context(|| format!("{} has no section {name}", page.display()))?;
     std::fs::write(page, text).with_context(|| format!("cannot write {}", page.display()))

@@ -77,18 +77,37 @@ fn ledger(watch: &mut Watch, seen: &Evidence<'_>) {
     for (number, order) in seen.host.orders() {
         let row = rows.get(number);
         let same = row.is_some_and(|row| row.amount.minor() == order.fen);
-        watch.holds(Invariant::I3, same, "the ledger holds an order of nobody", seen.now);
+        watch.holds(
+            Invariant::I3,
+            same,
+            "the ledger holds an order of nobody",
+            seen.now,
+        );
         let paid = row.is_some_and(|row| row.state == SaleState::Paid);
-        let open = row.is_some_and(|row| {
-            matches!(row.state, SaleState::Open | SaleState::Revoking)
-        });
+        let open =
+            row.is_some_and(|row| matches!(row.state, SaleState::Open | SaleState::Revoking));
         let agree = open || paid == (order.net() > 0);
-        watch.holds(Invariant::I3, agree, "journal and ledger disagree on a sale", seen.now);
+        watch.holds(
+            Invariant::I3,
+            agree,
+            "journal and ledger disagree on a sale",
+            seen.now,
+        );
         let whole = order.net() == 0 || order.net() == order.fen;
-        watch.holds(Invariant::I1, whole, "a part of a price was charged", seen.now);
+        watch.holds(
+            Invariant::I1,
+            whole,
+            "a part of a price was charged",
+            seen.now,
+        );
     }
     let known = watch.sales.len() == seen.sales.len();
-    watch.holds(Invariant::I9, known, "sales and rows of the list differ", seen.now);
+    watch.holds(
+        Invariant::I9,
+        known,
+        "sales and rows of the list differ",
+        seen.now,
+    );
     let mut wrong = 0;
     for sale in watch.sales.values() {
         let state = rows.get(&*sale.order).map(|row| row.state);
@@ -117,11 +136,21 @@ fn lists(watch: &mut Watch, seen: &Evidence<'_>) {
         .collect();
     let (count, minor) = (paid.len() as u64, paid.iter().sum::<u64>());
     let same = seen.totals == Totals { count, minor };
-    watch.holds(Invariant::I4, same, "the totals are not the sum of the sales", seen.now);
+    watch.holds(
+        Invariant::I4,
+        same,
+        "the totals are not the sum of the sales",
+        seen.now,
+    );
     if watch.sales.values().all(|sale| sale.ended.is_some()) {
         let balance = seen.host.books.balance(&Account::Merchant);
         let same = u64::try_from(balance) == Ok(seen.totals.minor);
-        watch.holds(Invariant::I4, same, "the totals are not the shop's account", seen.now);
+        watch.holds(
+            Invariant::I4,
+            same,
+            "the totals are not the shop's account",
+            seen.now,
+        );
     }
 }
 
@@ -136,7 +165,12 @@ fn chain(watch: &mut Watch, seen: &Evidence<'_>) {
     }
     watch.holds(Invariant::I9, sound, "the chain does not verify", seen.now);
     let whole = seen.rows.len() as u64 >= seen.acknowledged;
-    watch.holds(Invariant::I9, whole, "an acknowledged row is missing", seen.now);
+    watch.holds(
+        Invariant::I9,
+        whole,
+        "an acknowledged row is missing",
+        seen.now,
+    );
     let begun = seen.rows.iter().filter(|row| {
         Fact::decode(row).is_ok_and(|fact| matches!(fact.kind, FactKind::IntentRecorded(_)))
     });
@@ -146,12 +180,18 @@ fn chain(watch: &mut Watch, seen: &Evidence<'_>) {
         let (records, length) = parse_mirror(bytes);
         let same = length == bytes.len()
             && records.len() == seen.rows.len()
-            && records.iter().zip(seen.rows).all(|(record, row)| {
-                record.hash == row.digest() && record.body == row.body()
-            });
+            && records
+                .iter()
+                .zip(seen.rows)
+                .all(|(record, row)| record.hash == row.digest() && record.body == row.body());
         watch.holds(Invariant::I9, same, "the second copy differs", seen.now);
         let leak = find_canary(bytes);
-        watch.holds(Invariant::I10, leak.is_none(), "a code is in the second copy", seen.now);
+        watch.holds(
+            Invariant::I10,
+            leak.is_none(),
+            "a code is in the second copy",
+            seen.now,
+        );
     }
 }
 

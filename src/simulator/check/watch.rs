@@ -12,8 +12,9 @@ use crate::simulator::host::{Host, sha256};
 
 /// A revoke is never sent earlier than this after the charge.
 const REVOKE_NOT_BEFORE_MS: u64 = 15_000;
-/// Without a wish of the cashier, the schedule of inquiries runs to its end.
-const SCHEDULE_MS: u64 = 60_000;
+/// Without a wish of the cashier, the schedule of inquiries runs to its end: 60 s, or 55 s where a refusal that names no
+/// order is asked about at once.
+const SCHEDULE_MS: u64 = 55_000;
 /// A provisional revoke is final after six re-checks.
 const RECHECKS_MS: u64 = 6 * 61_000;
 /// A sale never stores more facts than this.
@@ -141,7 +142,12 @@ impl Watch {
         if let Some(sale) = fact.txn().and_then(|txn| self.sales.get_mut(&txn)) {
             sale.facts += 1;
             let bounded = sale.facts <= FACTS_PER_SALE;
-            self.holds(Invariant::I15, bounded, "a sale stores facts without end", now);
+            self.holds(
+                Invariant::I15,
+                bounded,
+                "a sale stores facts without end",
+                now,
+            );
         }
         match &fact.kind {
             FactKind::IntentRecorded(intent) => self.intent(intent, now),
@@ -207,16 +213,24 @@ impl Watch {
         let fresh = self.numbers.insert(number.to_owned());
         self.holds(Invariant::I5, fresh, "a revoke number was used twice", now);
         let Some(sale) = self.sales.get_mut(&txn) else {
-            return self.blame(Invariant::I9, "a revoke of a sale without intent".into(), now);
+            return self.blame(
+                Invariant::I9,
+                "a revoke of a sale without intent".into(),
+                now,
+            );
         };
         sale.revokes.push(number.to_owned());
         sale.provisional_at = None;
         let counted = u32::try_from(sale.revokes.len()) == Ok(attempt);
         let open = sale.ended.is_none();
-        let waited = sale.cancelled
-            || attempt > 1
-            || now.saturating_sub(sale.since) >= drifted(SCHEDULE_MS);
-        self.holds(Invariant::I9, counted, "revokes are not counted one by one", now);
+        let waited =
+            sale.cancelled || attempt > 1 || now.saturating_sub(sale.since) >= drifted(SCHEDULE_MS);
+        self.holds(
+            Invariant::I9,
+            counted,
+            "revokes are not counted one by one",
+            now,
+        );
         self.holds(Invariant::I2, open, "a closed sale is revoked", now);
         let what = "revoked before the schedule ended, and nobody asked for it";
         self.holds(Invariant::L4, waited, what, now);
@@ -235,10 +249,20 @@ impl Watch {
         let known = host.order(&order).is_some();
         match outcome {
             Outcome::Paid(evidence) => {
-                self.holds(Invariant::I2, !revoking, "R2: paid after a revoke intent", now);
+                self.holds(
+                    Invariant::I2,
+                    !revoking,
+                    "R2: paid after a revoke intent",
+                    now,
+                );
                 let record = evidence.record();
                 let named = record.order_no == order && record.amount == fen;
-                self.holds(Invariant::I12, named, "the proof is about something else", now);
+                self.holds(
+                    Invariant::I12,
+                    named,
+                    "the proof is about something else",
+                    now,
+                );
                 let meant = digest(&record.digest).and_then(|digest| host.meant(&digest));
                 let meant = meant.is_some_and(|answer| {
                     answer.word == "paid" && answer.order.as_deref() == Some(&*order)
@@ -295,8 +319,18 @@ impl Watch {
         if unsure && survives {
             sale.on_disk.insert(number.to_owned());
         }
-        self.holds(Invariant::I5, ours, "B2: a request under another number", now);
-        self.holds(Invariant::I6, stored, "a number leaves that is not stored", now);
+        self.holds(
+            Invariant::I5,
+            ours,
+            "B2: a request under another number",
+            now,
+        );
+        self.holds(
+            Invariant::I6,
+            stored,
+            "a number leaves that is not stored",
+            now,
+        );
         let what = "a number leaves that a power cut would take back";
         self.holds(Invariant::I6, survives, what, now);
         self.holds(Invariant::I1, charges <= 1, "a second charge was sent", now);
@@ -310,13 +344,22 @@ impl Watch {
     /// A screen is shown.
     pub fn shown(&mut self, txn: TxnId, word: Word, host: &Host, now: u64) {
         let Some(sale) = self.sales.get_mut(&txn) else {
-            return self.blame(Invariant::I7, "a screen of a sale that is not stored".into(), now);
+            return self.blame(
+                Invariant::I7,
+                "a screen of a sale that is not stored".into(),
+                now,
+            );
         };
         let before = sale.shown.replace(word);
         let stored = !word.is_final() || sale.ended == Some(word);
         let (order, fen, revoking) = (sale.order.clone(), sale.fen, sale.is_revoking());
         let settled = before.is_none_or(|old| !old.is_final() || old == word);
-        self.holds(Invariant::I7, stored, "a result is shown that is not stored", now);
+        self.holds(
+            Invariant::I7,
+            stored,
+            "a result is shown that is not stored",
+            now,
+        );
         let what = "a result was shown and then another one";
         self.holds(Invariant::I2, settled, what, now);
         match word {
@@ -326,7 +369,12 @@ impl Watch {
             }
             Word::NotPaid | Word::Revoked => {
                 let real = host.net(&order) == 0;
-                self.holds(Invariant::I2, real, "shown not paid, the ledger says paid", now);
+                self.holds(
+                    Invariant::I2,
+                    real,
+                    "shown not paid, the ledger says paid",
+                    now,
+                );
             }
             Word::Revoking => {
                 let what = "shown as being revoked without a stored intent";
@@ -338,9 +386,10 @@ impl Watch {
 
     /// A proven success came back for a sale whose revoke was decided.
     pub fn success_heard(&mut self, txn: TxnId, now: u64) {
-        let noted = self.sales.get(&txn).is_none_or(|sale| {
-            !sale.is_revoking() || sale.ended.is_some() || sale.success_noted
-        });
+        let noted = self
+            .sales
+            .get(&txn)
+            .is_none_or(|sale| !sale.is_revoking() || sale.ended.is_some() || sale.success_noted);
         let what = "a success after the revoke was not written down";
         self.holds(Invariant::I9, noted, what, now);
     }
@@ -364,11 +413,20 @@ impl Watch {
 
     /// The sales that the program works on, after an event.
     pub fn kept(&mut self, count: usize, holds: impl Fn(TxnId) -> bool, now: u64) {
-        self.holds(Invariant::I15, count <= limits::OPEN_SALES, "too many open sales", now);
+        self.holds(
+            Invariant::I15,
+            count <= limits::OPEN_SALES,
+            "too many open sales",
+            now,
+        );
         let open = self.sales.iter().filter(|(_, sale)| sale.ended.is_none());
         let gone = open.map(|(txn, _)| *txn).find(|txn| !holds(*txn));
         if let Some(txn) = gone {
-            self.blame(Invariant::I8, format!("the open sale {txn} has disappeared"), now);
+            self.blame(
+                Invariant::I8,
+                format!("the open sale {txn} has disappeared"),
+                now,
+            );
         }
         self.checks += 1;
     }

@@ -67,9 +67,11 @@ impl Books {
 
     /// Returns every customer and what the customer has gained (never more than nothing).
     pub fn customers(&self) -> impl Iterator<Item = (&str, i64)> {
-        self.balances.iter().filter_map(|(account, balance)| match account {
-            Account::Customer(code) => Some((code.as_str(), *balance)),
-            Account::Merchant => None,
-        })
+        self.balances
+            .iter()
+            .filter_map(|(account, balance)| match account {
+                Account::Customer(code) => Some((code.as_str(), *balance)),
+                Account::Merchant => None,
+            })
     }
 }

@@ -147,9 +147,7 @@ impl Host {
 
     /// A customer holds up a code: from now on it lives for so long, and this is what the customer will do.
     pub fn shows(&mut self, code: &str, wallet: Wallet, now: u64) {
-        self.wallets
-            .entry(code.to_owned())
-            .or_insert((wallet, now));
+        self.wallets.entry(code.to_owned()).or_insert((wallet, now));
     }
 
     /// Takes a request and answers it. `now` is the acquirer's own clock in milliseconds.
@@ -194,12 +192,24 @@ impl Host {
 
     /// Returns every order.
     pub fn orders(&self) -> impl Iterator<Item = (&str, &Order)> {
-        self.orders.iter().map(|(number, order)| (number.as_str(), order))
+        self.orders
+            .iter()
+            .map(|(number, order)| (number.as_str(), order))
     }
 
     /// Tells whether a charge under this number was refused for good.
     pub fn was_refused(&self, order: &str) -> bool {
         self.refused.contains_key(order)
+    }
+
+    /// Tells whether a revoke of this order was taken and had no effect: it came before the order, or was a dud.
+    pub fn has_void_revoke(&self, order: &str) -> bool {
+        let taken = self.revokes.get(order).is_some_and(|all| !all.is_empty());
+        taken
+            && self
+                .orders
+                .get(order)
+                .is_some_and(|known| !known.is_undone())
     }
 
     /// What the customers have paid under this number, less what they got back.

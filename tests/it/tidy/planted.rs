@@ -185,3 +185,13 @@ fn relative_links_are_read() {
         [(1, "docs/A.md".to_owned()), (2, "e.md".to_owned())]
     );
 }
+
+#[test]
+fn unsafe_code_is_found_elsewhere_and_without_a_reason() {
+    let bare = "fn f() {\n    unsafe { g() };\n}\n";
+    let reasoned = "fn f() {\n    // SAFETY: g is harmless.\n    unsafe { g() };\n}\n";
+    assert_eq!(unsafe_code("src/journal/store.rs", reasoned).len(), 1);
+    assert_eq!(unsafe_code(UNSAFE, bare).len(), 1);
+    assert_eq!(unsafe_code(UNSAFE, reasoned), Vec::<String>::new());
+    assert!(unsafe_code("src/lib.rs", "// unsafe\n#![deny(unsafe_code)]\n").is_empty());
+}
