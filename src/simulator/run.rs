@@ -453,7 +453,7 @@ impl World<'_> {
                 Wait::Certainty => HOURS * 60,
                 Wait::Result | Wait::Revoke => HOURS * 12 * 2 + 2,
             };
-            if wait == Wait::Revoke && (most..=HOURS * 180 + 1).contains(&asked) {
+            if wait == Wait::Revoke && (most..=HOURS * 185).contains(&asked) {
                 self.known("K2");
             } else {
                 let what = "a broken acquirer is asked too often";
