@@ -5,17 +5,19 @@ SHELL := /bin/bash
 CARGO ?= cargo
 DIR ?= var
 
-.PHONY: help setup build run demo test screens clean
+.PHONY: help setup build run demo test bench fuzz screens clean
 
 help:
 	@echo "make run    the sandbox acquirer and the terminal: a window, or a page on loopback without a display"
 	@echo "make demo   scripted sales against the sandbox; fails when an outcome is not the expected one"
 	@echo "make test   formatting, lints, all tests, documentation"
+	@echo "make bench  speeds beside peers and limits; the table is target/bench/summary.md (docs/BENCH.md)"
+	@echo "make fuzz   each fuzz target for a minute (needs cargo-fuzz; docs/TESTING.md)"
 	@echo "make screens  draw every state in both languages and orientations into docs/screens"
 	@echo "make setup  install what the system lacks (apt; sudo where not root)"
 
 # A C compiler for SQLite and ring; a C++ compiler and cmake for the code reader; clang for the camera's bindings; font and keyboard libraries and one font for the screen (without any font the
-# toolkit cannot start); Python's cryptography and openssl as outside peers of the wire tests.
+# toolkit cannot start); Python's cryptography and openssl as outside peers of the wire tests, its jsonschema for profiles, zbar for the codes that we draw.
 setup:
 	@missing=()
 	command -v cc >/dev/null || missing+=(gcc libc6-dev)
@@ -34,6 +36,8 @@ setup:
 	command -v python3 >/dev/null || missing+=(python3)
 	command -v openssl >/dev/null || missing+=(openssl)
 	python3 -c 'import cryptography' 2>/dev/null || missing+=(python3-cryptography)
+	python3 -c 'import jsonschema' 2>/dev/null || missing+=(python3-jsonschema)
+	command -v zbarimg >/dev/null || missing+=(zbar-tools)
 	if [ $${#missing[@]} -gt 0 ]; then
 	  command -v apt-get >/dev/null || { echo "please install: $${missing[*]}"; exit 1; }
 	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo
@@ -59,6 +63,24 @@ test: setup
 	$(CARGO) test --locked
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 	echo "make test: everything passed"
+
+# Every bench runs, also after one that broke a limit; the worst verdict is the result.
+bench: setup
+	@rm -rf target/bench/parts
+	verdict=0
+	for bench in core journal sale start scan; do
+	  $(CARGO) bench --locked --bench $$bench || verdict=1
+	done
+	cat target/bench/summary.md
+	exit $$verdict
+
+# No sanitizer: our code has no unsafe blocks, and without one the stable compiler will do.
+fuzz:
+	@cd fuzz
+	for target in fuzz_targets/*.rs; do
+	  target=$$(basename $$target .rs)
+	  RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none $$target -- -max_total_time=$${SECONDS_EACH:-60} -timeout=20
+	done
 
 screens: setup
 	@$(CARGO) run --locked --example screens

@@ -12,7 +12,7 @@ fn main() -> anyhow::Result<()> {
     let mode = match std::env::args().nth(1).as_deref() {
         Some("web") => DisplayMode::Web { port: 0 },
         Some("window") => DisplayMode::Window { fullscreen: false },
-        _ => DisplayMode::choose(0),
+        _ => DisplayMode::choose(false),
     };
     let (screens, shown) = watch::channel(None);
     let (frames, preview) = watch::channel(None);
@@ -26,6 +26,7 @@ fn main() -> anyhow::Result<()> {
     });
     run(UiOptions {
         screens: shown,
+        tones: watch::channel(Default::default()).1,
         preview,
         taps,
         shutdown,

@@ -1,15 +1,24 @@
-//! Configuration in three layers: compiled-in defaults, the integrator's file, managed parameters. Later layers win.
+//! Configuration in three layers: compiled-in defaults, the integrator's file, managed parameters. Later layers
+//! win.
 //!
-//! Owns the file format and its checks. An unknown key, a wrong type or a value out of range is an error that names the
-//! file, the line and the key. Secrets are never values here, only paths of files.
+//! What differs between acquirers is the profile's (`crate::profile`); `[timing]` and `[limits]` here are this
+//! terminal's own figures over it. Owns the file format and its checks. An unknown key, a wrong type or a value out
+//! of range is an error that names the file, the line and the key. Secrets are never values here, only paths of
+//! files.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+mod told;
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::code::OwnCodes;
+use crate::domain::fee::MerchantClass;
 use crate::domain::{MerchantNo, Money, OperatorNo, TermNo};
-use crate::payment::{Policy, Timing};
+use crate::payment::Policy;
+use crate::profile::guard::LimitRow;
+use crate::profile::{Profile, ProfileError, TimingLayer, Trust};
 use crate::view::{Language, Theme};
 
 /// Why a configuration was refused. Nothing was started.
@@ -24,24 +33,31 @@ pub enum ConfigError {
         #[source]
         source: std::io::Error,
     },
-    /// Syntax, type or unknown key. The cause holds line, column and key.
-    #[error("the configuration {path} is not valid:\n{message}")]
+    /// Syntax, type or unknown key.
+    #[error("{path}:{line}:{column}: {problem}")]
     Syntax {
         /// The file.
         path: PathBuf,
-        /// The parser's words, with the line.
-        message: String,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// The key and what is wrong with it; never its value.
+        problem: String,
     },
     /// A value is readable but not allowed.
-    #[error("the configuration key {key} ({layer}) is not allowed: {problem}")]
+    #[error("{place}: key {key}: {problem}")]
     Value {
         /// The key, e.g. `terminal.operator`.
         key: &'static str,
-        /// The layer that set it.
-        layer: String,
+        /// File and line that set it.
+        place: String,
         /// What is wrong and what to do.
         problem: String,
     },
+    /// The acquirer's profile was refused.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
     /// A key that no default exists for.
     #[error("the configuration key {key} is missing; add it to {layer}")]
     Missing {
@@ -65,6 +81,12 @@ struct Layer {
     limits: LimitsLayer,
     #[serde(default)]
     timing: TimingLayer,
+    #[serde(default)]
+    profile: ProfileLayer,
+    #[serde(default)]
+    merchant: MerchantLayer,
+    #[serde(default)]
+    people: PeopleLayer,
 }
 
 macro_rules! layer {
@@ -89,21 +111,33 @@ layer!(TerminalLayer {
     width_px: u32,
     height_px: u32,
     px_per_mm: f32,
+    sound: bool,
+    result_s: u64,
 });
 layer!(AcquirerLayer {
     url: String, appid: String, serial_no: String, merchant_no: String, term_no: String,
     merchant_key_file: PathBuf, platform_certificate_files: Vec<PathBuf>, ca_file: PathBuf,
     request_ip: String, environment: String, subject: String, out_org_code: String,
+    notify_url: String,
     connect_ms: u64, total_ms: u64,
 });
 layer!(ScannerLayer { source: String });
 layer!(LimitsLayer {
     amount_max_fen: u64,
-    code_life_ms: u64
+    day_max_fen: u64,
+    month_max_fen: u64,
+    large_amount_fen: u64,
+    repeat_ms: u64,
+    code_life_ms: u64,
 });
-layer!(TimingLayer {
-    answer_wait_ms: u64, poll_ms: Vec<u64>, revoke_not_before_ms: u64, park_after_ms: u64,
-    revoke_retry_ms: Vec<u64>, revoke_idle_ms: u64, recheck_ms: u64, recheck_count: u32,
+layer!(ProfileLayer {
+    file: PathBuf,
+    trusted_key_files: Vec<PathBuf>,
+    version_min: u32
+});
+layer!(MerchantLayer { static_codes: Vec<String>, emv_accounts: Vec<String>, fee_class: String });
+layer!(PeopleLayer {
+    supervisor_pin_file: PathBuf
 });
 
 /// Which world the terminal talks to.
@@ -142,6 +176,8 @@ pub struct AcquirerConfig {
     pub subject: String,
     /// Optional organisation code.
     pub out_org_code: Option<String>,
+    /// Where the acquirer may send notices.
+    pub notify_url: Option<String>,
     /// Milliseconds to connect.
     pub connect_ms: u64,
     /// Milliseconds for a whole request.
@@ -163,16 +199,22 @@ pub struct Config {
     pub size_px: (u32, u32),
     /// Panel density.
     pub px_per_mm: f32,
+    /// Whether tones are played.
+    pub sound: bool,
+    /// How long a paid result stays when nobody touches it, in milliseconds; for ever when there is no number.
+    pub result_ms: Option<u64>,
     /// Where frames come from.
     pub scanner_source: String,
     /// The acquirer.
     pub acquirer: AcquirerConfig,
-    /// Largest single sale.
-    pub amount_max: Money,
-    /// Life of a payment code.
-    pub code_life_ms: u64,
-    /// Timings.
-    pub timing: Timing,
+    /// The acquirer's profile with this terminal's own timings and limits over it.
+    pub profile: Profile,
+    /// The merchant's own wall codes.
+    pub own_codes: OwnCodes,
+    /// The class in which the merchant was registered, for fee estimates.
+    pub fee_class: Option<MerchantClass>,
+    /// Where the hash of the supervisor's PIN is; without one nobody can approve.
+    pub supervisor_pin_file: Option<PathBuf>,
 }
 
 impl Config {
@@ -202,20 +244,18 @@ impl Config {
     pub fn from_texts(texts: &[(PathBuf, String)]) -> Result<Self, ConfigError> {
         let mut merged = Layer::default();
         for (path, text) in texts {
-            let layer: Layer = toml::from_str(text).map_err(|error| ConfigError::Syntax {
-                path: path.clone(),
-                message: error.to_string(),
-            })?;
+            let layer: Layer =
+                toml::from_str(text).map_err(|error| told::syntax(path, text, &error))?;
             merged.terminal.over(layer.terminal);
             merged.acquirer.over(layer.acquirer);
             merged.scanner.over(layer.scanner);
             merged.limits.over(layer.limits);
             merged.timing.over(layer.timing);
+            merged.profile.over(layer.profile);
+            merged.merchant.over(layer.merchant);
+            merged.people.over(layer.people);
         }
-        let last = texts
-            .last()
-            .map_or_else(String::new, |(path, _)| path.display().to_string());
-        check(merged, &last)
+        check(merged, &Checker { texts })
     }
 
     /// Returns the core's policy.
@@ -223,92 +263,226 @@ impl Config {
         Policy {
             merchant: self.acquirer.merchant.clone(),
             term: self.acquirer.term.clone(),
-            amount_max: self.amount_max,
-            code_life_ms: self.code_life_ms,
+            amount_max: self.profile.limits.single_max(),
+            code_life_ms: self.profile.lives.payment_code_ms,
             code_salt,
-            timing: self.timing.clone(),
-            timing_of: BTreeMap::new(),
+            timing: self.profile.timing.clone(),
+            timing_of: self.profile.timing_of.clone(),
         }
     }
 }
 
 struct Checker<'a> {
-    layer: &'a str,
+    texts: &'a [(PathBuf, String)],
 }
 
 impl Checker<'_> {
     fn need<T>(&self, key: &'static str, value: Option<T>) -> Result<T, ConfigError> {
-        value.ok_or(ConfigError::Missing {
+        let last = self.texts.last();
+        value.ok_or_else(|| ConfigError::Missing {
             key,
-            layer: self.layer.to_owned(),
+            layer: last.map_or_else(String::new, |(path, _)| match self.texts.len() {
+                // Only the compiled-in file is there.
+                1 => "a file and name it with --config".to_owned(),
+                _ => path.display().to_string(),
+            }),
         })
     }
 
     fn bad(&self, key: &'static str, problem: impl Into<String>) -> ConfigError {
         ConfigError::Value {
             key,
-            layer: self.layer.to_owned(),
+            place: told::origin(self.texts, key),
             problem: problem.into(),
         }
     }
+
+    /// Paths of keys: somebody may paste the key itself, which must not be printed as a file that is not there.
+    fn path(&self, key: &'static str, value: Option<PathBuf>) -> Result<PathBuf, ConfigError> {
+        let path = self.need(key, value)?;
+        let text = path.to_string_lossy();
+        if text.is_empty() || text.contains("-----") || text.contains(char::is_control) {
+            return Err(self.bad(key, "write the path of the file, not what it holds"));
+        }
+        Ok(path)
+    }
+
+    fn number<T: PartialOrd + std::fmt::Display>(
+        &self,
+        key: &'static str,
+        value: Option<T>,
+        allowed: &RangeInclusive<T>,
+    ) -> Result<T, ConfigError> {
+        let value = self.need(key, value)?;
+        if allowed.contains(&value) {
+            return Ok(value);
+        }
+        let (least, most) = (allowed.start(), allowed.end());
+        Err(self.bad(
+            key,
+            format!("{value} is out of range; use {least} to {most}"),
+        ))
+    }
 }
 
-fn check(layer: Layer, source: &str) -> Result<Config, ConfigError> {
-    let c = Checker { layer: source };
+/// Time for one request, in milliseconds.
+const REQUEST_MS: RangeInclusive<u64> = 10..=120_000;
+/// Longest name of shop and till in characters: the status bar shows no more.
+const SHOP_MAX: usize = 40;
+
+fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
     let t = layer.terminal;
     let operator = c.need("terminal.operator", t.operator)?;
     let language = match c.need("terminal.language", t.language)?.as_str() {
         "zh" => Language::Chinese,
         "en" => Language::English,
-        other => {
-            return Err(c.bad(
-                "terminal.language",
-                format!("{other:?}; use \"zh\" or \"en\""),
-            ));
-        }
+        _ => return Err(c.bad("terminal.language", "use \"zh\" or \"en\"")),
     };
     let theme = match c.need("terminal.theme", t.theme)?.as_str() {
         "light" => Theme::Light,
         "dark" => Theme::Dark,
-        other => {
-            return Err(c.bad(
-                "terminal.theme",
-                format!("{other:?}; use \"light\" or \"dark\""),
-            ));
-        }
+        _ => return Err(c.bad("terminal.theme", "use \"light\" or \"dark\"")),
     };
     let size_px = (
-        c.need("terminal.width_px", t.width_px)?,
-        c.need("terminal.height_px", t.height_px)?,
+        c.number("terminal.width_px", t.width_px, &(320..=4096))?,
+        c.number("terminal.height_px", t.height_px, &(320..=4096))?,
     );
-    if !(320..=4096).contains(&size_px.0) || !(320..=4096).contains(&size_px.1) {
-        return Err(c.bad("terminal.width_px/height_px", "use 320 to 4096 pixels"));
+    let px_per_mm = c.number("terminal.px_per_mm", t.px_per_mm, &(2.0..=30.0))?;
+    let shop = c.need("terminal.shop", t.shop)?;
+    if !(1..=SHOP_MAX).contains(&shop.chars().count()) || shop.chars().any(char::is_control) {
+        let problem = format!("use 1 to {SHOP_MAX} characters on one line");
+        return Err(c.bad("terminal.shop", problem));
     }
-    let px_per_mm = c.need("terminal.px_per_mm", t.px_per_mm)?;
-    if !(2.0..=30.0).contains(&px_per_mm) {
-        return Err(c.bad("terminal.px_per_mm", "use 2 to 30 pixels per millimetre"));
+    let profile = check_profile(&c, &layer.profile, layer.acquirer.environment.as_deref())?;
+    let profile = own_figures(&c, profile, &layer.limits, &layer.timing)?;
+    let result_s = c.need("terminal.result_s", t.result_s)?;
+    if result_s > 60 {
+        return Err(c.bad("terminal.result_s", "use 0 (until touched) to 60 seconds"));
     }
-    let amount_max_fen = c.need("limits.amount_max_fen", layer.limits.amount_max_fen)?;
-    let amount_max = Money::from_fen(amount_max_fen)
-        .map_err(|e| c.bad("limits.amount_max_fen", e.to_string()))?;
+    let result_ms = (result_s > 0).then_some(result_s * 1000);
     Ok(Config {
-        shop: c.need("terminal.shop", t.shop)?,
+        shop,
         operator: OperatorNo::new(&operator)
-            .map_err(|e| c.bad("terminal.operator", e.to_string()))?,
+            .map_err(|e| c.bad("terminal.operator", format!("use {}", e.rule)))?,
         language,
         theme,
         size_px,
         px_per_mm,
+        sound: c.need("terminal.sound", t.sound)?,
+        result_ms,
         scanner_source: c.need("scanner.source", layer.scanner.source)?,
-        acquirer: check_acquirer(&c, layer.acquirer)?,
-        amount_max,
-        code_life_ms: c.need("limits.code_life_ms", layer.limits.code_life_ms)?,
-        timing: check_timing(&c, layer.timing)?,
+        acquirer: check_acquirer(&c, layer.acquirer, &profile)?,
+        own_codes: check_own_codes(&c, &layer.merchant)?,
+        fee_class: check_fee_class(&c, layer.merchant.fee_class.as_deref())?,
+        supervisor_pin_file: layer.people.supervisor_pin_file,
+        profile,
     })
 }
 
-fn check_acquirer(c: &Checker<'_>, a: AcquirerLayer) -> Result<AcquirerConfig, ConfigError> {
-    let url = c.need("acquirer.url", a.url)?;
+fn check_profile(
+    c: &Checker<'_>,
+    layer: &ProfileLayer,
+    environment: Option<&str>,
+) -> Result<Profile, ConfigError> {
+    let keys = layer.trusted_key_files.as_deref().unwrap_or_default();
+    let Some(file) = &layer.file else {
+        return Ok(Profile::built_in());
+    };
+    if keys.is_empty() && environment == Some("production") {
+        let problem = "with real money a profile must be signed; name the key of its author";
+        return Err(c.bad("profile.trusted_key_files", problem));
+    }
+    let trust = Trust::load(keys, layer.version_min.unwrap_or(0))?;
+    Ok(Profile::load(file, &trust)?)
+}
+
+/// Puts `[limits]` and `[timing]` of the terminal over the profile; a wait named here holds for every wallet.
+fn own_figures(
+    c: &Checker<'_>,
+    mut profile: Profile,
+    limits: &LimitsLayer,
+    timing: &TimingLayer,
+) -> Result<Profile, ConfigError> {
+    let money = |key, fen: Option<u64>| {
+        let checked = fen.map(|fen| match Money::from_fen(fen) {
+            Ok(money) if fen > 0 => Ok(money),
+            Ok(_) => Err(c.bad(key, "use at least 1 fen")),
+            Err(error) => Err(c.bad(key, error.to_string())),
+        });
+        checked.transpose()
+    };
+    profile.limits.override_general(LimitRow {
+        single: money("limits.amount_max_fen", limits.amount_max_fen)?,
+        day: money("limits.day_max_fen", limits.day_max_fen)?,
+        month: money("limits.month_max_fen", limits.month_max_fen)?,
+        ..LimitRow::default()
+    });
+    let large = money("limits.large_amount_fen", limits.large_amount_fen)?;
+    profile.limits.large_amount = large.or(profile.limits.large_amount);
+    profile.limits.repeat_ms = limits.repeat_ms.unwrap_or(profile.limits.repeat_ms);
+    let life_ms = &mut profile.lives.payment_code_ms;
+    *life_ms = limits.code_life_ms.unwrap_or(*life_ms);
+    let all = std::iter::once(&mut profile.timing).chain(profile.timing_of.values_mut());
+    for waits in all {
+        *waits = timing.on(waits).map_err(|(key, problem)| {
+            let key = match key {
+                "answer_wait_ms" => "timing.answer_wait_ms",
+                "poll_ms" => "timing.poll_ms",
+                "revoke_not_before_ms" => "timing.revoke_not_before_ms",
+                "park_after_ms" => "timing.park_after_ms",
+                "revoke_retry_ms" => "timing.revoke_retry_ms",
+                "revoke_idle_ms" => "timing.revoke_idle_ms",
+                "recheck_ms" => "timing.recheck_ms",
+                "recheck_count" => "timing.recheck_count",
+                "code_shown_ms" => "timing.code_shown_ms",
+                "code_poll_ms" => "timing.code_poll_ms",
+                _ => "timing",
+            };
+            c.bad(key, problem)
+        })?;
+    }
+    Ok(profile)
+}
+
+fn check_own_codes(c: &Checker<'_>, layer: &MerchantLayer) -> Result<OwnCodes, ConfigError> {
+    let accounts = layer.emv_accounts.as_deref().unwrap_or_default();
+    let accounts = accounts.iter().map(|text| {
+        let bad = |rule| c.bad("merchant.emv_accounts", format!("{text:?}; {rule}"));
+        OwnCodes::account(text).map_err(bad)
+    });
+    let texts = layer.static_codes.clone().unwrap_or_default();
+    if texts.iter().any(|text| text.trim().is_empty()) {
+        return Err(c.bad("merchant.static_codes", "an empty text is no code"));
+    }
+    Ok(OwnCodes {
+        texts,
+        accounts: accounts.collect::<Result<_, _>>()?,
+    })
+}
+
+fn check_fee_class(
+    c: &Checker<'_>,
+    class: Option<&str>,
+) -> Result<Option<MerchantClass>, ConfigError> {
+    let Some(written) = class else {
+        return Ok(None);
+    };
+    let known = MerchantClass::ALL.map(MerchantClass::key).join(", ");
+    let problem = format!("{written:?}; use one of: {known}");
+    MerchantClass::from_key(written)
+        .map(Some)
+        .ok_or_else(|| c.bad("merchant.fee_class", problem))
+}
+
+fn check_acquirer(
+    c: &Checker<'_>,
+    a: AcquirerLayer,
+    profile: &Profile,
+) -> Result<AcquirerConfig, ConfigError> {
+    // The profile knows where real money is asked for; every other world is named here.
+    let real = a.environment.as_deref() == Some("production");
+    let known = profile.environments.production.clone().filter(|_| real);
+    let url = c.need("acquirer.url", a.url.or(known))?;
     if !url.starts_with("https://") {
         return Err(c.bad("acquirer.url", "it must start with https://"));
     }
@@ -317,8 +491,8 @@ fn check_acquirer(c: &Checker<'_>, a: AcquirerLayer) -> Result<AcquirerConfig, C
     let environment = match c.need("acquirer.environment", a.environment)?.as_str() {
         "production" => Environment::Production,
         "sandbox" => Environment::Sandbox,
-        other => {
-            let problem = format!("{other:?}; use \"production\" or \"sandbox\"");
+        _ => {
+            let problem = "use \"production\" or \"sandbox\"";
             return Err(c.bad("acquirer.environment", problem));
         }
     };
@@ -335,143 +509,32 @@ fn check_acquirer(c: &Checker<'_>, a: AcquirerLayer) -> Result<AcquirerConfig, C
         appid: c.need("acquirer.appid", a.appid)?,
         serial_no: c.need("acquirer.serial_no", a.serial_no)?,
         merchant: MerchantNo::new(&merchant)
-            .map_err(|e| c.bad("acquirer.merchant_no", e.to_string()))?,
-        term: TermNo::new(&term).map_err(|e| c.bad("acquirer.term_no", e.to_string()))?,
-        merchant_key_file: c.need("acquirer.merchant_key_file", a.merchant_key_file)?,
-        platform_certificate_files: certificates,
-        ca_file: c.need("acquirer.ca_file", a.ca_file)?,
+            .map_err(|e| c.bad("acquirer.merchant_no", format!("use {}", e.rule)))?,
+        term: TermNo::new(&term)
+            .map_err(|e| c.bad("acquirer.term_no", format!("use {}", e.rule)))?,
+        merchant_key_file: c.path("acquirer.merchant_key_file", a.merchant_key_file)?,
+        platform_certificate_files: certificates
+            .into_iter()
+            .map(|path| c.path("acquirer.platform_certificate_files", Some(path)))
+            .collect::<Result<_, _>>()?,
+        ca_file: c.path("acquirer.ca_file", a.ca_file)?,
         request_ip: c.need("acquirer.request_ip", a.request_ip)?,
         environment,
         subject: a.subject.unwrap_or_else(|| "商品".to_owned()),
         out_org_code: a.out_org_code,
-        connect_ms: a.connect_ms.unwrap_or(5_000),
-        total_ms: a.total_ms.unwrap_or(10_000),
+        notify_url: a.notify_url,
+        connect_ms: c.number(
+            "acquirer.connect_ms",
+            Some(a.connect_ms.unwrap_or(5_000)),
+            &REQUEST_MS,
+        )?,
+        total_ms: c.number(
+            "acquirer.total_ms",
+            Some(a.total_ms.unwrap_or(10_000)),
+            &REQUEST_MS,
+        )?,
     })
 }
 
-fn check_timing(c: &Checker<'_>, t: TimingLayer) -> Result<Timing, ConfigError> {
-    let timing = Timing {
-        answer_wait_ms: c.need("timing.answer_wait_ms", t.answer_wait_ms)?,
-        poll_ms: c.need("timing.poll_ms", t.poll_ms)?,
-        revoke_not_before_ms: c.need("timing.revoke_not_before_ms", t.revoke_not_before_ms)?,
-        park_after_ms: c.need("timing.park_after_ms", t.park_after_ms)?,
-        revoke_retry_ms: c.need("timing.revoke_retry_ms", t.revoke_retry_ms)?,
-        revoke_idle_ms: c.need("timing.revoke_idle_ms", t.revoke_idle_ms)?,
-        recheck_ms: c.need("timing.recheck_ms", t.recheck_ms)?,
-        recheck_count: c.need("timing.recheck_count", t.recheck_count)?,
-    };
-    if timing.poll_ms.is_empty() {
-        return Err(c.bad("timing.poll_ms", "name at least one wait"));
-    }
-    if timing.park_after_ms > 60_000 {
-        return Err(c.bad(
-            "timing.park_after_ms",
-            "the till must be free after 60000 ms at most",
-        ));
-    }
-    if timing.recheck_count == 0 {
-        return Err(c.bad(
-            "timing.recheck_count",
-            "a provisional revoke needs a re-check",
-        ));
-    }
-    Ok(timing)
-}
-
-/// Reads a secret file after checking that nobody else can read it.
-///
-/// # Errors
-/// [`ConfigError`] names the file, its mode and the command that mends it.
-pub fn read_secret(path: &Path, key: &'static str) -> Result<Vec<u8>, ConfigError> {
-    use std::os::unix::fs::PermissionsExt;
-    let read = |source| ConfigError::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let mode = std::fs::metadata(path).map_err(read)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        let problem = format!(
-            "{} has mode {mode:04o}, others can read it; run: chmod 600 {}",
-            path.display(),
-            path.display()
-        );
-        return Err(ConfigError::Value {
-            key,
-            layer: path.display().to_string(),
-            problem,
-        });
-    }
-    std::fs::read(path).map_err(read)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GOOD: &str = r#"
-[acquirer]
-url = "https://localhost:8443"
-appid = "OP00000003"
-serial_no = "00dfba8194c41b84cf"
-merchant_no = "822100054110001"
-term_no = "A0010001"
-merchant_key_file = "k"
-platform_certificate_files = ["p"]
-ca_file = "c"
-request_ip = "127.0.0.1"
-environment = "sandbox"
-"#;
-
-    fn load(later: &str) -> Result<Config, ConfigError> {
-        let built_in = include_str!("../assets/config/default.toml").to_owned();
-        Config::from_texts(&[
-            ("(built in)".into(), built_in),
-            ("/etc/shouyin.toml".into(), GOOD.to_owned()),
-            ("managed.toml".into(), later.to_owned()),
-        ])
-    }
-
-    #[test]
-    fn later_layers_win_and_the_rest_stays() {
-        let config = load("[terminal]\nshop = \"星河\"\n").expect("valid");
-        assert_eq!(config.shop, "星河");
-        assert_eq!(config.operator.as_str(), "01");
-        assert_eq!(config.timing, Timing::reference());
-    }
-
-    #[test]
-    fn an_unknown_key_names_file_line_and_key() {
-        let error = load("[terminal]\n\ncolour = 1\n")
-            .expect_err("unknown key")
-            .to_string();
-        assert!(error.contains("managed.toml"), "{error}");
-        assert!(
-            error.contains("line 3") && error.contains("colour"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn a_wrong_type_or_value_is_refused_with_its_key() {
-        let error = load("[limits]\namount_max_fen = \"x\"\n")
-            .expect_err("type")
-            .to_string();
-        assert!(error.contains("line 2"), "{error}");
-        let error = load("[timing]\npark_after_ms = 90000\n")
-            .expect_err("value")
-            .to_string();
-        assert!(error.contains("timing.park_after_ms"), "{error}");
-        let error = load("[acquirer]\nurl = \"http://x\"\n")
-            .expect_err("value")
-            .to_string();
-        assert!(error.contains("https://"), "{error}");
-    }
-
-    #[test]
-    fn a_missing_acquirer_is_told_by_key() {
-        let built_in = include_str!("../assets/config/default.toml").to_owned();
-        let error =
-            Config::from_texts(&[("(built in)".into(), built_in)]).expect_err("no acquirer");
-        assert!(error.to_string().contains("acquirer.url"), "{error}");
-    }
-}
+mod tests;

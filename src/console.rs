@@ -6,6 +6,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::Context;
+use shouyin::limits::CODE_DIGITS_MIN;
 use shouyin::view::{Intent, Page, Screen, Tap};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::{mpsc, watch};
@@ -45,19 +46,38 @@ async fn type_line(
         "query" => Some(Intent::QueryNow),
         "next" => Some(Intent::NextSale),
         "back" => Some(Intent::Dismiss),
+        "cancel" => Some(Intent::Cancel),
         _ => None,
     };
     if let Some(intent) = single {
         return tap(taps, screens, intent).await;
     }
-    let Some((amount, code)) = line.split_once(' ') else {
-        writeln!(
-            std::io::stdout(),
-            "type: AMOUNT CODE, e.g. 12.80 281234567890123456"
-        )?;
-        return Ok(());
-    };
-    let digit = |key: char| key.to_digit(10).and_then(|digit| u8::try_from(digit).ok());
+    let all = |line: &str, allowed: &str| line.chars().all(|c| allowed.contains(c));
+    match line.split_once(' ') {
+        Some((amount, code)) if all(amount, "0123456789.") && all(code, "0123456789") => {
+            if charge(amount, taps, screens).await? {
+                type_code(code, taps, screens).await?;
+            }
+        }
+        None if line.len() >= CODE_DIGITS_MIN && all(line, "0123456789") => {
+            type_code(line, taps, screens).await?;
+        }
+        None if !line.is_empty() && all(line, "0123456789.") => {
+            charge(line, taps, screens).await?;
+        }
+        Some(_) | None => writeln!(std::io::stdout(), "{HELP}")?,
+    }
+    Ok(())
+}
+
+const HELP: &str = "type: AMOUNT CODE, e.g. 12.80 281234567890123456; or AMOUNT, then show the code to the camera or type it; or stop, query, next, back, cancel, quit";
+
+/// Types an amount and waits for the code; returns whether it was taken.
+async fn charge(
+    amount: &str,
+    taps: &mpsc::Sender<Tap>,
+    screens: &mut watch::Receiver<Option<Screen>>,
+) -> anyhow::Result<bool> {
     tap(taps, screens, Intent::Dismiss).await?;
     page(screens, |page| matches!(page, Page::Keypad(_))).await?;
     tap(taps, screens, Intent::Clear).await?;
@@ -65,21 +85,49 @@ async fn type_line(
         tap(taps, screens, digit(key).map_or(Intent::Dot, Intent::Digit)).await?;
     }
     tap(taps, screens, Intent::Charge).await?;
-    if page(screens, |page| matches!(page, Page::Prompt(_)))
+    let asked = |page: &Page| matches!(page, Page::Prompt(_) | Page::Confirm(_));
+    let mut taken = page(screens, asked).await;
+    // Large, or the same as last: whoever typed a whole line meant it; the two questions come one after the other.
+    for _ in 0..2 {
+        let confirm = screens
+            .borrow()
+            .as_ref()
+            .is_some_and(|screen| matches!(screen.page, Page::Confirm(_)));
+        if confirm {
+            tap(taps, screens, Intent::Confirm).await?;
+            taken = page(screens, |page| matches!(page, Page::Prompt(_))).await;
+        }
+    }
+    let taken = taken.is_ok();
+    if !taken {
+        writeln!(std::io::stdout(), "the amount was not taken")?;
+    }
+    Ok(taken)
+}
+
+async fn type_code(
+    code: &str,
+    taps: &mpsc::Sender<Tap>,
+    screens: &mut watch::Receiver<Option<Screen>>,
+) -> anyhow::Result<()> {
+    tap(taps, screens, Intent::TypeCode).await?;
+    if page(screens, |page| matches!(page, Page::Manual(_)))
         .await
         .is_err()
     {
-        writeln!(std::io::stdout(), "the amount was not taken")?;
+        writeln!(std::io::stdout(), "no code is waited for")?;
         return Ok(());
     }
-    tap(taps, screens, Intent::TypeCode).await?;
-    page(screens, |page| matches!(page, Page::Manual(_))).await?;
     for key in code.chars() {
         if let Some(digit) = digit(key) {
             tap(taps, screens, Intent::CodeDigit(digit)).await?;
         }
     }
     tap(taps, screens, Intent::CodeSend).await
+}
+
+fn digit(key: char) -> Option<u8> {
+    key.to_digit(10).and_then(|digit| u8::try_from(digit).ok())
 }
 
 async fn tap(
@@ -147,5 +195,22 @@ fn words(page: &Page) -> String {
         ),
         Page::Pending(pending) => format!("[being checked] {} sales", pending.rows.len()),
         Page::OutOfService(notice) => format!("[out of service] {}", notice.code),
+        Page::Confirm(confirm) => format!("[confirm] {} ({})", confirm.amount, confirm.notice.code),
+        Page::Undoing(undo) => format!(
+            "[{}] {} | voucher {} | number …{} | {:?}{}",
+            undo.kind.key(),
+            undo.amount,
+            undo.voucher,
+            undo.order_tail,
+            undo.ended,
+            coded(&undo.notice)
+        ),
+        // The console takes sales by customer code only; these pages are the touchscreen's.
+        Page::Code(_)
+        | Page::Instalments(_)
+        | Page::Records(_)
+        | Page::Record(_)
+        | Page::Undo(_)
+        | Page::Approve(_) => "[a page of the touchscreen]".to_owned(),
     }
 }

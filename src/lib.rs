@@ -6,11 +6,13 @@
 //! domain, limits            <- nothing of ours
 //! evidence, code            <- domain, limits
 //! payment                   <- domain, limits, evidence, code
+//! profile                   <- domain, evidence, code, payment (its timings)
+//! people                    <- domain, entropy
 //! view                      <- domain, limits, code, payment (and evidence through it)
-//! journal, acquirer, scanner <- domain, limits, evidence, code, payment, entropy; never each other
+//! journal, acquirer, scanner, sound <- domain, limits, evidence, code, payment, entropy; never each other
 //! terminal                  <- all of the above, clock, entropy
-//! config                    <- domain, payment, view
-//! ui                        <- view, domain, limits, code (samples only); the only user of slint
+//! config                    <- domain, code, payment, profile, view
+//! ui                        <- view, domain, limits, code (samples only), sound; the only user of slint
 //! sim                       <- domain and nothing of the edges: it is the world outside
 //! simulator                 <- the terminal without its edges, journal included; its model acquirer imports nothing
 //! bins                      <- everything; logic in none
@@ -27,12 +29,15 @@ pub mod evidence;
 pub mod journal;
 pub mod limits;
 pub mod payment;
+pub mod people;
+pub mod profile;
 #[cfg(feature = "live")]
 pub mod scanner;
 #[cfg(feature = "sim")]
 pub mod sim;
 #[cfg(feature = "sim")]
 pub mod simulator;
+pub mod sound;
 pub mod telemetry;
 pub mod terminal;
 #[cfg(feature = "ui")]

@@ -30,6 +30,10 @@ pub const RECENT_SALES: usize = 3;
 pub const PREVIEW_FPS: u32 = 15;
 /// Space kept back for the results of sales that are under way when the disk fills, in bytes.
 pub const RESERVE_BYTES: u64 = 16 * 1024 * 1024;
+/// How long a customer's code is held while our own order is being closed, in milliseconds: it lives about a minute.
+pub const HELD_CODE_MS: u64 = 30_000;
+/// How long an ended sale is remembered so that a late success finds it, in milliseconds.
+pub const ENDED_SALES_MS: u64 = 600_000;
 /// Code fingerprints remembered so that one code is not presented twice.
 pub const CODES_REMEMBERED: usize = 64;
 

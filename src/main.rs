@@ -3,10 +3,12 @@
 //! The front ends (window, loopback web page, console) take the same `Screen` and give the same `Tap`.
 
 mod console;
-
 #[cfg(feature = "ui")]
+mod refusal;
+
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,13 +16,14 @@ use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use shouyin::acquirer::{self, HttpsPost, Lakala, LakalaConfig};
 use shouyin::clock::Clock;
-use shouyin::code::CodeTable;
 use shouyin::config::{Config, Environment};
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig};
-use shouyin::payment::{Request, Sound, Ticket};
+use shouyin::payment::{Request, Ticket};
+use shouyin::people::{Approver, PinHash, PinLock, SupervisorPin};
 use shouyin::scanner::{self, Preview, Scanner, ScannerConfig};
-use shouyin::terminal::{self, Driver, DriverParts, Input};
+use shouyin::sound::{self, Speaker, Tone};
+use shouyin::terminal::{self, Cue, Driver, DriverParts, Input};
 use shouyin::view::{Desk, Screen, Shop, Tap};
 use shouyin::{limits, telemetry};
 use tokio::sync::{mpsc, watch};
@@ -38,12 +41,16 @@ struct Arguments {
     /// Second, append-only copy of the journal; put it on another disk or partition.
     #[arg(long, value_name = "FILE")]
     mirror: Option<PathBuf>,
-    /// Use this terminal's lines instead of a screen: `AMOUNT CODE`, `stop`, `query`, `next`, `back`, `quit`.
+    /// Use this terminal's lines instead of a screen: `AMOUNT CODE`, `AMOUNT`, `CODE`, `stop`, `query`, `next`, `back`,
+    /// `cancel`, `quit`.
     #[arg(long)]
     console: bool,
     /// Serve the screen as a web page on this loopback port (0 picks one), also where there is a display.
     #[arg(long, value_name = "PORT", conflicts_with = "console")]
     web: Option<u16>,
+    /// Cover the whole panel, without a mouse pointer.
+    #[arg(long, conflicts_with_all = ["console", "web"])]
+    fullscreen: bool,
     /// End without a goodbye after so many journal appends (kill test).
     #[cfg(feature = "sim")]
     #[arg(long, hide = true)]
@@ -63,13 +70,27 @@ enum Hidden {
     },
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    run(&arguments).unwrap_or_else(|error| {
+        tell(&error);
+        ExitCode::FAILURE
+    })
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(Hidden::ScanWorker { source }) = &arguments.hidden {
-        return Ok(scanner::worker::run(source)?);
+        return match scanner::worker::run(source) {
+            // The till has gone; nobody is left to tell.
+            Ok(()) | Err(scanner::worker::WorkerError::Pipe(_)) => Ok(ExitCode::SUCCESS),
+            Err(error) => Err(error.into()),
+        };
     }
     telemetry::start();
-    let config = Config::load(&arguments.config)?;
+    let config = match Config::load(&arguments.config) {
+        Ok(config) => config,
+        Err(error) => return Ok(refuse(arguments, None, &error.into())),
+    };
     if cfg!(feature = "sim") && config.acquirer.environment == Environment::Production {
         bail!(
             "this program holds simulators and refuses production settings; use a shipping build"
@@ -79,11 +100,15 @@ fn main() -> anyhow::Result<()> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let till = runtime.block_on(start(&arguments, &config))?;
+    let place = loudspeaker(arguments, &config);
+    let till = match runtime.block_on(start(arguments, &config, place)) {
+        Ok(till) => till,
+        Err(error) => return Ok(refuse(arguments, Some(&config), &error)),
+    };
     let shown = if arguments.console || cfg!(not(feature = "ui")) {
         runtime.block_on(on_console(&till))
     } else {
-        on_screen(&runtime, &arguments, &config, &till)
+        on_screen(&runtime, arguments, &config, &till)
     };
     // The till is stopped in order even when its screen failed.
     runtime.block_on(async {
@@ -92,7 +117,35 @@ fn main() -> anyhow::Result<()> {
         till.driving.await?;
         till.scanning.await
     })?;
-    shown
+    shown.map(|()| ExitCode::SUCCESS)
+}
+
+/// Tells why the terminal cannot start: on standard error at once, and on the screen where there is one.
+#[cfg_attr(not(feature = "ui"), allow(unused_variables))]
+fn refuse(arguments: &Arguments, config: Option<&Config>, error: &anyhow::Error) -> ExitCode {
+    tell(error);
+    #[cfg(feature = "ui")]
+    if !arguments.console
+        && let Ok(runtime) = tokio::runtime::Runtime::new()
+    {
+        let (mode, ready) = (mode(arguments), Box::new(say_port));
+        refusal::show(&runtime, mode, config, error, ready);
+    }
+    ExitCode::FAILURE
+}
+
+/// One line with every cause; a backtrace tells nothing to whoever has to mend it.
+fn tell(error: &anyhow::Error) {
+    let line = telemetry::redact(&format!("shouyin: {error:#}\n"));
+    std::io::stderr().write_all(line.as_bytes()).ok();
+}
+
+#[cfg(feature = "ui")]
+fn say_port(port: Option<u16>) {
+    if let Some(port) = port {
+        // Nobody may be reading; the page is there all the same.
+        writeln!(std::io::stdout(), "screen: http://127.0.0.1:{port}/").ok();
+    }
 }
 
 /// A running till without a front end.
@@ -100,6 +153,9 @@ struct Till {
     inputs: mpsc::Sender<Input>,
     taps: mpsc::Sender<Tap>,
     screens: watch::Receiver<Option<Screen>>,
+    /// Used by the touchscreen only.
+    #[cfg_attr(not(feature = "ui"), allow(dead_code))]
+    speaker: Speaker,
     /// Used by the touchscreen only.
     #[cfg_attr(not(feature = "ui"), allow(dead_code))]
     previews: watch::Receiver<Option<Preview>>,
@@ -131,7 +187,7 @@ fn on_screen(
     config: &Config,
     till: &Till,
 ) -> anyhow::Result<()> {
-    use shouyin::ui::{DisplayMode, PreviewFrame, UiOptions};
+    use shouyin::ui::{PreviewFrame, UiOptions};
     let (stop, shutdown) = watch::channel(false);
     runtime.spawn(async move {
         tokio::signal::ctrl_c().await.ok();
@@ -155,9 +211,6 @@ fn on_screen(
             }
         }
     });
-    let mode = arguments
-        .web
-        .map_or_else(|| DisplayMode::choose(0), |port| DisplayMode::Web { port });
     shouyin::ui::run(UiOptions {
         screens: till.screens.clone(),
         preview,
@@ -165,22 +218,49 @@ fn on_screen(
         shutdown,
         px_per_mm: config.px_per_mm,
         size: config.size_px,
-        mode,
-        on_ready: Box::new(|port| {
-            if let Some(port) = port {
-                // Nobody may be reading; the page is there all the same.
-                writeln!(std::io::stdout(), "screen: http://127.0.0.1:{port}/").ok();
-            }
-        }),
+        mode: mode(arguments),
+        tones: till.speaker.played(),
+        on_ready: Box::new(say_port),
     })?;
     Ok(())
 }
 
-async fn start(arguments: &Arguments, config: &Config) -> anyhow::Result<Till> {
+#[cfg(feature = "ui")]
+fn mode(arguments: &Arguments) -> shouyin::ui::DisplayMode {
+    use shouyin::ui::DisplayMode;
+    match arguments.web {
+        Some(port) => DisplayMode::Web { port },
+        None => DisplayMode::choose(arguments.fullscreen),
+    }
+}
+
+/// Tones are played where the screen is: in the browser, or on this machine.
+fn loudspeaker(arguments: &Arguments, config: &Config) -> sound::Place {
+    #[cfg(feature = "ui")]
+    let in_browser = !arguments.console && mode(arguments).is_web();
+    #[cfg(not(feature = "ui"))]
+    let in_browser = false;
+    if !config.sound {
+        sound::Place::Nowhere
+    } else if in_browser {
+        sound::Place::Page
+    } else {
+        sound::Place::alsa()
+    }
+}
+
+async fn start(
+    arguments: &Arguments,
+    config: &Config,
+    place: sound::Place,
+) -> anyhow::Result<Till> {
     let (clock, entropy) = (Clock::start(), Entropy::default());
     let data = &arguments.data;
     std::fs::create_dir_all(data)
-        .with_context(|| format!("cannot create the data directory {}", data.display()))?;
+        .with_context(|| {
+            let data = data.display();
+            format!("cannot create the data directory {data}; create it for this user, or name another with --data")
+        })?;
     let mirror = arguments
         .mirror
         .clone()
@@ -205,41 +285,77 @@ async fn start(arguments: &Arguments, config: &Config) -> anyhow::Result<Till> {
     let (seen, events) = mpsc::channel(4);
     let source = config.scanner_source.clone();
     let eyes = Scanner::spawn(
-        ScannerConfig::new(program, source, CodeTable::built_in()),
+        ScannerConfig::new(program, source, config.profile.codes.clone()),
         seen,
     );
     let previews = eyes.previews();
     let scanning = tokio::spawn(terminal::carry_scans(eyes, orders, events, inputs.clone()));
-    let mut desk = Desk::new(config.language, config.theme);
-    // The scanner tells of a camera that is lost; until then there is one.
-    desk.camera = true;
+    let speaker = Speaker::spawn(place);
+    tokio::spawn(tell_audible(speaker.audible(), inputs.clone()));
+    let told = speaker.clone();
     let driver = Driver::new(DriverParts {
         state,
         journal,
         policy,
-        table: CodeTable::built_in(),
+        table: config.profile.codes.clone(),
         operator: config.operator.clone(),
         shop: Shop {
             name: config.shop.clone(),
             sandbox: config.acquirer.environment == Environment::Sandbox,
+            profile: std::sync::Arc::new(config.profile.clone()),
         },
-        desk,
+        desk: desk(config),
         clock,
         entropy,
         acquirer,
         scanner,
         screens,
-        sound: Box::new(|sound: Sound| tracing::debug!(?sound, "sound")),
+        approver: supervisor(config)?,
+        sound: Box::new(move |cue| match cue {
+            Cue::Play(sound) => told.play(Tone::of(&sound)),
+            Cue::Seen => told.seen(),
+        }),
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));
     Ok(Till {
         inputs,
         taps,
         screens: shown,
+        speaker,
         previews,
         driving,
         scanning,
     })
+}
+
+/// Reads the supervisor's PIN hash, when one is configured.
+fn supervisor(config: &Config) -> anyhow::Result<Option<Box<dyn Approver>>> {
+    let Some(path) = &config.supervisor_pin_file else {
+        return Ok(None);
+    };
+    let hash = PinHash::load(path)?;
+    let approver = SupervisorPin::new(Some(hash), PinLock::default());
+    Ok(Some(Box::new(approver)))
+}
+
+/// The desk of this start.
+fn desk(config: &Config) -> Desk {
+    let mut desk = Desk::new(config.language, config.theme);
+    desk.paid_stays_ms = config.result_ms;
+    desk.audible = config.sound;
+    // The scanner tells of a camera that is lost; until then there is one.
+    desk.camera = true;
+    desk
+}
+
+/// Tells the driver whether tones can be heard, at every change.
+async fn tell_audible(mut audible: watch::Receiver<bool>, inputs: mpsc::Sender<Input>) {
+    while audible.changed().await.is_ok() {
+        let now = *audible.borrow_and_update();
+        if inputs.send(Input::Audible(now)).await.is_err() {
+            return;
+        }
+    }
 }
 
 fn start_acquirer(
@@ -264,11 +380,20 @@ fn start_acquirer(
         request_ip: a.request_ip,
         subject: a.subject,
         out_org_code: a.out_org_code,
+        notify_url: a.notify_url,
     };
     let lakala = Lakala::open(lakala, post, entropy.clone())?;
     for warning in lakala.warnings(clock.now().utc) {
         tracing::warn!(warning, "platform certificate");
     }
+    let (mut doubts, clocks) = (lakala.clock_doubts(), inputs.clone());
+    tokio::spawn(async move {
+        while doubts.changed().await.is_ok() {
+            let doubt = *doubts.borrow_and_update();
+            // The driver is gone only at shutdown.
+            clocks.send(Input::Clock(doubt)).await.ok();
+        }
+    });
     let (requests, asked) = mpsc::channel(limits::ACQUIRER_QUEUE);
     let (events, mut told) = mpsc::channel(limits::ACQUIRER_QUEUE);
     tokio::spawn(acquirer::serve(

@@ -11,8 +11,15 @@ for _ in $(seq 600); do
   kill -0 $sandbox || { echo "the sandbox did not start"; exit 1; }
   sleep 0.1
 done
+# The window is as large as the panel of a hand-held till; on a screen that is lower it opens smaller, so that it fits.
+: >"$dir/window.toml"
+high=$(xrandr 2>/dev/null | sed -n 's/.* current [0-9]* x \([0-9]*\),.*/\1/p' | head -n 1 || true)
+if [ -n "$high" ] && [ "$high" -lt 1360 ] && [ "$high" -gt 480 ]; then
+  high=$((high - 80))
+  printf '[terminal]\nwidth_px = %d\nheight_px = %d\n' $((high * 9 / 16)) "$high" >"$dir/window.toml"
+fi
 echo "sandbox: $(cat "$dir/sandbox.json")"
 echo "open the wallet page, charge on the till, then hold the phone to the till; or type a code with 手输 / Type"
 echo "the amount's last two digits choose a story: 12.70 waits for a password, 12.71 never pays, 12.77 is refused"
 echo "Ctrl+C ends; open sales go on at the next start"
-target/debug/shouyin --config "$dir/sandbox/terminal.toml" --data "$dir/terminal" ${SHOUYIN_FLAGS:-}
+target/debug/shouyin --config "$dir/sandbox/terminal.toml" --config "$dir/window.toml" --data "$dir/terminal" ${SHOUYIN_FLAGS:-}

@@ -10,6 +10,11 @@ pub enum SendError {
     /// No connection was made: name not found, refused, TLS handshake failed, or the connect time ran out.
     #[error("no connection to the acquirer: {0}")]
     NotConnected(String),
+    /// No connection was made: the server's certificate is not valid at this terminal's time.
+    #[error(
+        "no connection to the acquirer: its certificate is not valid at this terminal's time; set the clock, or ask the acquirer if the clock is right ({0})"
+    )]
+    CertificateTime(String),
     /// The request could not be built; nothing was sent.
     #[error("the request could not be built: {0}")]
     NotBuilt(String),
@@ -19,6 +24,14 @@ pub enum SendError {
     /// An answer with another status than 200; the body is diagnostic text only.
     #[error("the acquirer answered with HTTP status {0}")]
     Status(u16),
+    /// The same, with the time at which the server says it answered, in seconds since 1970.
+    #[error("the acquirer answered with HTTP status {status}")]
+    StatusAt {
+        /// The status.
+        status: u16,
+        /// The `Date` header.
+        date_s: i64,
+    },
     /// An answer longer than the limit.
     #[error("the answer of the acquirer is longer than {0} bytes")]
     TooLong(usize),
@@ -28,17 +41,35 @@ impl SendError {
     /// Decides whether a byte of the request can have left. When unsure: perhaps.
     pub const fn certainty(&self) -> Certainty {
         match self {
-            Self::NotConnected(_) | Self::NotBuilt(_) => Certainty::NotSent,
-            Self::NoAnswer(_) | Self::Status(_) | Self::TooLong(_) => Certainty::MaybeSent,
+            Self::NotConnected(_) | Self::CertificateTime(_) | Self::NotBuilt(_) => {
+                Certainty::NotSent
+            }
+            Self::NoAnswer(_) | Self::Status(_) | Self::StatusAt { .. } | Self::TooLong(_) => {
+                Certainty::MaybeSent
+            }
         }
     }
+}
+
+/// What speaks against this terminal's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClockDoubt {
+    /// The acquirer's TLS certificate is not valid at our time: no request leaves.
+    #[error("the acquirer's certificate is not valid at this terminal's time")]
+    Certificate,
+    /// The acquirer's own time is another one, in seconds from ours: it refuses our requests, we refuse its answers.
+    #[error("the acquirer's time less this terminal's is {off_s} seconds")]
+    Time {
+        /// Its time less ours.
+        off_s: i64,
+    },
 }
 
 /// Why the adapter could not be set up. Nothing was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// A file cannot be read.
-    #[error("cannot read {what} {path}")]
+    #[error("cannot read {what} {path}; check that it exists and that this user may read it")]
     File {
         /// Which file it is.
         what: &'static str,

@@ -6,10 +6,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE};
+use rustls::CertificateError;
+use time::PrimitiveDateTime;
+use time::macros::format_description;
+use zeroize::Zeroizing;
 
 use super::error::{SendError, SetupError};
-use super::{Post, RawAnswer};
+use super::{Post, RawAnswer, pem};
 use crate::limits;
 
 /// The transport.
@@ -30,22 +35,21 @@ impl HttpsPost {
         total: Duration,
     ) -> Result<Self, SetupError> {
         let what = "the acquirer's TLS authority";
-        let pem = std::fs::read(ca_file).map_err(|source| SetupError::File {
-            what,
-            path: ca_file.to_owned(),
-            source,
-        })?;
         let content = |problem: String| SetupError::Content {
             what,
             path: ca_file.to_owned(),
             problem,
         };
-        let authorities = reqwest::Certificate::from_pem_bundle(&pem)
-            .map_err(|error| content(error.to_string()))?;
+        let bytes = pem::read(what, ca_file)?;
+        let unusable = || {
+            let found = pem::found(&bytes);
+            content(format!(
+                "it must be a PEM certificate (BEGIN CERTIFICATE); it holds {found}"
+            ))
+        };
+        let authorities = reqwest::Certificate::from_pem_bundle(&bytes).map_err(|_| unusable())?;
         if authorities.is_empty() {
-            return Err(content(
-                "it holds no PEM certificate (BEGIN CERTIFICATE)".to_owned(),
-            ));
+            return Err(unusable());
         }
         // A second call keeps the provider of the first.
         rustls::crypto::ring::default_provider()
@@ -64,10 +68,7 @@ impl HttpsPost {
             .connect_timeout(connect)
             .timeout(total)
             .build()
-            .map_err(|error| SetupError::Setting {
-                key: "url",
-                problem: chain(&error),
-            })?;
+            .map_err(|error| content(format!("TLS does not take it: {}", chain(&error))))?;
         Ok(Self {
             client,
             base: base.trim_end_matches('/').to_owned(),
@@ -88,15 +89,15 @@ impl Post for HttpsPost {
             .header(AUTHORIZATION, authorization)
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "application/json")
-            .body(body);
+            // Wiped when the last holder lets go of it. Copies below (HTTP, TLS, kernel) cannot be.
+            .body(Bytes::from_owner(Zeroizing::new(body)));
         let mut response = request.send().await.map_err(|error| failure(&error))?;
         if response.status() != reqwest::StatusCode::OK {
-            return Err(SendError::Status(response.status().as_u16()));
+            return Err(refusal(&response));
         }
         let headers = response
             .headers()
             .iter()
-            .filter(|(name, _)| name.as_str().starts_with("lklapi-"))
             // Lossy, not left out: a header that stands twice must be seen twice.
             .map(|(name, value)| {
                 let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -114,15 +115,58 @@ impl Post for HttpsPost {
     }
 }
 
+fn refusal(response: &reqwest::Response) -> SendError {
+    let status = response.status().as_u16();
+    let date = response.headers().get(DATE);
+    match date.and_then(|date| date_s(date.to_str().ok()?)) {
+        Some(date_s) => SendError::StatusAt { status, date_s },
+        None => SendError::Status(status),
+    }
+}
+
+/// Reads `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, 5.6.7).
+fn date_s(text: &str) -> Option<i64> {
+    let form = format_description!(
+        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+    );
+    let date = PrimitiveDateTime::parse(text, form).ok()?;
+    Some(date.assume_utc().unix_timestamp())
+}
+
 /// The one place that tells "not connected" from everything after it. When unsure, the request may have left.
 fn failure(error: &reqwest::Error) -> SendError {
     if error.is_builder() {
         SendError::NotBuilt(chain(error))
+    } else if error.is_connect() && is_about_time(error) {
+        SendError::CertificateTime(chain(error))
     } else if error.is_connect() {
         SendError::NotConnected(chain(error))
     } else {
         SendError::NoAnswer(chain(error))
     }
+}
+
+/// Tells whether TLS failed because the server's certificate is expired or not valid yet.
+fn is_about_time(error: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return matches!(
+            tls,
+            rustls::Error::InvalidCertificate(
+                CertificateError::Expired
+                    | CertificateError::ExpiredContext { .. }
+                    | CertificateError::NotValidYet
+                    | CertificateError::NotValidYetContext { .. }
+            )
+        );
+    }
+    // What an input/output error holds is not its cause.
+    let inner = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    if let Some(inner) = inner {
+        return is_about_time(inner);
+    }
+    error.source().is_some_and(is_about_time)
 }
 
 /// The chain without the address: it is in the configuration, and texts are stored.
@@ -138,5 +182,23 @@ fn chain(error: &dyn std::error::Error) -> String {
         "no details".to_owned()
     } else {
         text.chars().take(200).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_header_is_read_and_nothing_else() {
+        assert_eq!(date_s("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777));
+        for other in [
+            "",
+            "yesterday",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "784111777",
+        ] {
+            assert_eq!(date_s(other), None, "{other}");
+        }
     }
 }

@@ -9,6 +9,7 @@ mod error;
 #[cfg(feature = "live")]
 mod http;
 mod lakala;
+mod pem;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-pub use error::{SendError, SetupError};
+pub use error::{ClockDoubt, SendError, SetupError};
 #[cfg(feature = "live")]
 pub use http::HttpsPost;
 pub use lakala::{Lakala, LakalaConfig, RawAnswer};
@@ -45,7 +46,7 @@ pub trait Acquirer: Send + Sync + 'static {
 
 /// Carries one request body to a path and brings the answer; the transport below an adapter.
 pub trait Post: Send + Sync + 'static {
-    /// Posts once.
+    /// Posts once. The body may hold a payment code: who takes it wipes it when it is sent.
     fn post(
         &self,
         path: &'static str,
@@ -64,8 +65,15 @@ struct Waiting {
 impl Waiting {
     fn push(&mut self, ticket: Ticket, request: Request) {
         match request {
-            Request::Authorize { .. } => self.charges.push_back((ticket, request)),
-            Request::Inquire { .. } | Request::Revoke { .. } => {
+            Request::Authorize { .. } | Request::Preorder { .. } => {
+                self.charges.push_back((ticket, request));
+            }
+            Request::Inquire { .. }
+            | Request::Revoke { .. }
+            | Request::Close { .. }
+            | Request::Void { .. }
+            | Request::Refund { .. }
+            | Request::InquireRefund { .. } => {
                 self.others.push_back((ticket, request));
             }
         }

@@ -2,9 +2,11 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
-use shouyin::sim::{Options, serve};
+use shouyin::sim::{Errors, Options, serve_with};
 
 /// A strict Lakala V3 acquirer for one laptop. Moves no real money.
 #[derive(Parser)]
@@ -33,26 +35,57 @@ enum Command {
         /// Divide every wait of a story by this.
         #[arg(long, default_value_t = 1)]
         time_scale: u64,
+        /// Answer a failed signature check with HTTP 401 and no signature headers.
+        #[arg(long)]
+        unsigned_errors: bool,
+        /// End without a goodbye after so many lines of the books were synced (kill test).
+        #[arg(long, hide = true)]
+        abort_after_lines: Option<u64>,
     },
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line with every cause.
+            writeln!(std::io::stderr(), "shouyin-sandbox: {error:#}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> anyhow::Result<()> {
     let Command::Serve {
         dir,
         port,
         page_port,
         in_memory,
         time_scale,
+        unsigned_errors,
+        abort_after_lines,
     } = Arguments::parse().command;
-    let running = serve(Options {
+    let errors = if unsigned_errors {
+        Errors::Unsigned
+    } else {
+        Errors::Signed
+    };
+    let place = format!(
+        "--dir {} --port {port} --page-port {page_port}",
+        dir.display()
+    );
+    let options = Options {
         dir,
         port,
         page_port,
         in_memory,
         time_scale,
-    })
-    .await?;
+        abort_after_lines,
+    };
+    let running = serve_with(options, errors).await.with_context(|| {
+        format!("cannot serve with {place}; choose another folder or port (0 picks one)")
+    })?;
     let mut out = std::io::stdout();
     writeln!(
         out,

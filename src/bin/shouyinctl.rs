@@ -1,11 +1,15 @@
 //! `shouyinctl`, the operator's tool: arguments and printing. No logic.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::{Parser, Subcommand};
+use shouyin::entropy::Entropy;
 use shouyin::journal::inspect;
+use shouyin::people::{Pin, PinHash, is_typed, read_unseen};
+use shouyin::profile::{Capability, Profile, Trust};
 
 #[cfg(feature = "sim")]
 #[path = "shouyinctl/sim.rs"]
@@ -31,11 +35,47 @@ enum Command {
     /// The journal of a stopped terminal, or a copy of one.
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// The supervisor's PIN.
+    #[command(subcommand)]
+    Pin(PinCommand),
+    /// Profiles of acquirers.
+    #[command(subcommand)]
+    Profile(ProfileCommand),
+}
+
+#[derive(Subcommand)]
+enum PinCommand {
+    /// Read a new PIN from the terminal (unseen, twice) or from a pipe (one line) and store its hash.
+    Set {
+        /// Where the hash goes; the configuration's `people.supervisor_pin_file`.
+        #[arg(long, value_name = "PATH")]
+        file: PathBuf,
+        /// The merchant number: a PIN that is its end is refused.
+        #[arg(long, value_name = "NO")]
+        merchant_no: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum ProfileCommand {
+    /// Read a profile as the terminal would and say what it holds.
+    Check {
+        /// The profile.
+        file: PathBuf,
+        /// A public key (PEM) whose signature in FILE.sig is demanded; more than one may be named.
+        #[arg(long = "trusted-key", value_name = "FILE")]
+        trusted_keys: Vec<PathBuf>,
+        /// The lowest version that is accepted.
+        #[arg(long, default_value_t = 0)]
+        version_min: u32,
+    },
 }
 
 #[derive(Subcommand)]
 enum JournalCommand {
-    /// Walk the hash chain; name the first altered, missing or moved record. Exits with 1 when there is one.
+    /// Check the file and walk the hash chain; name the first altered, missing or moved record.
+    ///
+    /// Exits with 0 when all is sound, 1 when a record is wrong, 2 when the journal cannot be read.
     Verify {
         /// The database, e.g. /var/lib/shouyin/journal.db
         database: PathBuf,
@@ -43,7 +83,7 @@ enum JournalCommand {
         #[arg(long)]
         mirror: Option<PathBuf>,
     },
-    /// Print the records, of one order when given.
+    /// Print the records, of one order when given (exit code 1 when it is not there).
     Show {
         /// The database.
         database: PathBuf,
@@ -58,8 +98,22 @@ enum JournalCommand {
     },
 }
 
-fn main() -> anyhow::Result<ExitCode> {
-    match Arguments::parse().command {
+/// Exit code when something could not be looked at at all.
+const NOT_DONE: u8 = 2;
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            // One line with every cause.
+            writeln!(std::io::stderr(), "shouyinctl: {error:#}").ok();
+            ExitCode::from(NOT_DONE)
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         #[cfg(feature = "live")]
         Command::Decode => {
             shouyin::scanner::cli::decode_stdin()?;
@@ -68,7 +122,51 @@ fn main() -> anyhow::Result<ExitCode> {
         #[cfg(feature = "sim")]
         Command::Sim(command) => sim::run(command),
         Command::Journal(command) => journal(command),
+        Command::Pin(PinCommand::Set { file, merchant_no }) => {
+            set_pin(&file, merchant_no.as_deref())
+        }
+        Command::Profile(ProfileCommand::Check {
+            file,
+            trusted_keys,
+            version_min,
+        }) => check_profile(&file, &Trust::load(&trusted_keys, version_min)?),
     }
+}
+
+fn set_pin(file: &Path, merchant_no: Option<&str>) -> anyhow::Result<ExitCode> {
+    let typed = read_unseen("New PIN: ")?;
+    let pin = Pin::chosen(&typed, merchant_no)?;
+    if is_typed() && *read_unseen("Again: ")? != *typed {
+        bail!("the two PINs differ; nothing was changed");
+    }
+    PinHash::make(&pin, &Entropy::default()).save(file)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "the PIN is set: {}", file.display())?;
+    if merchant_no.is_none() {
+        let note = "without --merchant-no it was not compared with the merchant number";
+        writeln!(out, "{note}")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check_profile(file: &Path, trust: &Trust) -> anyhow::Result<ExitCode> {
+    let profile = Profile::load(file, trust)?;
+    let mut out = std::io::stdout().lock();
+    let signed = if trust.is_empty() {
+        "signature not checked"
+    } else {
+        "signed"
+    };
+    let (id, version) = (&profile.id, profile.version);
+    writeln!(
+        out,
+        "{id} version {version}, {} ({}), {signed}",
+        profile.name.zh, profile.name.en
+    )?;
+    let open = Capability::ALL.into_iter().filter(|c| profile.has(*c));
+    let open: Vec<&str> = open.map(Capability::key).collect();
+    writeln!(out, "open: {}", open.join(", "))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn journal(command: JournalCommand) -> anyhow::Result<ExitCode> {
@@ -94,7 +192,14 @@ fn journal(command: JournalCommand) -> anyhow::Result<ExitCode> {
             });
         }
         JournalCommand::Show { database, order } => {
-            inspect::show(&database, order.as_deref(), &mut out)?;
+            let shown = inspect::show(&database, order.as_deref(), &mut out)?;
+            if let (Some(order), 0) = (order, shown) {
+                writeln!(
+                    std::io::stderr(),
+                    "shouyinctl: no record names order {order}"
+                )?;
+                return Ok(ExitCode::from(1));
+            }
         }
         JournalCommand::Export { database } => inspect::export(&database, &mut out)?,
     }

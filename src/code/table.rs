@@ -1,6 +1,6 @@
 //! The recognition table: which prefix and length belong to which wallet. Data with a version, not code.
 //!
-//! Owns the reading and checking of `assets/config/codes.toml` or its replacement from the configuration.
+//! Owns the reading and checking of the table `[codes]` of a profile (`assets/profiles`).
 
 use serde::Deserialize;
 
@@ -77,7 +77,8 @@ struct Rule {
 }
 
 /// A checked recognition table.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "TableFile")]
 pub struct CodeTable {
     version: u32,
     unknown_prefix: UnknownPrefix,
@@ -86,31 +87,25 @@ pub struct CodeTable {
 }
 
 impl CodeTable {
-    /// Returns the table that is compiled in.
+    /// Returns the table of the profile that is compiled in.
     pub fn built_in() -> Self {
-        Self::parse(include_str!("../../assets/config/codes.toml"))
-            .expect("invariant: the compiled-in code table is valid (checked by a test)")
+        #[derive(Deserialize)]
+        struct Profile {
+            codes: CodeTable,
+        }
+        let profile: Profile = toml::from_str(include_str!("../../assets/profiles/lakala.toml"))
+            .expect("invariant: the compiled-in code table is valid (checked by a test)");
+        profile.codes
     }
 
-    /// Reads and checks a table.
+    /// Reads and checks a table that stands alone.
     ///
     /// # Errors
     /// [`TableError`] says which rule and why.
     pub fn parse(text: &str) -> Result<Self, TableError> {
         let file: TableFile =
             toml::from_str(text).map_err(|source| TableError::Syntax(Box::new(source)))?;
-        let rules = file
-            .rule
-            .into_iter()
-            .enumerate()
-            .map(check)
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            version: file.version,
-            unknown_prefix: file.unknown_prefix,
-            rules,
-            wrong: file.wrong,
-        })
+        Self::try_from(file)
     }
 
     /// Returns the table's version, for the journal and the self-test.
@@ -148,6 +143,25 @@ impl CodeTable {
     }
 }
 
+impl TryFrom<TableFile> for CodeTable {
+    type Error = TableError;
+
+    fn try_from(file: TableFile) -> Result<Self, TableError> {
+        let rules = file
+            .rule
+            .into_iter()
+            .enumerate()
+            .map(check)
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            version: file.version,
+            unknown_prefix: file.unknown_prefix,
+            rules,
+            wrong: file.wrong,
+        })
+    }
+}
+
 impl Rule {
     fn starts(&self, digits: &str) -> bool {
         self.prefixes
@@ -171,7 +185,7 @@ fn check((index, file): (usize, RuleFile)) -> Result<Rule, TableError> {
         || file
             .prefixes
             .iter()
-            .any(|p| !p.bytes().all(|b| b.is_ascii_digit()))
+            .any(|p| p.is_empty() || !p.bytes().all(|b| b.is_ascii_digit()))
     {
         return fail("prefixes must be digits");
     }

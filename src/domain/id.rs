@@ -83,6 +83,19 @@ impl TxnId {
         Self(((utc_ms as u128) << 80) | (random & ((1 << 80) - 1)))
     }
 
+    /// Returns the id of the `nth` transaction that the core opens by itself because of this one (a late success that
+    /// goes back). The core draws no random numbers; the changed bits keep it apart from every drawn id.
+    #[must_use]
+    pub const fn consequence(self, nth: u32) -> Self {
+        const MARK: u128 = 0x5ec0_4d00_0000_0000_0000;
+        Self(self.0 ^ MARK ^ ((nth as u128) << 32))
+    }
+
+    /// Returns when the transaction was opened, in UTC milliseconds.
+    pub const fn opened_at(self) -> super::Timestamp {
+        super::Timestamp((self.0 >> 80) as i64)
+    }
+
     /// Reads the 32 hexadecimal digits of [`fmt::Display`].
     ///
     /// # Errors
@@ -171,6 +184,10 @@ pub enum OrderKind {
     Sale,
     /// A revoke of a sale (`V`).
     Revoke,
+    /// A void of a paid sale (`U`).
+    Void,
+    /// A refund of a paid sale (`R`).
+    Refund,
 }
 
 /// Order number sent to the acquirer (`out_trade_no`), 1 to 32 characters of `0-9 A-Z a-z`, never used twice.
@@ -189,6 +206,8 @@ impl OrderNo {
         let letter = match kind {
             OrderKind::Sale => 'S',
             OrderKind::Revoke => 'V',
+            OrderKind::Void => 'U',
+            OrderKind::Refund => 'R',
         };
         Self(format!(
             "{}{:04}{}{letter}{sequence:08}",
@@ -297,6 +316,7 @@ mod tests {
     fn a_transaction_id_survives_its_text() {
         let id = TxnId::from_parts(1_700_000_000_000, 0x1234);
         assert_eq!(TxnId::from_hex(&id.to_string()), Ok(id));
+        assert_eq!(id.opened_at().0, 1_700_000_000_000);
         assert!(TxnId::from_hex("12").is_err());
     }
 

@@ -1,14 +1,18 @@
-//! Values with rules: money, numbers, time, channels.
+//! Values with rules: money, fees, instalments, numbers, time, channels.
 //!
 //! Owns the types that every other module speaks. Does no I/O, reads no clock, draws no random number.
 //! Tested here (unit tests beside each type) and by every scenario above it.
 
 mod channel;
+mod entry;
+pub mod fee;
 mod id;
+pub mod instalment;
 mod money;
 mod time;
 
 pub use channel::Channel;
+pub use entry::EntryMode;
 pub use id::{
     BatchNo, Epoch, HostTradeNo, IdError, MerchantNo, OperatorNo, OrderKind, OrderNo, StartTag,
     TermNo, TxnId, VoucherNo,

@@ -31,8 +31,16 @@ pub enum ClaimState {
     NotFound,
     /// Final, and the customer keeps the money.
     Undone(Undone),
-    /// The acquirer took the revoke. An acknowledgement, not an outcome.
+    /// The acquirer took the revoke or the close. An acknowledgement, not an outcome.
     RevokeAccepted,
+    /// The order was created and can be paid with the code that the claim carries. Nothing was paid.
+    Presentable,
+    /// The refund with this number is done: the customer has the money.
+    Returned,
+    /// The refund with this number is at work.
+    Returning,
+    /// The refund with this number failed for good: nothing was returned.
+    ReturnFailed,
     /// Any other answer. Neither success nor failure.
     Unknown,
 }
@@ -50,6 +58,8 @@ pub struct TradeDetails {
     pub payer_amount: Option<Money>,
     /// Completion time as the acquirer wrote it, `yyyyMMddHHmmss` local time.
     pub host_time: Option<String>,
+    /// The text of the merchant code, in the answer that created an order.
+    pub code_text: Option<String>,
 }
 
 /// The contents of one answer.

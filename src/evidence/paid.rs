@@ -83,7 +83,10 @@ impl PaidEvidence {
         Ok(Self {
             order_no: expected.order_no.clone(),
             amount: expected.amount,
-            details: value.details.clone(),
+            details: TradeDetails {
+                code_text: None,
+                ..value.details.clone()
+            },
             key_id: claim.key_id().clone(),
             digest: claim.digest(),
         })
@@ -103,6 +106,7 @@ impl PaidEvidence {
                 channel: record.channel.as_deref().and_then(Channel::from_key),
                 payer_amount: record.payer_amount.and_then(money),
                 host_time: record.host_time.clone(),
+                code_text: None,
             },
             key_id: KeyId::new(&record.key_id),
             digest: Digest::from_hex(&record.digest)?,

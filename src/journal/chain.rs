@@ -18,6 +18,14 @@ impl Walker {
         }
     }
 
+    /// Starts behind a row that was checked before.
+    pub const fn after(number: u64, hash: Digest) -> Self {
+        Self {
+            previous: hash,
+            next: number + 1,
+        }
+    }
+
     /// Takes the next row as stored.
     ///
     /// # Errors

@@ -2,10 +2,15 @@
 //!
 //! Owns nothing of its own: every call is the call that the journal's thread would make.
 
+use super::chain::Walker;
 use super::store::Store;
-use super::{Appended, JournalConfig, JournalError, Opened, SaleRow, Totals, Writer};
+use super::writer::Writer;
+use super::{
+    Appended, Background, JournalConfig, JournalError, NoSales, Opened, SaleRow, Totals, UndoRow,
+};
+use crate::domain::TxnId;
 use crate::evidence::SealedRow;
-use crate::payment::Fact;
+use crate::payment::{EndedSale, Fact, PaidSale};
 
 /// The journal, written by the caller's own thread.
 pub struct DirectJournal(Writer);
@@ -28,9 +33,17 @@ impl DirectJournal {
         self.0.append(facts)
     }
 
-    /// Tells whether there is room for a new sale, like [`super::Journal::has_room`].
-    pub fn has_room(&mut self) -> bool {
-        self.0.has_room()
+    /// Tells whether a new sale may be opened, like [`super::Journal::may_sell`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn may_sell(&mut self) -> Result<Option<NoSales>, JournalError> {
+        self.0.may_sell()
+    }
+
+    /// Goes on with the check of all records; the thread does so while nothing is asked.
+    pub fn check_on(&mut self) -> Background {
+        self.0.check_on()
     }
 
     /// Returns the last sales, newest first.
@@ -38,7 +51,7 @@ impl DirectJournal {
     /// # Errors
     /// [`JournalError`] when the database cannot be read.
     pub fn recent(&self, limit: usize) -> Result<Vec<SaleRow>, JournalError> {
-        self.0.read(|store| store.recent(limit))
+        self.store()?.recent(limit)
     }
 
     /// Returns count and sum of the paid sales opened in `from_ms .. to_ms`.
@@ -46,7 +59,31 @@ impl DirectJournal {
     /// # Errors
     /// [`JournalError`] when the database cannot be read.
     pub fn totals(&self, from_ms: i64, to_ms: i64) -> Result<Totals, JournalError> {
-        self.0.read(|store| store.totals(from_ms, to_ms))
+        self.store()?.totals(from_ms, to_ms)
+    }
+
+    /// Returns a paid sale with what went back of it, like [`super::Journal::paid_sale`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn paid_sale(&self, txn: TxnId) -> Result<Option<PaidSale>, JournalError> {
+        self.store()?.paid_sale(txn)
+    }
+
+    /// Returns a sale that ended as not paid, like [`super::Journal::ended_sale`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn ended_sale(&self, order_no: &str) -> Result<Option<EndedSale>, JournalError> {
+        self.store()?.ended_sale(order_no)
+    }
+
+    /// Returns the undos of a sale, like [`super::Journal::undos_of`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn undos_of(&self, sale: TxnId) -> Result<Vec<UndoRow>, JournalError> {
+        self.store()?.undos_of(sale)
     }
 
     /// Returns every row, its seal checked.
@@ -54,6 +91,21 @@ impl DirectJournal {
     /// # Errors
     /// [`JournalError`] when the database cannot be read or a seal is broken.
     pub fn rows(&self) -> Result<Vec<SealedRow>, JournalError> {
-        self.0.read(|store: &Store| Ok(store.rows()?.0))
+        let mut rows = Vec::new();
+        self.store()?
+            .walk(&mut Walker::start(), u64::MAX, |row| {
+                rows.push(row);
+                Ok(())
+            })
+            .map(|_| rows)
+    }
+
+    /// Ends in order, as the thread does when the last handle is gone.
+    pub fn close(self) {
+        self.0.note();
+    }
+
+    fn store(&self) -> Result<&Store, JournalError> {
+        self.0.store().ok_or(JournalError::Broken)
     }
 }

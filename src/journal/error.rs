@@ -15,7 +15,9 @@ pub enum JournalError {
         path: PathBuf,
     },
     /// A file operation failed.
-    #[error("{operation} failed for {path}")]
+    #[error(
+        "{operation} failed for {path}; check the disk, and that this user may read and write there"
+    )]
     File {
         /// What was tried.
         operation: &'static str,
@@ -36,6 +38,28 @@ pub enum JournalError {
         found: i64,
         /// Ours.
         known: i64,
+    },
+    /// Something else stands where the database should be.
+    #[error(
+        "{path} is a folder, not a journal; move it away, or name another data directory with --data"
+    )]
+    NoFile {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The file holds nothing at all.
+    #[error("{path} is empty; a journal is never empty: bring it back from the second copy")]
+    Empty {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The database belongs to another program.
+    #[error(
+        "{path} is the database of another program, not a journal; it was left alone: move it away, or name another data directory with --data"
+    )]
+    Foreign {
+        /// The database.
+        path: PathBuf,
     },
     /// A setting that durability rests on could not be made.
     #[error("the journal {path} does not take the setting {pragma}: wanted {wanted}, got {got}")]
@@ -91,6 +115,20 @@ pub enum JournalError {
         /// Records in the database.
         rows: u64,
     },
+    /// The journal once had more rows than it has now, by its own note.
+    #[error(
+        "the journal {path} has {rows} records, but it had {noted} before ({note}): the journal is an old copy; do not sell, bring back the newest journal; move the note away only if this one is meant"
+    )]
+    Shrunk {
+        /// The database.
+        path: PathBuf,
+        /// The note.
+        note: PathBuf,
+        /// Records that the note tells of.
+        noted: u64,
+        /// Records in the database.
+        rows: u64,
+    },
     /// The second copy is about another journal.
     #[error(
         "the second copy {mirror} does not belong to this journal: record {number} differs; move it away if the journal is the right one"
@@ -107,8 +145,36 @@ pub enum JournalError {
         /// The database.
         path: PathBuf,
     },
+    /// The check in the background found an altered record: no new sales. Open sales go on.
+    #[error("no new sales: {problem}")]
+    Altered {
+        /// What was found, and where.
+        problem: String,
+    },
+    /// The second copy cannot be written: no new sales. Open sales go on.
+    #[error(
+        "the second copy {mirror} cannot be written; free space there or bring its disk back before new sales"
+    )]
+    CopyFails {
+        /// The second copy.
+        mirror: PathBuf,
+    },
+    /// The disk did not confirm that a record is stored. The connection is not used any more: a second try of the sync
+    /// could succeed without the record being there.
+    #[error(
+        "the disk of {path} did not confirm a write: no sales; check the disk, run shouyinctl journal verify, start the terminal again"
+    )]
+    SyncFailed {
+        /// The database.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: rusqlite::Error,
+    },
     /// The database refused a statement.
-    #[error("the journal {path} refused {operation}")]
+    #[error(
+        "the journal {path} refused {operation}; check the disk and run shouyinctl journal verify"
+    )]
     Database {
         /// The database.
         path: PathBuf,
@@ -124,29 +190,21 @@ pub enum JournalError {
 }
 
 impl JournalError {
-    /// Tells whether there was no space.
-    pub(super) fn is_full(&self) -> bool {
-        match self {
-            Self::DiskFull { .. } => true,
-            Self::Database { source, .. } => {
-                source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
-            }
-            Self::File { source, .. } => source.kind() == std::io::ErrorKind::StorageFull,
-            Self::Locked { .. }
-            | Self::NewerSchema { .. }
-            | Self::Pragma { .. }
-            | Self::Damaged { .. }
-            | Self::Chain { .. }
-            | Self::Unreadable { .. }
-            | Self::RolledBack { .. }
-            | Self::ForeignMirror { .. }
-            | Self::Broken => false,
-        }
-    }
-
     /// Tells whether a constraint of the schema refused the facts.
     pub(crate) fn is_contradiction(&self) -> bool {
         matches!(self, Self::Database { source, .. }
             if source.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation))
     }
+}
+
+/// Returns an error with its causes, on one line.
+pub(super) fn chain(problem: &JournalError) -> String {
+    let mut text = problem.to_string();
+    let mut source = std::error::Error::source(problem);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }

@@ -1,13 +1,19 @@
-//! The files beside the database: lock, reserve and second copy, behind one small port.
+//! The files beside the database: lock, reserve, second copy and notes, behind one small port.
 //!
-//! Owns [`SystemFiles`], which a shipped terminal uses. The simulator puts its own disk behind the same port.
+//! Owns [`SystemFiles`], which a shipped terminal uses. Tests put a disk that loses power behind the same port.
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rustix::fs::{FallocateFlags, fallocate};
+
+/// Piece in which a file is written once more, in bytes.
+const PIECE_BYTES: usize = 256 * 1024;
+/// Longest note that is read, in bytes.
+const NOTE_BYTES_MAX: u64 = 4096;
 
 /// Where the files beside the database live.
 pub trait Files: Send + Sync + fmt::Debug {
@@ -23,40 +29,64 @@ pub trait Files: Send + Sync + fmt::Debug {
     /// Gives the space at `path` back.
     fn release_space(&self, path: &Path);
 
-    /// Writes what a file reads as into it once more and waits until file and directory are on the disk; a file that is
-    /// not there is left out. After a failed sync, what reads well may never reach the disk: the system believes
-    /// that it is there already.
-    ///
-    /// # Errors
-    /// The disk failed.
-    fn rewrite(&self, path: &Path) -> io::Result<()>;
-
     /// Opens or creates the second copy.
     ///
     /// # Errors
     /// It cannot be opened.
     fn open_copy(&self, path: &Path) -> io::Result<Box<dyn CopyFile>>;
-}
 
-/// The open second copy: read once, cut once, then only appended to.
-pub trait CopyFile: Send {
-    /// Reads everything.
+    /// Writes an existing file once more, byte for byte, and waits until it is on the disk. After a failed sync a
+    /// system may show bytes that are not on the disk and call them clean: only writing them again brings them there.
+    /// A file that is not there is left out.
     ///
     /// # Errors
     /// The disk failed.
-    fn read_all(&mut self) -> io::Result<Vec<u8>>;
+    fn refresh(&self, path: &Path) -> io::Result<()>;
 
-    /// Cuts it to `length` bytes and goes to its end.
+    /// Reads a small file; `None` when it is not there.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn read_note(&self, path: &Path) -> io::Result<Option<Vec<u8>>>;
+
+    /// Replaces a small file. A power cut may leave the old, the new or a torn one.
+    ///
+    /// # Errors
+    /// The disk failed.
+    fn write_note(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+}
+
+/// The open second copy: read from anywhere, cut, and written at its end only.
+pub trait CopyFile: Send {
+    /// Returns its length in bytes.
+    ///
+    /// # Errors
+    /// The disk failed.
+    fn length(&self) -> io::Result<u64>;
+
+    /// Reads from `at` on; returns how many bytes came, 0 at the end.
+    ///
+    /// # Errors
+    /// The disk failed.
+    fn read_at(&self, bytes: &mut [u8], at: u64) -> io::Result<usize>;
+
+    /// Cuts it to `length` bytes.
     ///
     /// # Errors
     /// The disk failed.
     fn cut(&mut self, length: u64) -> io::Result<()>;
 
-    /// Writes at its end and waits until everything is on the disk.
+    /// Writes at `end`, its end, and waits until everything is on the disk.
     ///
     /// # Errors
     /// The disk failed; the end may be torn.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    fn append(&mut self, bytes: &[u8], end: u64) -> io::Result<()>;
+
+    /// Writes everything from `from` on once more, byte for byte, and waits until it is on the disk.
+    ///
+    /// # Errors
+    /// The disk failed.
+    fn refresh(&mut self, from: u64) -> io::Result<()>;
 }
 
 /// The system's own files.
@@ -88,25 +118,43 @@ impl Files for SystemFiles {
         std::fs::remove_file(path).ok();
     }
 
-    fn rewrite(&self, path: &Path) -> io::Result<()> {
-        let mut file = match File::options().read(true).write(true).open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            opened => opened?,
-        };
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        file.seek(SeekFrom::Start(0))?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        path.parent()
-            .map_or(Ok(()), |dir| File::open(dir)?.sync_all())
-    }
-
     fn open_copy(&self, path: &Path) -> io::Result<Box<dyn CopyFile>> {
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(false);
         Ok(Box::new(SystemCopy(options.open(path)?)))
     }
+
+    fn refresh(&self, path: &Path) -> io::Result<()> {
+        match OpenOptions::new().read(true).write(true).open(path) {
+            Ok(file) => SystemCopy(file).refresh(0),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read_note(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+        use std::io::Read;
+        let mut bytes = Vec::new();
+        match File::open(path) {
+            Ok(file) => file.take(NOTE_BYTES_MAX).read_to_end(&mut bytes)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(Some(bytes))
+    }
+
+    fn write_note(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let next = path.with_extension("next");
+        let mut file = File::create(&next)?;
+        file.write_all(bytes)?;
+        file.sync_data()?;
+        std::fs::rename(&next, path)
+    }
+}
+
+/// Opens a copy that is only looked at; it must be there.
+pub(super) fn open_to_read(path: &Path) -> io::Result<Box<dyn CopyFile>> {
+    Ok(Box::new(SystemCopy(File::open(path)?)))
 }
 
 fn take(path: &Path, bytes: u64) -> io::Result<()> {
@@ -118,19 +166,38 @@ fn take(path: &Path, bytes: u64) -> io::Result<()> {
 struct SystemCopy(File);
 
 impl CopyFile for SystemCopy {
-    fn read_all(&mut self) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.0.read_to_end(&mut bytes)?;
-        Ok(bytes)
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn read_at(&self, bytes: &mut [u8], at: u64) -> io::Result<usize> {
+        loop {
+            match self.0.read_at(bytes, at) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.0.set_len(length)?;
-        self.0.seek(SeekFrom::End(0)).map(drop)
+        self.0.set_len(length)
     }
 
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes)?;
+    fn append(&mut self, bytes: &[u8], end: u64) -> io::Result<()> {
+        self.0.write_all_at(bytes, end)?;
         self.0.sync_data()
+    }
+
+    fn refresh(&mut self, from: u64) -> io::Result<()> {
+        let mut piece = vec![0; PIECE_BYTES];
+        let mut at = from;
+        loop {
+            let count = self.read_at(&mut piece, at)?;
+            if count == 0 {
+                return self.0.sync_data();
+            }
+            self.0.write_all_at(&piece[..count], at)?;
+            at += count as u64;
+        }
     }
 }

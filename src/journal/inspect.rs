@@ -1,16 +1,19 @@
 //! What `shouyinctl journal` does: verify, show, export. Reads a journal that no terminal is running on, or a copy.
 //!
-//! Never writes. A damaged journal is described, not repaired.
+//! Never writes. A damaged journal is described, not repaired. Reads row by row, however long the journal is.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::audit::walk;
 use super::chain::Walker;
 use super::error::JournalError;
-use super::mirror;
-use super::store::{open_problem, stored_row};
+use super::files::open_to_read;
+use super::migrate;
+use super::mirror::CopyReader;
+use super::store::{check_structure, identify, open_problem};
 use crate::evidence::Digest;
 
 /// The verdict of a verification.
@@ -33,49 +36,102 @@ impl Verdict {
     }
 }
 
+/// Opens a journal for reading. A journal whose log is empty is opened as a file that nobody changes, so that nothing
+/// is made beside it, not even for a moment.
 fn open(path: &Path) -> Result<Connection, JournalError> {
-    if !path.exists() {
-        return Err(JournalError::File {
-            operation: "opening the journal",
-            path: path.to_owned(),
-            source: io::ErrorKind::NotFound.into(),
-        });
-    }
-    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
-        .map_err(|source| open_problem(path, source))
-}
-
-type StoredRow = (u64, Vec<u8>, Digest);
-
-fn rows(path: &Path) -> Result<Vec<StoredRow>, JournalError> {
-    let connection = open(path)?;
-    let read = |connection: &Connection| -> rusqlite::Result<Vec<StoredRow>> {
-        connection
-            .prepare("SELECT number, body, hash FROM fact ORDER BY number")?
-            .query_map([], stored_row)?
-            .collect()
+    let missing = |source| JournalError::File {
+        operation: "opening the journal",
+        path: path.to_owned(),
+        source,
     };
-    read(&connection).map_err(|source| open_problem(path, source))
+    let facts = std::fs::metadata(path).map_err(missing)?;
+    if facts.is_dir() {
+        let path = path.to_owned();
+        return Err(JournalError::NoFile { path });
+    }
+    if facts.len() == 0 {
+        let path = path.to_owned();
+        return Err(JournalError::Empty { path });
+    }
+    refuse_running(path)?;
+    let mut log = path.to_owned().into_os_string();
+    log.push("-wal");
+    let quiet = std::fs::metadata(&log).map_or(true, |log| log.len() == 0);
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let opened = if quiet {
+        flags |= OpenFlags::SQLITE_OPEN_URI;
+        Connection::open_with_flags(unchanging(path), flags)
+    } else {
+        Connection::open_with_flags(path, flags)
+    };
+    let connection = opened.map_err(|source| open_problem(path, source))?;
+    identify(&connection, path)?;
+    migrate::check(&connection, path)?;
+    Ok(connection)
 }
 
-/// Walks the chain and, when given, compares with the second copy.
-///
-/// # Errors
-/// [`JournalError`] when the file cannot be read at all.
-pub fn verify(database: &Path, second_copy: Option<&PathBuf>) -> Result<Verdict, JournalError> {
-    let rows = rows(database)?;
-    let mut walker = Walker::start();
-    let mut broken_at = None;
-    for (number, body, hash) in &rows {
-        if let Err(broken) = walker.take(*number, body.clone(), hash) {
-            broken_at = Some(broken.number);
-            break;
+/// Refuses the journal of a terminal that is running: half of it is in that terminal's log.
+fn refuse_running(path: &Path) -> Result<(), JournalError> {
+    let lock = path.with_file_name("journal.lock");
+    let Ok(file) = std::fs::File::open(&lock) else {
+        // A copy has no lock.
+        return Ok(());
+    };
+    match file.try_lock_shared() {
+        Err(std::fs::TryLockError::WouldBlock) => Err(JournalError::Locked { path: lock }),
+        Ok(()) | Err(std::fs::TryLockError::Error(_)) => Ok(()),
+    }
+}
+
+/// Writes a path as SQLite's address of a file that does not change.
+fn unchanging(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    let mut address = "file:".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => {
+                address.push(char::from(*byte));
+            }
+            other => address.push_str(&format!("%{other:02X}")),
         }
     }
-    let mirror_differs_at = second_copy
-        .map(|path| differs(path, &rows))
-        .transpose()?
-        .flatten();
+    address.push_str("?immutable=1");
+    address
+}
+
+/// Takes every row, in order.
+fn rows(
+    connection: &Connection,
+    path: &Path,
+    visit: impl FnMut(u64, Vec<u8>, Digest) -> Result<(), JournalError>,
+) -> Result<(), JournalError> {
+    walk(connection, 0, u64::MAX, visit)
+        .map_err(|source| open_problem(path, source))?
+        .map(drop)
+}
+
+/// Checks the structure of the file, walks the chain and, when given, compares with the second copy.
+///
+/// # Errors
+/// [`JournalError`] when a file cannot be read at all, or its structure is damaged.
+pub fn verify(database: &Path, second_copy: Option<&PathBuf>) -> Result<Verdict, JournalError> {
+    let connection = open(database)?;
+    check_structure(&connection, database)?;
+    let mut copy = second_copy.map(|path| Comparison::open(path)).transpose()?;
+    let mut walker = Walker::start();
+    let mut broken_at = None;
+    rows(&connection, database, |number, body, hash| {
+        if let Some(copy) = &mut copy {
+            copy.take(number, &body, &hash)?;
+        }
+        if broken_at.is_none()
+            && let Err(broken) = walker.take(number, body, &hash)
+        {
+            broken_at = Some(broken.number);
+        }
+        Ok(())
+    })?;
+    let mirror_differs_at = copy.map(Comparison::finish).transpose()?.flatten();
     Ok(Verdict {
         rows: walker.count(),
         head: walker.head(),
@@ -84,50 +140,87 @@ pub fn verify(database: &Path, second_copy: Option<&PathBuf>) -> Result<Verdict,
     })
 }
 
-fn differs(path: &Path, rows: &[StoredRow]) -> Result<Option<u64>, JournalError> {
-    let bytes = std::fs::read(path).map_err(|source| JournalError::File {
-        operation: "reading the second copy",
-        path: path.to_owned(),
-        source,
-    })?;
-    let (records, _) = mirror::parse(&bytes);
-    let pairs = records.iter().zip(rows);
-    let first = pairs
-        .into_iter()
-        .find(|(record, (number, _, hash))| record.number != *number || record.hash != *hash);
-    let common = records.len().min(rows.len());
-    let uneven = (records.len() != rows.len()).then_some(common as u64 + 1);
-    Ok(first.map(|(record, _)| record.number).or(uneven))
+/// The second copy beside the rows.
+struct Comparison {
+    reader: CopyReader,
+    rows: u64,
+    differs_at: Option<u64>,
 }
 
-/// Prints facts one a line: number and the stored JSON; of one order only when `order` is given.
+impl Comparison {
+    fn open(path: &Path) -> Result<Self, JournalError> {
+        let file = open_to_read(path).map_err(|source| JournalError::File {
+            operation: "reading the second copy",
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            reader: CopyReader::over(path, file, 0),
+            rows: 0,
+            differs_at: None,
+        })
+    }
+
+    fn take(&mut self, number: u64, body: &[u8], hash: &Digest) -> Result<(), JournalError> {
+        self.rows += 1;
+        if self.differs_at.is_some() {
+            return Ok(());
+        }
+        let next = self.reader.next()?;
+        let same = next.is_some_and(|(_, record)| {
+            record.number == number && record.hash == *hash && record.body == body
+        });
+        if !same {
+            self.differs_at = Some(self.rows);
+        }
+        Ok(())
+    }
+
+    /// A copy that has more, or a torn end, differs behind the last row.
+    fn finish(self) -> Result<Option<u64>, JournalError> {
+        let more = self.differs_at.is_none() && !self.reader.is_at_the_end()?;
+        Ok(self.differs_at.or(more.then_some(self.rows + 1)))
+    }
+}
+
+/// Prints facts one a line: number and the stored JSON; of one order only when `order` is given. Returns how many.
 ///
 /// # Errors
 /// [`JournalError`] when the journal cannot be read; a closed output is not an error.
-pub fn show(database: &Path, order: Option<&str>, out: &mut dyn Write) -> Result<(), JournalError> {
-    let rows = rows(database)?;
-    let text = |body: &[u8]| String::from_utf8_lossy(body).into_owned();
-    let txn = order.and_then(|order| {
-        let wanted = format!("\"order_no\":\"{order}\"");
-        rows.iter()
-            .find(|(_, body, _)| text(body).contains(&wanted))
-            .and_then(|(_, body, _)| {
-                let value: serde_json::Value = serde_json::from_slice(body).ok()?;
-                Some(value.get("txn")?.as_str()?.to_owned())
-            })
-    });
-    for (number, body, _) in &rows {
-        let body = text(body);
-        let wanted = match (order, &txn) {
+pub fn show(
+    database: &Path,
+    order: Option<&str>,
+    out: &mut dyn Write,
+) -> Result<u64, JournalError> {
+    let connection = open(database)?;
+    let (mut txn, mut shown, mut closed) = (None, 0, false);
+    // A fact names its transaction; the order number stands only in the intent, which comes first.
+    let wanted = order.map(|order| format!("\"order_no\":\"{order}\""));
+    rows(&connection, database, |number, body, _| {
+        let text = String::from_utf8_lossy(&body);
+        if let Some(wanted) = &wanted
+            && txn.is_none()
+            && text.contains(wanted)
+        {
+            txn = txn_of(&body);
+        }
+        let show = match (&wanted, &txn) {
             (None, _) => true,
-            (Some(_), Some(txn)) => body.contains(txn.as_str()),
+            (Some(_), Some(txn)) => text.contains(txn.as_str()),
             (Some(_), None) => false,
         };
-        if wanted && writeln!(out, "{number:>8}  {body}").is_err() {
-            break;
+        if show && !closed {
+            closed = writeln!(out, "{number:>8}  {text}").is_err();
+            shown += 1;
         }
-    }
-    Ok(())
+        Ok(())
+    })?;
+    Ok(shown)
+}
+
+fn txn_of(body: &[u8]) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_slice(body).ok()?;
+    Some(value.get("txn")?.as_str()?.to_owned())
 }
 
 /// Writes JSON lines with number, previous hash, hash and the stored record, enough to walk the chain elsewhere.
@@ -135,16 +228,15 @@ pub fn show(database: &Path, order: Option<&str>, out: &mut dyn Write) -> Result
 /// # Errors
 /// [`JournalError`] when the journal cannot be read; a closed output is not an error.
 pub fn export(database: &Path, out: &mut dyn Write) -> Result<(), JournalError> {
-    let mut prev = Digest::ZERO;
-    for (number, body, hash) in rows(database)? {
+    let connection = open(database)?;
+    let (mut prev, mut closed) = (Digest::ZERO, false);
+    rows(&connection, database, |number, body, hash| {
         let body = String::from_utf8_lossy(&body).into_owned();
         let line = serde_json::json!({
             "number": number, "prev": prev.to_string(), "hash": hash.to_string(), "body": body,
         });
         prev = hash;
-        if writeln!(out, "{line}").is_err() {
-            break;
-        }
-    }
-    Ok(())
+        closed = closed || writeln!(out, "{line}").is_err();
+        Ok(())
+    })
 }

@@ -7,17 +7,16 @@ use rusqlite::Connection;
 use super::error::JournalError;
 
 /// Every schema step, oldest first. Step n brings `user_version` to n.
-const STEPS: [&str; 1] = [include_str!("../../migrations/0001_initial.sql")];
+const STEPS: [&str; 2] = [
+    include_str!("../../migrations/0001_initial.sql"),
+    include_str!("../../migrations/0002_undo.sql"),
+];
 
 /// The schema that this program writes.
 pub const SCHEMA: i64 = STEPS.len() as i64;
 
-pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), JournalError> {
-    let database = |operation, source| JournalError::Database {
-        path: path.to_owned(),
-        operation,
-        source,
-    };
+/// Returns the schema of a database, 0 for an empty one; refuses a newer one.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<i64, JournalError> {
     let found: i64 = connection
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .map_err(|source| super::store::open_problem(path, source))?;
@@ -28,6 +27,12 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Jo
             known: SCHEMA,
         });
     }
+    Ok(found)
+}
+
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), JournalError> {
+    let database = |operation, source| super::store::read_problem(path, operation, source);
+    let found = check(connection, path)?;
     for (index, step) in STEPS
         .iter()
         .enumerate()

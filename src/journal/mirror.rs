@@ -1,7 +1,8 @@
 //! The second copy: an append-only file of every sealed row, on another path.
 //!
-//! Owns its format: length (u32 LE), CRC-32 of the rest (u32 LE), row number (u64 LE), hash (32), body. A torn tail is
-//! cut off at opening; missing rows are appended again from the database; a copy that is ahead is an error.
+//! Owns its format: length (u32 LE), CRC-32 of the rest (u32 LE), row number (u64 LE), hash (32), body. Reads through a
+//! window of fixed size, however long the copy is. A torn tail is cut off at opening; missing rows are appended again
+//! from the database; a copy that is ahead is an error. Which is which decides `audit`.
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,14 @@ use crate::evidence::{Digest, SealedRow};
 const HEAD: usize = 8;
 const FIXED: usize = 40;
 const BODY_MAX: usize = 65_536;
+const RECORD_MAX: usize = HEAD + FIXED + BODY_MAX;
+/// What is read at once.
+const WINDOW_BYTES: usize = 4 * RECORD_MAX;
+/// The end that is written once more at opening: more than one unit of work, of which a failed sync may have left
+/// nothing on the disk.
+const DOUBTED_BYTES: u64 = 1024 * 1024;
+/// Rows are appended in pieces of about this size when many are missing.
+const PIECE_BYTES: usize = 256 * 1024;
 
 /// One record of the second copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,61 +33,216 @@ pub struct MirrorRecord {
     pub body: Vec<u8>,
 }
 
-/// The open second copy.
+/// How far a copy is sound and equal to the journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Records so far.
+    pub records: u64,
+    /// Where the last of them begins.
+    pub last_at: u64,
+    /// Where it ends.
+    pub end: u64,
+}
+
+/// The second copy, open for appending.
 pub(super) struct Mirror {
     path: PathBuf,
     file: Box<dyn CopyFile>,
+    pub place: Place,
 }
 
 impl Mirror {
-    /// Opens or creates the copy of a journal of `rows` rows, cuts a torn end, and returns the sound records. Damage
-    /// in the middle is mended, too, unless a sound record behind it knows more than the journal.
-    pub fn open(
-        files: &dyn Files,
-        path: &Path,
-        rows: u64,
-    ) -> Result<(Self, Vec<MirrorRecord>), JournalError> {
-        let fail = |operation, source| JournalError::File {
-            operation,
-            path: path.to_owned(),
-            source,
+    /// Opens or creates the copy, cuts what stands behind `place`, and makes sure that its end is on the disk.
+    pub fn open(files: &dyn Files, path: &Path, place: Place) -> Result<Self, JournalError> {
+        let fail = |operation| {
+            move |source| JournalError::File {
+                operation,
+                path: path.to_owned(),
+                source,
+            }
         };
         let mut file = files
             .open_copy(path)
-            .map_err(|e| fail("opening the second copy", e))?;
-        let bytes = file
-            .read_all()
-            .map_err(|e| fail("reading the second copy", e))?;
-        let (records, sound) = parse(&bytes);
-        if let Some(mirror_rows) = last_behind(&bytes[sound..]).filter(|last| *last > rows) {
-            let mirror = path.to_owned();
-            return Err(JournalError::RolledBack {
-                mirror,
-                mirror_rows,
-                rows,
-            });
+            .map_err(fail("opening the second copy"))?;
+        if file.length().map_err(fail("reading the second copy"))? != place.end {
+            file.cut(place.end)
+                .map_err(fail("cutting the second copy's torn end"))?;
         }
-        file.cut(sound as u64)
-            .map_err(|e| fail("cutting the second copy's torn end", e))?;
-        Ok((
-            Self {
-                path: path.to_owned(),
-                file,
-            },
-            records,
-        ))
+        file.refresh(place.end.saturating_sub(DOUBTED_BYTES))
+            .map_err(fail("writing the second copy"))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            place,
+        })
     }
 
-    /// Appends rows and waits until they are on the disk.
+    /// Appends rows and waits until they are on the disk. After an error the copy has to be opened again: the place is
+    /// still that of the last good append.
     pub fn append(&mut self, rows: &[SealedRow]) -> Result<(), JournalError> {
-        let bytes: Vec<u8> = rows.iter().flat_map(record).collect();
+        let (mut bytes, mut next) = (Vec::new(), self.place);
+        for row in rows {
+            next.last_at = self.place.end + bytes.len() as u64;
+            next.records += 1;
+            write_record(&mut bytes, row);
+        }
+        next.end = self.place.end + bytes.len() as u64;
         self.file
-            .append(&bytes)
+            .append(&bytes, self.place.end)
             .map_err(|source| JournalError::File {
                 operation: "writing the second copy",
                 path: self.path.clone(),
                 source,
-            })
+            })?;
+        self.place = next;
+        Ok(())
+    }
+}
+
+/// Appends many rows in pieces of bounded size.
+pub(super) struct Filler<'a> {
+    mirror: &'a mut Mirror,
+    rows: Vec<SealedRow>,
+    bytes: usize,
+}
+
+impl<'a> Filler<'a> {
+    pub fn new(mirror: &'a mut Mirror) -> Self {
+        Self {
+            mirror,
+            rows: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    pub fn take(&mut self, row: SealedRow) -> Result<(), JournalError> {
+        self.bytes += RECORD_MAX - BODY_MAX + row.body().len();
+        self.rows.push(row);
+        if self.bytes >= PIECE_BYTES {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    pub fn flush(&mut self) -> Result<(), JournalError> {
+        if !self.rows.is_empty() {
+            self.mirror.append(&self.rows)?;
+        }
+        self.rows.clear();
+        self.bytes = 0;
+        Ok(())
+    }
+}
+
+/// Reads a copy record by record through one window.
+pub(super) struct CopyReader {
+    path: PathBuf,
+    file: Box<dyn CopyFile>,
+    window: Vec<u8>,
+    /// Where in the file the window begins.
+    window_at: u64,
+    from: usize,
+    /// The window reaches to the end of the file.
+    ended: bool,
+}
+
+impl CopyReader {
+    /// Opens a copy for reading from `at` on. One that is not there is made, and is empty.
+    pub fn open(files: &dyn Files, path: &Path, at: u64) -> Result<Self, JournalError> {
+        let file = files.open_copy(path).map_err(|source| JournalError::File {
+            operation: "opening the second copy",
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self::over(path, file, at))
+    }
+
+    pub fn over(path: &Path, file: Box<dyn CopyFile>, at: u64) -> Self {
+        Self {
+            path: path.to_owned(),
+            file,
+            window: Vec::new(),
+            window_at: at,
+            from: 0,
+            ended: false,
+        }
+    }
+
+    /// Returns where the next record begins, in bytes from the beginning of the file.
+    pub fn at(&self) -> u64 {
+        self.window_at + self.from as u64
+    }
+
+    /// Returns the next record with its place; `None` at the end or where the copy is damaged.
+    pub fn next(&mut self) -> Result<Option<(u64, MirrorRecord)>, JournalError> {
+        self.fill(RECORD_MAX)?;
+        let at = self.at();
+        let Some((record, length)) = parse_one(&self.window[self.from..]) else {
+            return Ok(None);
+        };
+        self.from += length;
+        Ok(Some((at, record)))
+    }
+
+    /// Tells whether nothing at all stands behind the records that were read.
+    pub fn is_at_the_end(&self) -> Result<bool, JournalError> {
+        let length = self.file.length().map_err(|source| JournalError::File {
+            operation: "reading the second copy",
+            path: self.path.clone(),
+            source,
+        })?;
+        Ok(length == self.at())
+    }
+
+    /// Finds the highest row number among sound records that begin anywhere behind damage.
+    pub fn last_behind(mut self) -> Result<Option<u64>, JournalError> {
+        let mut last = None;
+        loop {
+            self.fill(RECORD_MAX)?;
+            let rest = &self.window[self.from..];
+            if rest.is_empty() {
+                return Ok(last);
+            }
+            match parse_one(rest) {
+                Some((record, length)) => {
+                    last = last.max(Some(record.number));
+                    self.from += length;
+                }
+                None => self.from += 1,
+            }
+        }
+    }
+
+    /// Makes sure that `wanted` bytes are in the window, as far as the file has them.
+    fn fill(&mut self, wanted: usize) -> Result<(), JournalError> {
+        if self.ended || self.window.len() - self.from >= wanted {
+            return Ok(());
+        }
+        self.window.drain(..self.from);
+        self.window_at += self.from as u64;
+        self.from = 0;
+        let mut have = self.window.len();
+        self.window.resize(WINDOW_BYTES, 0);
+        while have < WINDOW_BYTES {
+            let at = self.window_at + have as u64;
+            let read = self.file.read_at(&mut self.window[have..], at);
+            match read {
+                Ok(0) => {
+                    self.ended = true;
+                    break;
+                }
+                Ok(count) => have += count,
+                Err(source) => {
+                    return Err(JournalError::File {
+                        operation: "reading the second copy",
+                        path: self.path.clone(),
+                        source,
+                    });
+                }
+            }
+        }
+        self.window.truncate(have);
+        Ok(())
     }
 }
 
@@ -91,12 +255,6 @@ pub fn parse(bytes: &[u8]) -> (Vec<MirrorRecord>, usize) {
         at += length;
     }
     (records, at)
-}
-
-/// Finds the highest row number among sound records that begin anywhere behind damage.
-fn last_behind(bytes: &[u8]) -> Option<u64> {
-    let starts = (0..bytes.len()).filter_map(|at| parse_one(&bytes[at..]));
-    starts.map(|(record, _)| record.number).max()
 }
 
 fn parse_one(bytes: &[u8]) -> Option<(MirrorRecord, usize)> {
@@ -121,17 +279,17 @@ fn parse_one(bytes: &[u8]) -> Option<(MirrorRecord, usize)> {
     ))
 }
 
-fn record(row: &SealedRow) -> Vec<u8> {
-    let mut rest = Vec::with_capacity(FIXED + row.body().len());
-    rest.extend_from_slice(&row.number().to_le_bytes());
-    rest.extend_from_slice(row.digest().as_bytes());
-    rest.extend_from_slice(row.body());
-    let length = u32::try_from(rest.len()).expect("invariant: a row is at most 64 KiB");
-    let mut out = Vec::with_capacity(HEAD + rest.len());
+fn write_record(out: &mut Vec<u8>, row: &SealedRow) {
+    let length = u32::try_from(FIXED + row.body().len());
+    let length = length.expect("invariant: a row is at most 64 KiB");
+    let begin = out.len();
     out.extend_from_slice(&length.to_le_bytes());
-    out.extend_from_slice(&crc32(&rest).to_le_bytes());
-    out.extend_from_slice(&rest);
-    out
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&row.number().to_le_bytes());
+    out.extend_from_slice(row.digest().as_bytes());
+    out.extend_from_slice(row.body());
+    let check = crc32(&out[begin + HEAD..]);
+    out[begin + 4..begin + HEAD].copy_from_slice(&check.to_le_bytes());
 }
 
 fn crc32(bytes: &[u8]) -> u32 {
@@ -140,22 +298,98 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
+
+    /// A copy in memory that gives its bytes in dribs.
+    struct Dribs(Vec<u8>);
+
+    impl CopyFile for Dribs {
+        fn length(&self) -> io::Result<u64> {
+            Ok(self.0.len() as u64)
+        }
+
+        fn read_at(&self, bytes: &mut [u8], at: u64) -> io::Result<usize> {
+            let rest = self.0.get(usize::try_from(at).expect("small")..);
+            let rest = rest.unwrap_or_default();
+            let count = rest.len().min(bytes.len()).min(70_001);
+            bytes[..count].copy_from_slice(&rest[..count]);
+            Ok(count)
+        }
+
+        fn cut(&mut self, _: u64) -> io::Result<()> {
+            unreachable!("only read")
+        }
+
+        fn append(&mut self, _: &[u8], _: u64) -> io::Result<()> {
+            unreachable!("only read")
+        }
+
+        fn refresh(&mut self, _: u64) -> io::Result<()> {
+            unreachable!("only read")
+        }
+    }
+
+    fn reader(bytes: &[u8], at: u64) -> CopyReader {
+        CopyReader::over(Path::new("copy"), Box::new(Dribs(bytes.to_vec())), at)
+    }
+
+    fn chain(count: u64) -> (Vec<u8>, Vec<u64>) {
+        let (mut bytes, mut starts, mut previous) = (Vec::new(), Vec::new(), Digest::ZERO);
+        for number in 1..=count {
+            let length = if number % 7 == 0 { 65_000 } else { 300 };
+            let row = SealedRow::seal(&previous, number, vec![b'x'; length]);
+            previous = row.digest();
+            starts.push(bytes.len() as u64);
+            write_record(&mut bytes, &row);
+        }
+        (bytes, starts)
+    }
 
     #[test]
     fn a_torn_or_altered_end_is_left_out_and_the_rest_is_kept() {
-        let first = SealedRow::seal(&Digest::ZERO, 1, b"{\"a\":1}".to_vec());
-        let second = SealedRow::seal(&first.digest(), 2, b"{\"b\":2}".to_vec());
-        let mut bytes = record(&first);
-        let sound = bytes.len();
-        bytes.extend(record(&second));
+        let (bytes, starts) = chain(2);
+        let sound = usize::try_from(starts[1]).expect("small");
         for cut in sound..bytes.len() {
             let (records, length) = parse(&bytes[..cut]);
             assert_eq!((records.len(), length), (1, sound), "cut at {cut}");
         }
         assert_eq!(parse(&bytes).0.len(), 2);
-        let last = bytes.len() - 1;
-        bytes[last] ^= 1;
-        assert_eq!(parse(&bytes).0.len(), 1);
+        let mut altered = bytes;
+        let last = altered.len() - 1;
+        altered[last] ^= 1;
+        assert_eq!(parse(&altered).0.len(), 1);
+    }
+
+    #[test]
+    fn the_window_reads_what_the_whole_reads_from_any_record_on() {
+        let (bytes, starts) = chain(60);
+        let whole = parse(&bytes).0;
+        for (skipped, at) in starts.iter().enumerate() {
+            let mut reader = reader(&bytes, *at);
+            let mut found = Vec::new();
+            while let Some((_, record)) = reader.next().expect("readable") {
+                found.push(record);
+            }
+            assert_eq!(found, whole[skipped..], "from record {skipped}");
+            assert_eq!(reader.at(), bytes.len() as u64);
+        }
+    }
+
+    #[test]
+    fn a_record_behind_damage_is_found_wherever_the_damage_is() {
+        let (bytes, starts) = chain(40);
+        for at in [0, starts[6] + 9, starts[20], starts[39] - 1] {
+            let mut damaged = bytes.clone();
+            damaged[usize::try_from(at).expect("small")] ^= 0x40;
+            let mut reader = reader(&damaged, 0);
+            while reader.next().expect("readable").is_some() {}
+            assert_eq!(reader.last_behind().expect("readable"), Some(40), "{at}");
+        }
+        assert_eq!(
+            reader(&[7; 200_000], 0).last_behind().expect("readable"),
+            None
+        );
     }
 }

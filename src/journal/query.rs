@@ -2,12 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::chain::Walker;
 use super::error::JournalError;
 use super::store::{Store, stored_row};
 use crate::domain::{BatchNo, Channel, Currency, Money, OrderNo, Timestamp, TxnId, VoucherNo};
 use crate::evidence::{Digest, SealedRow};
-use crate::payment::Fact;
+use crate::payment::{EntryMode, Fact};
 
 /// State of a sale in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +76,14 @@ pub struct SaleRow {
     pub trade_no: Option<String>,
     /// The acquirer's refusal code.
     pub host_code: Option<String>,
+    /// How the order was opened.
+    pub entry: EntryMode,
+    /// The batch it belongs to.
+    pub batch: BatchNo,
+    /// What went back for sure.
+    pub returned: Money,
+    /// An undo of it is open.
+    pub returning: bool,
 }
 
 /// Count and sum of paid sales.
@@ -102,18 +109,30 @@ pub struct Counters {
 }
 
 const COLUMNS: &str = "txn, order_no, voucher, amount, currency, channel, state, attention, \
-                       opened_ms, closed_ms, trade_no, host_code";
+                       opened_ms, closed_ms, trade_no, host_code, entry, batch, \
+                       (SELECT coalesce(sum(u.amount), 0) FROM undo u \
+                        WHERE u.sale = sale.txn AND u.state = 'done'), \
+                       (SELECT count(*) FROM undo u WHERE u.sale = sale.txn AND u.state = 'open')";
 
 impl Store {
     pub(super) fn recent(&self, limit: usize) -> Result<Vec<SaleRow>, JournalError> {
-        let sql = format!("SELECT {COLUMNS} FROM sale ORDER BY opened_by DESC LIMIT ?1");
+        self.sales("ORDER BY opened_by DESC LIMIT ?1", params![limit])
+    }
+
+    /// Returns the sales that `rest` of the statement chooses and orders.
+    pub(super) fn sales(
+        &self,
+        rest: &str,
+        values: &[&dyn rusqlite::ToSql],
+    ) -> Result<Vec<SaleRow>, JournalError> {
+        let sql = format!("SELECT {COLUMNS} FROM sale {rest}");
         let read = |connection: &Connection| -> rusqlite::Result<Vec<SaleRow>> {
             connection
                 .prepare_cached(&sql)?
-                .query_map([limit], sale_row)?
+                .query_map(values, sale_row)?
                 .collect()
         };
-        read(&self.connection).map_err(|e| self.refused("reading the last sales", e))
+        read(&self.connection).map_err(|e| self.refused("reading sales", e))
     }
 
     pub(super) fn sale(&self, order_no: &str) -> Result<Option<SaleRow>, JournalError> {
@@ -168,13 +187,23 @@ impl Store {
         self.facts(
             "SELECT f.number, f.body, f.hash, p.hash FROM outbox o JOIN fact f ON f.txn = o.txn \
              LEFT JOIN fact p ON p.number = f.number - 1 ORDER BY f.number",
+            params![],
         )
     }
 
-    fn facts(&self, sql: &str) -> Result<Vec<Fact>, JournalError> {
-        let fail = |source| self.refused("reading open sales", source);
+    /// Returns the facts of one sale, in order, each from a row whose seal is checked again.
+    pub(super) fn facts_of(&self, txn: TxnId) -> Result<Vec<Fact>, JournalError> {
+        self.facts(
+            "SELECT f.number, f.body, f.hash, p.hash FROM fact f \
+             LEFT JOIN fact p ON p.number = f.number - 1 WHERE f.txn = ?1 ORDER BY f.number",
+            params![txn.to_string()],
+        )
+    }
+
+    fn facts(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<Fact>, JournalError> {
+        let fail = |source| self.refused("reading the facts of sales", source);
         let mut statement = self.connection.prepare(sql).map_err(fail)?;
-        let mut rows = statement.query([]).map_err(fail)?;
+        let mut rows = statement.query(values).map_err(fail)?;
         let mut facts = Vec::new();
         while let Some(row) = rows.next().map_err(fail)? {
             let (number, body, hash) = stored_row(row).map_err(fail)?;
@@ -194,16 +223,6 @@ impl Store {
             );
         }
         Ok(facts)
-    }
-
-    /// Walks all rows; used by the inspection tool.
-    pub(super) fn rows(&self) -> Result<(Vec<SealedRow>, Walker), JournalError> {
-        let mut rows = Vec::new();
-        let walker = self.walk(|row| {
-            rows.push(row);
-            Ok(())
-        })?;
-        Ok((rows, walker))
     }
 }
 
@@ -230,5 +249,9 @@ fn sale_row(row: &Row<'_>) -> rusqlite::Result<SaleRow> {
         closed_at: row.get::<_, Option<i64>>(9)?.map(Timestamp),
         trade_no: row.get(10)?,
         host_code: row.get(11)?,
+        entry: EntryMode::from_key(&text(12)?).ok_or_else(|| wrong(12, "entry"))?,
+        batch: BatchNo::new(row.get(13)?).map_err(|_| wrong(13, "batch"))?,
+        returned: Money::from_minor(row.get(14)?, currency).map_err(|_| wrong(14, "returned"))?,
+        returning: row.get::<_, u64>(15)? > 0,
     })
 }

@@ -5,13 +5,17 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, params};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, OptionalExtension, ffi, params};
 
+use super::audit::walk;
 use super::chain::Walker;
 use super::error::JournalError;
+use super::files::Files;
 use super::migrate;
+use super::project;
 use crate::evidence::{Digest, SealedRow};
-use crate::payment::{Fact, FactKind, Intent, Outcome};
+use crate::payment::Fact;
 
 /// Setting, wanted value as SQLite reports it.
 const PRAGMAS: [(&str, &str, &str); 11] = [
@@ -19,7 +23,8 @@ const PRAGMAS: [(&str, &str, &str); 11] = [
     ("locking_mode", "EXCLUSIVE", "exclusive"),
     ("journal_mode", "WAL", "wal"),
     ("synchronous", "FULL", "2"),
-    ("wal_autocheckpoint", "200", "200"),
+    // SQLite's own checkpoints swallow their errors, a failed sync among them: `Store::checkpoint_if_due` makes ours.
+    ("wal_autocheckpoint", "0", "0"),
     ("journal_size_limit", "4194304", "4194304"),
     ("foreign_keys", "ON", "1"),
     ("trusted_schema", "OFF", "0"),
@@ -28,6 +33,15 @@ const PRAGMAS: [(&str, &str, &str); 11] = [
     ("busy_timeout", "0", "0"),
     ("secure_delete", "FAST", "2"),
 ];
+
+/// A checkpoint follows after so many units of work or rows: about 200 pages of log.
+const UNITS_PER_CHECKPOINT: u32 = 24;
+const ROWS_PER_CHECKPOINT: u64 = 200;
+
+/// "SHOU": says in the file's head that it is a journal of this program.
+const APPLICATION_ID: i64 = 0x5348_4f55;
+/// The same as SQLite writes it.
+const APPLICATION_TEXT: &str = "1397247829";
 
 /// How to open the database.
 #[derive(Clone, Debug)]
@@ -43,11 +57,27 @@ pub(super) struct Store {
     pub connection: Connection,
     pub head: Digest,
     pub rows: u64,
+    /// Units of work and rows since the last checkpoint.
+    since_checkpoint: (u32, u64),
 }
 
 impl Store {
-    pub fn open(config: &StoreConfig) -> Result<Self, JournalError> {
+    /// Opens the database without changing what it holds, and looks whose it is. The rows are not looked at yet:
+    /// [`super::audit`] does that, then [`Self::accept`] goes on.
+    pub fn open(config: &StoreConfig, files: &dyn Files) -> Result<Self, JournalError> {
         let path = config.path.clone();
+        if path.is_dir() {
+            return Err(JournalError::NoFile { path });
+        }
+        let mut log = path.clone().into_os_string();
+        log.push("-wal");
+        files
+            .refresh(Path::new(&log))
+            .map_err(|source| JournalError::File {
+                operation: "writing the write-ahead log once more",
+                path: log.into(),
+                source,
+            })?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -55,33 +85,111 @@ impl Store {
             Some(vfs) => Connection::open_with_flags_and_vfs(&path, flags, vfs.as_str()),
             None => Connection::open_with_flags(&path, flags),
         };
-        let mut connection = opened.map_err(|source| open_problem(&path, source))?;
-        for (name, value, wanted) in PRAGMAS {
-            set_pragma(&connection, &path, name, value, wanted)?;
-        }
-        #[cfg(feature = "sim")]
-        if config.planted_synchronous_normal {
-            set_pragma(&connection, &path, "synchronous", "NORMAL", "1")?;
-        }
-        // Looked at before the first change: a damaged file stays as it is.
-        let problem: String = connection
-            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-            .map_err(|source| open_problem(&path, source))?;
-        if problem != "ok" {
-            return Err(JournalError::Damaged { path, problem });
-        }
-        migrate::migrate(&mut connection, &path)?;
-        let mut store = Self {
+        let connection = opened.map_err(|source| open_problem(&path, source))?;
+        let store = Self {
             path,
             connection,
             head: Digest::ZERO,
             rows: 0,
+            since_checkpoint: (0, 0),
         };
-        let walker = store.walk(|_| Ok(()))?;
-        store.head = walker.head();
-        store.rows = walker.count();
-        store.checkpoint()?;
+        if store.connection.is_readonly(MAIN_DB).unwrap_or(false) {
+            return Err(JournalError::File {
+                operation: "opening the journal for writing",
+                path: store.path,
+                source: std::io::ErrorKind::PermissionDenied.into(),
+            });
+        }
+        // A file that is refused is left as it is, and a connection that failed never syncs again.
+        store.sync_on_close(false)?;
+        let (name, value, wanted) = PRAGMAS[0];
+        store.set_pragma(name, value, wanted)?;
+        identify(&store.connection, &store.path)?;
+        migrate::check(&store.connection, &store.path)?;
         Ok(store)
+    }
+
+    /// Makes the settings and brings the schema up to date.
+    pub fn prepare(&mut self, config: &StoreConfig) -> Result<(), JournalError> {
+        for (name, value, wanted) in PRAGMAS {
+            self.set_pragma(name, value, wanted)?;
+        }
+        #[cfg(feature = "sim")]
+        if config.planted_synchronous_normal {
+            self.set_pragma("synchronous", "NORMAL", "1")?;
+        }
+        #[cfg(not(feature = "sim"))]
+        let _ = config;
+        migrate::migrate(&mut self.connection, &self.path)
+    }
+
+    /// Goes on from the rows that were looked at: what was read is made durable, and the connection may be used.
+    pub fn accept(&mut self, seen: &Walker) -> Result<(), JournalError> {
+        self.head = seen.head();
+        self.rows = seen.count();
+        if self.number("PRAGMA application_id")? != APPLICATION_ID {
+            self.set_pragma("application_id", APPLICATION_TEXT, APPLICATION_TEXT)?;
+        }
+        self.checkpoint()?;
+        self.sync_on_close(true)
+    }
+
+    /// Closes without another sync: what a failed one left in doubt is not to be taken for durable by a second try.
+    pub fn abandon(self) {
+        // It was off already if this fails, or the connection is beyond use.
+        self.sync_on_close(false).ok();
+    }
+
+    fn sync_on_close(&self, on: bool) -> Result<(), JournalError> {
+        self.connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !on)
+            .map(drop)
+            .map_err(|source| self.refused("a setting", source))
+    }
+
+    /// Looks at the structure of the whole file; slow on a large one.
+    pub fn check_structure(&self) -> Result<(), JournalError> {
+        check_structure(&self.connection, &self.path)
+    }
+
+    /// Returns the hash of a row as stored, unchecked; `None` when there is no such row.
+    pub fn stored_hash(&self, number: u64) -> Result<Option<Digest>, JournalError> {
+        if !self.has_rows()? {
+            return Ok(None);
+        }
+        self.connection
+            .query_row("SELECT hash FROM fact WHERE number = ?1", [number], |row| {
+                row.get::<_, [u8; 32]>(0)
+            })
+            .optional()
+            .map(|hash| hash.map(Digest::from_bytes))
+            .map_err(|source| open_problem(&self.path, source))
+    }
+
+    /// Returns the number of the last row as stored, unchecked.
+    pub fn last_row(&self) -> Result<u64, JournalError> {
+        if !self.has_rows()? {
+            return Ok(0);
+        }
+        let last = self.number("SELECT coalesce(max(number), 0) FROM fact")?;
+        Ok(u64::try_from(last).unwrap_or(0))
+    }
+
+    fn has_rows(&self) -> Result<bool, JournalError> {
+        has_rows(&self.connection, &self.path)
+    }
+
+    fn number(&self, sql: &str) -> Result<i64, JournalError> {
+        number(&self.connection, &self.path, sql)
+    }
+
+    fn set_pragma(
+        &self,
+        pragma: &'static str,
+        value: &str,
+        wanted: &'static str,
+    ) -> Result<(), JournalError> {
+        set_pragma(&self.connection, &self.path, pragma, value, wanted)
     }
 
     /// Makes what was just read durable. A killed process can leave rows that are readable but not on the disk; nothing
@@ -98,30 +206,22 @@ impl Store {
         Ok(())
     }
 
-    /// Walks every row through the chain.
+    /// Takes at most `limit` rows through the chain behind those that `walker` has seen; returns how many there were.
     pub fn walk(
         &self,
+        walker: &mut Walker,
+        limit: u64,
         mut visit: impl FnMut(SealedRow) -> Result<(), JournalError>,
-    ) -> Result<Walker, JournalError> {
-        let fail = |source| self.refused("reading the records", source);
-        let mut statement = self
-            .connection
-            .prepare("SELECT number, body, hash FROM fact ORDER BY number")
-            .map_err(fail)?;
-        let mut rows = statement.query([]).map_err(fail)?;
-        let mut walker = Walker::start();
-        while let Some(row) = rows.next().map_err(fail)? {
-            let (number, body, hash) = stored_row(row).map_err(fail)?;
-            let sealed =
-                walker
-                    .take(number, body, &hash)
-                    .map_err(|source| JournalError::Chain {
-                        path: self.path.clone(),
-                        source,
-                    })?;
-            visit(sealed)?;
-        }
-        Ok(walker)
+    ) -> Result<u64, JournalError> {
+        let behind = walker.count();
+        walk(&self.connection, behind, limit, |number, body, hash| {
+            let chain = |source| JournalError::Chain {
+                path: self.path.clone(),
+                source,
+            };
+            visit(walker.take(number, body, &hash).map_err(chain)?)
+        })
+        .map_err(|source| self.refused("reading the records", source))?
     }
 
     /// Stores facts and everything that follows from them in one unit of work. Durable when it returns.
@@ -142,33 +242,99 @@ impl Store {
                 insert.execute(params![number, txn, row.body(), row.digest().as_bytes()])
             })
             .map_err(refused)?;
-            project(&unit, fact, number).map_err(refused)?;
+            project::project(&unit, fact, number).map_err(refused)?;
             head = row.digest();
             sealed.push(row);
         }
         unit.commit().map_err(refused)?;
         self.head = head;
         self.rows = number;
+        self.since_checkpoint.0 += 1;
+        self.since_checkpoint.1 += sealed.len() as u64;
         Ok(sealed)
     }
 
-    pub fn refused(&self, operation: &'static str, source: rusqlite::Error) -> JournalError {
-        JournalError::Database {
-            path: self.path.clone(),
-            operation,
-            source,
+    /// Brings the log into the database when it has grown enough. The facts are durable before and after it.
+    pub fn checkpoint_if_due(&mut self) -> Result<(), JournalError> {
+        let (units, rows) = self.since_checkpoint;
+        if units < UNITS_PER_CHECKPOINT && rows < ROWS_PER_CHECKPOINT {
+            return Ok(());
         }
+        run_to_the_end(&self.connection, "PRAGMA wal_checkpoint(PASSIVE)")
+            .map_err(|source| append_problem(&self.path, source))?;
+        self.since_checkpoint = (0, 0);
+        Ok(())
+    }
+
+    pub fn refused(&self, operation: &'static str, source: rusqlite::Error) -> JournalError {
+        read_problem(&self.path, operation, source)
     }
 }
 
+fn number(connection: &Connection, path: &Path, sql: &str) -> Result<i64, JournalError> {
+    connection
+        .query_row(sql, [], |row| row.get(0))
+        .map_err(|source| open_problem(path, source))
+}
+
+fn has_rows(connection: &Connection, path: &Path) -> Result<bool, JournalError> {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'fact'";
+    Ok(number(connection, path, sql)? == 1)
+}
+
+/// Refuses the database of another program, before anything is changed.
+pub(super) fn identify(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    let application = number(connection, path, "PRAGMA application_id")?;
+    let tables = number(connection, path, "SELECT count(*) FROM sqlite_schema")?;
+    // Journals made before the mark was introduced have none.
+    let marked = application == APPLICATION_ID || application == 0;
+    if marked && (tables == 0 || has_rows(connection, path)?) {
+        return Ok(());
+    }
+    Err(JournalError::Foreign {
+        path: path.to_owned(),
+    })
+}
+
+/// Reads number, body and hash. What is not of the right kind comes back as nothing: no seal fits it, so that it is
+/// found as an altered row.
 pub(super) fn stored_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<(u64, Vec<u8>, Digest)> {
-    let hash: [u8; 32] = row.get(2)?;
-    Ok((row.get(0)?, row.get(1)?, Digest::from_bytes(hash)))
+    let number = row.get_ref(0)?.as_i64().unwrap_or(0);
+    let body = row.get_ref(1)?.as_blob().unwrap_or_default();
+    let hash = row.get_ref(2)?.as_blob().unwrap_or_default();
+    let hash = hash.try_into().map_or(Digest::ZERO, Digest::from_bytes);
+    Ok((u64::try_from(number).unwrap_or(0), body.to_vec(), hash))
+}
+
+/// Runs SQLite's own check of the file's structure.
+pub(super) fn check_structure(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    let problem: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|source| open_problem(path, source))?;
+    if problem == "ok" {
+        return Ok(());
+    }
+    Err(JournalError::Damaged {
+        path: path.to_owned(),
+        // SQLite puts a heading on a line of its own.
+        problem: problem.replace('\n', " "),
+    })
 }
 
 /// A file that is no database, or is locked, gets its own words.
 pub(super) fn open_problem(path: &Path, source: rusqlite::Error) -> JournalError {
+    read_problem(path, "opening", source)
+}
+
+pub(super) fn read_problem(
+    path: &Path,
+    operation: &'static str,
+    source: rusqlite::Error,
+) -> JournalError {
     match source.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => JournalError::DiskFull {
+            path: path.to_owned(),
+        },
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => JournalError::Damaged {
             path: path.to_owned(),
             problem: source.to_string(),
@@ -178,7 +344,7 @@ pub(super) fn open_problem(path: &Path, source: rusqlite::Error) -> JournalError
         },
         Some(_) | None => JournalError::Database {
             path: path.to_owned(),
-            operation: "opening",
+            operation,
             source,
         },
     }
@@ -188,6 +354,16 @@ fn append_problem(path: &Path, source: rusqlite::Error) -> JournalError {
     if source.sqlite_error_code() == Some(ErrorCode::DiskFull) {
         return JournalError::DiskFull {
             path: path.to_owned(),
+        };
+    }
+    let extended = source.sqlite_error().map(|error| error.extended_code);
+    if matches!(
+        extended,
+        Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC)
+    ) {
+        return JournalError::SyncFailed {
+            path: path.to_owned(),
+            source,
         };
     }
     JournalError::Database {
@@ -236,101 +412,4 @@ fn run_to_the_end(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     let mut rows = statement.query([])?;
     while rows.next()?.is_some() {}
     Ok(())
-}
-
-/// Brings the projections up to date with one fact.
-fn project(unit: &Connection, fact: &Fact, number: u64) -> rusqlite::Result<()> {
-    match &fact.kind {
-        FactKind::Started { epoch, .. } => count(unit, "epoch", u64::from(epoch.get())),
-        FactKind::IntentRecorded(intent) => open_sale(unit, intent, fact.at.0, number),
-        FactKind::RevokeIntended {
-            txn,
-            revoke_no,
-            sequence,
-            ..
-        } => {
-            count(unit, "sequence", *sequence)?;
-            set_state(unit, &txn.to_string(), "revoking")?;
-            unit.prepare_cached(
-                "UPDATE outbox SET kind = 'revoke', ref_no = ?2, since = ?3 WHERE txn = ?1",
-            )?
-            .execute(params![txn.to_string(), revoke_no.as_str(), number])
-            .map(drop)
-        }
-        FactKind::AttentionRaised { txn, .. } => unit
-            .prepare_cached("UPDATE sale SET attention = 1 WHERE txn = ?1")?
-            .execute([txn.to_string()])
-            .map(drop),
-        FactKind::Closed { txn, outcome } => close_sale(unit, &txn.to_string(), outcome, fact.at.0),
-        FactKind::AnswerNoted { .. }
-        | FactKind::AnswerRefused { .. }
-        | FactKind::SendFailed { .. }
-        | FactKind::RevokeProvisional { .. }
-        | FactKind::SuccessAfterRevoke { .. } => Ok(()),
-    }
-}
-
-fn open_sale(unit: &Connection, intent: &Intent, at_ms: i64, number: u64) -> rusqlite::Result<()> {
-    let txn = intent.txn.to_string();
-    unit.prepare_cached(
-        "INSERT INTO sale (txn, order_no, voucher, batch, amount, currency, channel, operator, \
-         state, opened_ms, opened_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'open', ?9, ?10)",
-    )?
-    .execute(params![
-        txn,
-        intent.order_no.as_str(),
-        intent.voucher.get(),
-        intent.batch.get(),
-        intent.amount.minor(),
-        intent.amount.currency().numeric(),
-        intent.channel.key(),
-        intent.operator.as_str(),
-        at_ms,
-        number,
-    ])?;
-    unit.prepare_cached(
-        "INSERT INTO outbox (txn, kind, ref_no, since) VALUES (?1, 'inquire', ?2, ?3)",
-    )?
-    .execute(params![txn, intent.order_no.as_str(), number])?;
-    count(unit, "sequence", intent.sequence)?;
-    count(unit, "voucher", u64::from(intent.voucher.get()))?;
-    count(unit, "batch", u64::from(intent.batch.get()))
-}
-
-fn close_sale(unit: &Connection, txn: &str, outcome: &Outcome, at_ms: i64) -> rusqlite::Result<()> {
-    let (channel, trade_no, host_code) = match outcome {
-        Outcome::Paid(evidence) => {
-            let details = evidence.details();
-            let trade_no = details.trade_no.as_ref().map(ToString::to_string);
-            (details.channel.map(|channel| channel.key()), trade_no, None)
-        }
-        Outcome::Declined { host_code } => (None, None, Some(host_code.as_str())),
-        Outcome::NotSent | Outcome::Revoked => (None, None, None),
-    };
-    set_state(unit, txn, outcome.key())?;
-    unit.prepare_cached(
-        "UPDATE sale SET closed_ms = ?2, channel = coalesce(?3, channel), trade_no = ?4, \
-         host_code = ?5 WHERE txn = ?1",
-    )?
-    .execute(params![txn, at_ms, channel, trade_no, host_code])?;
-    unit.prepare_cached("DELETE FROM outbox WHERE txn = ?1")?
-        .execute([txn])
-        .map(drop)
-}
-
-fn set_state(unit: &Connection, txn: &str, state: &str) -> rusqlite::Result<()> {
-    let changed = unit
-        .prepare_cached("UPDATE sale SET state = ?2 WHERE txn = ?1")?
-        .execute(params![txn, state])?;
-    if changed == 1 {
-        Ok(())
-    } else {
-        Err(rusqlite::Error::StatementChangedRows(changed))
-    }
-}
-
-fn count(unit: &Connection, name: &str, value: u64) -> rusqlite::Result<()> {
-    unit.prepare_cached("UPDATE counter SET value = ?2 WHERE name = ?1")?
-        .execute(params![name, value])
-        .map(drop)
 }

@@ -4,34 +4,62 @@
 //! the same number, and the camera is only switched.
 
 use crate::code::PaymentCode;
-use crate::domain::{Channel, Money, OrderNo, TxnId};
+use crate::domain::{Channel, HostTradeNo, Money, OrderNo, TxnId};
+
+use super::event::EntryMode;
+use super::fact::Instalments;
 
 /// Which request an answer belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RequestKind {
     /// The charge itself.
     Authorize,
+    /// Create an order that the customer pays by scanning our code.
+    Preorder,
     /// What became of an order.
     Inquire,
     /// End an order whose result is open.
     Revoke,
+    /// End an order that waits for a customer to scan our code.
+    Close,
+    /// Take a paid sale back as a whole.
+    Void,
+    /// Return a part or all of a paid sale.
+    Refund,
+    /// What became of a refund.
+    InquireRefund,
 }
 
 impl RequestKind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Authorize,
+        Self::Preorder,
+        Self::Inquire,
+        Self::Revoke,
+        Self::Close,
+        Self::Void,
+        Self::Refund,
+        Self::InquireRefund,
+    ];
+
     /// Returns the stable key used in records.
     pub const fn key(self) -> &'static str {
         match self {
             Self::Authorize => "authorize",
+            Self::Preorder => "preorder",
             Self::Inquire => "inquire",
             Self::Revoke => "revoke",
+            Self::Close => "close",
+            Self::Void => "void",
+            Self::Refund => "refund",
+            Self::InquireRefund => "inquire_refund",
         }
     }
 
     /// Finds a kind by its key.
     pub fn from_key(key: &str) -> Option<Self> {
-        [Self::Authorize, Self::Inquire, Self::Revoke]
-            .into_iter()
-            .find(|kind| kind.key() == key)
+        Self::ALL.into_iter().find(|kind| kind.key() == key)
     }
 }
 
@@ -57,11 +85,26 @@ pub enum Request {
         amount: Money,
         /// The customer's code; never stored.
         code: PaymentCode,
+        /// Paid in instalments.
+        instalments: Option<Instalments>,
+    },
+    /// Create an order that the customer pays by scanning our code.
+    Preorder {
+        /// The order number of the sale.
+        order_no: OrderNo,
+        /// The price.
+        amount: Money,
+        /// The wallet that shall pay; [`Channel::Unknown`] for one code that every wallet can scan.
+        channel: Channel,
+        /// How long the code lives, in milliseconds.
+        life_ms: u64,
     },
     /// Ask what became of the order.
     Inquire {
         /// The order number of the sale.
         order_no: OrderNo,
+        /// How the order was opened.
+        entry: EntryMode,
     },
     /// Close the order or return the money in full.
     Revoke {
@@ -69,6 +112,38 @@ pub enum Request {
         revoke_no: OrderNo,
         /// The order number of the sale.
         order_no: OrderNo,
+    },
+    /// Close an order that nobody has paid.
+    Close {
+        /// The order number of the sale.
+        order_no: OrderNo,
+        /// How the order was opened.
+        entry: EntryMode,
+    },
+    /// Take a paid sale back as a whole.
+    Void {
+        /// The void's own number.
+        void_no: OrderNo,
+        /// The order number of the sale.
+        order_no: OrderNo,
+    },
+    /// Return a part or all of a paid sale.
+    Refund {
+        /// The refund's own number; retries keep it.
+        refund_no: OrderNo,
+        /// The order number of the sale.
+        order_no: OrderNo,
+        /// What goes back.
+        amount: Money,
+        /// How the order was opened.
+        entry: EntryMode,
+        /// The acquirer's number of the sale, when it gave one.
+        trade_no: Option<HostTradeNo>,
+    },
+    /// Ask what became of a refund.
+    InquireRefund {
+        /// The refund's own number.
+        refund_no: OrderNo,
     },
 }
 
@@ -90,6 +165,11 @@ pub enum Sound {
     },
     /// Not paid, no money taken.
     NotPaid,
+    /// Money went back to the customer.
+    Returned {
+        /// How much.
+        amount: Money,
+    },
     /// The result is unknown.
     Unknown,
 }

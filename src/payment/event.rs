@@ -1,10 +1,13 @@
 //! What happened. Past tense, and nothing of it is believed without proof.
 
 use crate::code::PaymentCode;
-use crate::domain::{Money, OperatorNo, TxnId};
+use crate::domain::{Channel, Money, OperatorNo, TxnId};
 use crate::evidence::{Claim, Rejection, Verified};
 
 use super::command::Ticket;
+use super::fact::Instalments;
+use super::late::EndedSale;
+use super::undo::PaidSale;
 
 /// Whether a request can have reached the acquirer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +35,10 @@ pub enum EntryMode {
     Camera,
     /// Typed by the cashier.
     Manual,
+    /// The customer scanned our one-order code of a single wallet.
+    MerchantCode,
+    /// The customer scanned our one-order code that every wallet can scan.
+    OneCode,
 }
 
 impl EntryMode {
@@ -40,14 +47,26 @@ impl EntryMode {
         match self {
             Self::Camera => "camera",
             Self::Manual => "manual",
+            Self::MerchantCode => "merchant_code",
+            Self::OneCode => "one_code",
         }
     }
 
     /// Finds a mode by its key.
     pub fn from_key(key: &str) -> Option<Self> {
-        [Self::Camera, Self::Manual]
-            .into_iter()
-            .find(|mode| mode.key() == key)
+        [
+            Self::Camera,
+            Self::Manual,
+            Self::MerchantCode,
+            Self::OneCode,
+        ]
+        .into_iter()
+        .find(|mode| mode.key() == key)
+    }
+
+    /// Tells whether the customer scans a code of ours.
+    pub const fn is_merchant_code(self) -> bool {
+        matches!(self, Self::MerchantCode | Self::OneCode)
     }
 }
 
@@ -70,9 +89,38 @@ pub enum Event {
         /// How it came in.
         entry: EntryMode,
     },
+    /// 出码: show a code that the customer scans, beside the camera that stays open.
+    MerchantCodeRequested {
+        /// Made at the edge.
+        txn: TxnId,
+        /// The wallet; [`Channel::Unknown`] for one code that every wallet can scan.
+        channel: Channel,
+    },
+    /// 分期: how the customer wants to pay the draft; `None` for at once.
+    InstalmentsChosen(Option<Instalments>),
+    /// Return money of a paid sale. Whether it is a void or a refund is the core's choice.
+    UndoRequested {
+        /// Made at the edge.
+        txn: TxnId,
+        /// The sale, read from sealed rows.
+        original: Box<PaidSale>,
+        /// What goes back.
+        amount: Money,
+        /// Who asks.
+        operator: OperatorNo,
+        /// Who approved.
+        approver: Option<OperatorNo>,
+    },
+    /// A notice of the acquirer came that its signature proves: only an accelerator, it may come late, twice or never.
+    Noticed {
+        /// What it says.
+        claim: Verified<Claim>,
+        /// The sale that it is about, when that one has ended and the journal holds it.
+        ended: Option<Box<EndedSale>>,
+    },
     /// Before sending: give up. After sending: stop waiting, that is, revoke.
     CancelRequested,
-    /// Ask the acquirer now instead of at the next turn of the schedule. Any open sale.
+    /// Ask the acquirer now instead of at the next turn of the schedule. Any open sale or undo.
     QueryRequested {
         /// Which sale.
         txn: TxnId,

@@ -1,14 +1,11 @@
 //! What must survive. A fact is on disk before anything that follows from it leaves the terminal.
 //!
-//! Owns the facts and their stored form: one JSON object a row, fields in declaration order, tagged with `fact`. A fact
-//! is read back only from a sealed row, so a paid fact cannot be typed into the program.
-
-use serde::{Deserialize, Serialize};
+//! Owns the facts. Their stored form is `record`'s.
 
 use crate::domain::{
-    BatchNo, Channel, Currency, Epoch, Money, OperatorNo, OrderNo, Timestamp, TxnId, VoucherNo,
+    BatchNo, Channel, Epoch, HostTradeNo, Money, OperatorNo, OrderNo, Timestamp, TxnId, VoucherNo,
 };
-use crate::evidence::{PaidEvidence, PaidRecord, SealedRow};
+use crate::evidence::{PaidEvidence, UndoEvidence};
 
 use super::command::RequestKind;
 use super::event::EntryMode;
@@ -64,8 +61,133 @@ pub struct Intent {
     pub operator: OperatorNo,
     /// Last four characters of the code.
     pub code_tail: String,
-    /// Keyed digest of the code, hexadecimal.
+    /// Keyed digest of the code, hexadecimal. Empty when the customer scans our code.
     pub code_fingerprint: String,
+    /// Paid in instalments (花呗分期).
+    pub instalments: Option<Instalments>,
+}
+
+/// Instalments of the wallet's own credit (花呗分期).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instalments {
+    /// How many monthly payments: 3, 6 or 12.
+    pub count: u8,
+    /// The merchant bears the customer's fee (Lakala `hb_fq_seller_percent` 100), else the customer (0).
+    pub merchant_pays: bool,
+}
+
+/// How money goes back to a customer who paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UndoKind {
+    /// 撤销: the whole sale of the open batch.
+    Void,
+    /// 退货: a part or the whole, of any day.
+    Refund,
+}
+
+impl UndoKind {
+    /// Returns the stable key used in records.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Void => "void",
+            Self::Refund => "refund",
+        }
+    }
+
+    /// Finds a kind by its key.
+    pub fn from_key(key: &str) -> Option<Self> {
+        [Self::Void, Self::Refund]
+            .into_iter()
+            .find(|kind| kind.key() == key)
+    }
+}
+
+/// Why money goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UndoCause {
+    /// A person asked, and a supervisor approved where the profile wants it.
+    Asked,
+    /// The acquirer proved a success after we had ended the sale as not paid.
+    LateSuccess,
+}
+
+impl UndoCause {
+    /// Returns the stable key used in records.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::LateSuccess => "late_success",
+        }
+    }
+
+    /// Finds a cause by its key.
+    pub fn from_key(key: &str) -> Option<Self> {
+        [Self::Asked, Self::LateSuccess]
+            .into_iter()
+            .find(|cause| cause.key() == key)
+    }
+}
+
+/// The intent to return money: everything that a later start needs to find out what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UndoIntent {
+    /// The undo's own transaction.
+    pub txn: TxnId,
+    /// The sale.
+    pub of: TxnId,
+    /// The sale's order number.
+    pub of_order: OrderNo,
+    /// How the sale's order was opened; the acquirer's ways differ by it.
+    pub of_entry: EntryMode,
+    /// The acquirer's number of the sale, when it gave one.
+    pub of_trade_no: Option<HostTradeNo>,
+    /// The undo's own number, for ever: retries keep it.
+    pub undo_no: OrderNo,
+    /// The counter behind it.
+    pub sequence: u64,
+    /// Number for people.
+    pub voucher: VoucherNo,
+    /// The open batch.
+    pub batch: BatchNo,
+    /// Void or refund.
+    pub kind: UndoKind,
+    /// Why.
+    pub cause: UndoCause,
+    /// Counts the automatic refunds of this sale, from 1; a person's undo is 1.
+    pub attempt: u32,
+    /// What goes back.
+    pub amount: Money,
+    /// The wallet that paid.
+    pub channel: Channel,
+    /// Who asked.
+    pub operator: OperatorNo,
+    /// Who approved, where somebody had to.
+    pub approver: Option<OperatorNo>,
+}
+
+/// How an undo ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UndoOutcome {
+    /// The customer has the money, with the proof.
+    Done(UndoEvidence),
+    /// The acquirer refused for good: the customer has not got the money.
+    Refused {
+        /// The acquirer's code.
+        host_code: String,
+    },
+    /// The request never left.
+    NotSent,
+}
+
+impl UndoOutcome {
+    /// Returns the stable key used in records and on screens.
+    pub const fn key(&self) -> &'static str {
+        match self {
+            Self::Done(_) => "done",
+            Self::Refused { .. } => "refused",
+            Self::NotSent => "not_sent",
+        }
+    }
 }
 
 /// What must survive.
@@ -127,12 +249,31 @@ pub enum FactKind {
         /// The transaction.
         txn: TxnId,
     },
-    /// A signed success came after the revoke was decided: the money goes back.
+    /// The acquirer created the order: the customer can pay our code from here on.
+    CodeShown {
+        /// The transaction.
+        txn: TxnId,
+        /// SHA-256 of the code's text, hexadecimal.
+        digest: String,
+    },
+    /// A signed success came after the revoke was decided, or after the sale had ended: the money goes back.
     SuccessAfterRevoke {
         /// The transaction.
         txn: TxnId,
         /// The proof.
         evidence: PaidEvidence,
+    },
+    /// The cashier asked to stop waiting: the order is revoked, also after a restart.
+    StopRequested {
+        /// The transaction.
+        txn: TxnId,
+    },
+    /// One re-check of a provisional revoke found nothing: a restart does not begin them anew.
+    Rechecked {
+        /// The transaction.
+        txn: TxnId,
+        /// Re-checks that are still to be made.
+        left: u32,
     },
     /// A person must look at it. Work on it goes on.
     AttentionRaised {
@@ -147,6 +288,15 @@ pub enum FactKind {
         txn: TxnId,
         /// How.
         outcome: Outcome,
+    },
+    /// Money is about to be sent back.
+    UndoIntended(UndoIntent),
+    /// The undo ended.
+    UndoClosed {
+        /// The undo's own transaction.
+        txn: TxnId,
+        /// How.
+        outcome: UndoOutcome,
     },
 }
 
@@ -165,38 +315,20 @@ impl Fact {
         match &self.kind {
             FactKind::Started { .. } => None,
             FactKind::IntentRecorded(intent) => Some(intent.txn),
+            FactKind::UndoIntended(intent) => Some(intent.txn),
             FactKind::AnswerNoted { txn, .. }
             | FactKind::AnswerRefused { txn, .. }
             | FactKind::SendFailed { txn, .. }
             | FactKind::RevokeIntended { txn, .. }
             | FactKind::RevokeProvisional { txn }
+            | FactKind::StopRequested { txn }
+            | FactKind::Rechecked { txn, .. }
             | FactKind::SuccessAfterRevoke { txn, .. }
+            | FactKind::CodeShown { txn, .. }
             | FactKind::AttentionRaised { txn, .. }
-            | FactKind::Closed { txn, .. } => Some(*txn),
+            | FactKind::Closed { txn, .. }
+            | FactKind::UndoClosed { txn, .. } => Some(*txn),
         }
-    }
-
-    /// Returns the stored bytes.
-    pub fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(&Record::from(self))
-            .expect("invariant: a record of strings and integers always serialises")
-    }
-
-    /// Reads a fact from a sealed row.
-    ///
-    /// # Errors
-    /// [`UnreadableFact`] names the row; the row is kept as it is.
-    pub fn decode(row: &SealedRow) -> Result<Self, UnreadableFact> {
-        let wrong = |why: String| UnreadableFact {
-            row: row.number(),
-            why,
-        };
-        let record: Record =
-            serde_json::from_slice(row.body()).map_err(|error| wrong(error.to_string()))?;
-        let at = Timestamp(record.at);
-        let kind =
-            restore(record.kind, row).ok_or_else(|| wrong("a field is out of range".into()))?;
-        Ok(Self { at, kind })
     }
 }
 
@@ -208,281 +340,4 @@ pub struct UnreadableFact {
     pub row: u64,
     /// What is wrong.
     pub why: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Record {
-    at: i64,
-    #[serde(flatten)]
-    kind: RecordKind,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "fact", rename_all = "snake_case")]
-enum RecordKind {
-    Started {
-        epoch: u16,
-        version: String,
-    },
-    IntentRecorded(IntentRecord),
-    AnswerNoted {
-        txn: String,
-        about: String,
-        host_code: String,
-        digest: String,
-    },
-    AnswerRefused {
-        txn: String,
-        about: String,
-        why: String,
-    },
-    SendFailed {
-        txn: String,
-        about: String,
-        certainty: String,
-        why: String,
-    },
-    RevokeIntended {
-        txn: String,
-        revoke_no: String,
-        sequence: u64,
-        attempt: u32,
-    },
-    RevokeProvisional {
-        txn: String,
-    },
-    SuccessAfterRevoke {
-        txn: String,
-        evidence: PaidRecord,
-    },
-    AttentionRaised {
-        txn: String,
-        why: String,
-    },
-    Closed {
-        txn: String,
-        outcome: String,
-        host_code: Option<String>,
-        evidence: Option<PaidRecord>,
-    },
-}
-
-#[derive(Serialize, Deserialize)]
-struct IntentRecord {
-    txn: String,
-    order_no: String,
-    sequence: u64,
-    voucher: u32,
-    batch: u32,
-    amount: u64,
-    currency: u16,
-    channel: String,
-    entry: String,
-    operator: String,
-    code_tail: String,
-    code_fingerprint: String,
-}
-
-impl From<&Fact> for Record {
-    fn from(fact: &Fact) -> Self {
-        let kind = match &fact.kind {
-            FactKind::Started { epoch, version } => RecordKind::Started {
-                epoch: epoch.get(),
-                version: version.clone(),
-            },
-            FactKind::IntentRecorded(intent) => RecordKind::IntentRecorded(intent_record(intent)),
-            FactKind::AnswerNoted {
-                txn,
-                about,
-                host_code,
-                digest,
-            } => RecordKind::AnswerNoted {
-                txn: txn.to_string(),
-                about: about.key().to_owned(),
-                host_code: host_code.clone(),
-                digest: digest.clone(),
-            },
-            FactKind::AnswerRefused { txn, about, why } => RecordKind::AnswerRefused {
-                txn: txn.to_string(),
-                about: about.key().to_owned(),
-                why: why.clone(),
-            },
-            FactKind::SendFailed {
-                txn,
-                about,
-                certainty,
-                why,
-            } => RecordKind::SendFailed {
-                txn: txn.to_string(),
-                about: about.key().to_owned(),
-                certainty: certainty.clone(),
-                why: why.clone(),
-            },
-            FactKind::RevokeIntended {
-                txn,
-                revoke_no,
-                sequence,
-                attempt,
-            } => RecordKind::RevokeIntended {
-                txn: txn.to_string(),
-                revoke_no: revoke_no.to_string(),
-                sequence: *sequence,
-                attempt: *attempt,
-            },
-            FactKind::RevokeProvisional { txn } => RecordKind::RevokeProvisional {
-                txn: txn.to_string(),
-            },
-            FactKind::SuccessAfterRevoke { txn, evidence } => RecordKind::SuccessAfterRevoke {
-                txn: txn.to_string(),
-                evidence: evidence.record(),
-            },
-            FactKind::AttentionRaised { txn, why } => RecordKind::AttentionRaised {
-                txn: txn.to_string(),
-                why: why.clone(),
-            },
-            FactKind::Closed { txn, outcome } => closed_record(*txn, outcome),
-        };
-        Self {
-            at: fact.at.0,
-            kind,
-        }
-    }
-}
-
-fn closed_record(txn: TxnId, outcome: &Outcome) -> RecordKind {
-    let (host_code, evidence) = match outcome {
-        Outcome::Paid(evidence) => (None, Some(evidence.record())),
-        Outcome::Declined { host_code } => (Some(host_code.clone()), None),
-        Outcome::NotSent | Outcome::Revoked => (None, None),
-    };
-    let outcome = outcome.key().to_owned();
-    RecordKind::Closed {
-        txn: txn.to_string(),
-        outcome,
-        host_code,
-        evidence,
-    }
-}
-
-fn intent_record(intent: &Intent) -> IntentRecord {
-    IntentRecord {
-        txn: intent.txn.to_string(),
-        order_no: intent.order_no.to_string(),
-        sequence: intent.sequence,
-        voucher: intent.voucher.get(),
-        batch: intent.batch.get(),
-        amount: intent.amount.minor(),
-        currency: intent.amount.currency().numeric(),
-        channel: intent.channel.key().to_owned(),
-        entry: intent.entry.key().to_owned(),
-        operator: intent.operator.to_string(),
-        code_tail: intent.code_tail.clone(),
-        code_fingerprint: intent.code_fingerprint.clone(),
-    }
-}
-
-fn restore(kind: RecordKind, row: &SealedRow) -> Option<FactKind> {
-    let id = |text: &str| TxnId::from_hex(text).ok();
-    Some(match kind {
-        RecordKind::Started { epoch, version } => FactKind::Started {
-            epoch: Epoch::new(epoch).ok()?,
-            version,
-        },
-        RecordKind::IntentRecorded(record) => FactKind::IntentRecorded(restore_intent(record)?),
-        RecordKind::AnswerNoted {
-            txn,
-            about,
-            host_code,
-            digest,
-        } => FactKind::AnswerNoted {
-            txn: id(&txn)?,
-            about: RequestKind::from_key(&about)?,
-            host_code,
-            digest,
-        },
-        RecordKind::AnswerRefused { txn, about, why } => FactKind::AnswerRefused {
-            txn: id(&txn)?,
-            about: RequestKind::from_key(&about)?,
-            why,
-        },
-        RecordKind::SendFailed {
-            txn,
-            about,
-            certainty,
-            why,
-        } => FactKind::SendFailed {
-            txn: id(&txn)?,
-            about: RequestKind::from_key(&about)?,
-            certainty,
-            why,
-        },
-        RecordKind::RevokeIntended {
-            txn,
-            revoke_no,
-            sequence,
-            attempt,
-        } => {
-            let revoke_no = OrderNo::new(&revoke_no).ok()?;
-            FactKind::RevokeIntended {
-                txn: id(&txn)?,
-                revoke_no,
-                sequence,
-                attempt,
-            }
-        }
-        RecordKind::RevokeProvisional { txn } => FactKind::RevokeProvisional { txn: id(&txn)? },
-        RecordKind::SuccessAfterRevoke { txn, evidence } => FactKind::SuccessAfterRevoke {
-            txn: id(&txn)?,
-            evidence: PaidEvidence::from_sealed(row, &evidence)?,
-        },
-        RecordKind::AttentionRaised { txn, why } => FactKind::AttentionRaised {
-            txn: id(&txn)?,
-            why,
-        },
-        RecordKind::Closed {
-            txn,
-            outcome,
-            host_code,
-            evidence,
-        } => {
-            let outcome = restore_outcome(&outcome, host_code, evidence, row)?;
-            FactKind::Closed {
-                txn: id(&txn)?,
-                outcome,
-            }
-        }
-    })
-}
-
-fn restore_outcome(
-    word: &str,
-    host_code: Option<String>,
-    evidence: Option<PaidRecord>,
-    row: &SealedRow,
-) -> Option<Outcome> {
-    Some(match word {
-        "paid" => Outcome::Paid(PaidEvidence::from_sealed(row, &evidence?)?),
-        "declined" => Outcome::Declined {
-            host_code: host_code?,
-        },
-        "not_sent" => Outcome::NotSent,
-        "revoked" => Outcome::Revoked,
-        _ => return None,
-    })
-}
-
-fn restore_intent(record: IntentRecord) -> Option<Intent> {
-    Some(Intent {
-        txn: TxnId::from_hex(&record.txn).ok()?,
-        order_no: OrderNo::new(&record.order_no).ok()?,
-        sequence: record.sequence,
-        voucher: VoucherNo::new(record.voucher).ok()?,
-        batch: BatchNo::new(record.batch).ok()?,
-        amount: Money::from_minor(record.amount, Currency::from_numeric(record.currency)?).ok()?,
-        channel: Channel::from_key(&record.channel)?,
-        entry: EntryMode::from_key(&record.entry)?,
-        operator: OperatorNo::new(&record.operator).ok()?,
-        code_tail: record.code_tail,
-        code_fingerprint: record.code_fingerprint,
-    })
 }

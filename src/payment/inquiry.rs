@@ -1,7 +1,8 @@
 //! Asking what became of an order: the schedule, the last question, and what each answer means.
 //!
-//! "Not found" is never "not paid": the order may still be on its way (reliability.md R3). A definitive refusal that did
-//! not name our order is believed only when an inquiry about our order does not contradict it.
+//! "Not found" is never "not paid": the order may still be on its way (reliability.md R3). A definitive refusal of the
+//! charge ends the sale when it named our order and an inquiry made after it finds no such order; one that named nobody
+//! does not: with "not found" beside it the order is revoked early.
 
 use crate::domain::Tick;
 
@@ -10,18 +11,18 @@ use super::fact::Outcome;
 use super::machine::Turn;
 use super::revoke;
 use super::sale::{Learned, close};
-use super::state::{Phase, Polling, Sale};
+use super::state::{Phase, Polling, Refusal, Sale};
 
 /// Starts the schedule. A refusal that has to be confirmed is asked about at once.
 pub(super) fn begin(
     sale: &mut Sale,
     turn: &mut Turn<'_>,
     customer_acts: bool,
-    refused_code: Option<String>,
+    refused: Option<(String, bool)>,
 ) {
     let timing = turn.policy.timing(sale.intent.channel);
     let first = timing.poll_ms.first().copied().unwrap_or(0);
-    let mut due = if refused_code.is_some() {
+    let mut due = if refused.is_some() {
         turn.now.tick
     } else {
         turn.after(first)
@@ -36,7 +37,11 @@ pub(super) fn begin(
         scheduled: None,
         last: false,
         customer_acts,
-        refused_code,
+        refusal: refused.map(|(host_code, named)| Refusal {
+            host_code,
+            named,
+            after: sale.requests,
+        }),
     });
 }
 
@@ -49,7 +54,7 @@ pub(super) fn resumed(now: Tick) -> Phase {
         scheduled: None,
         last: false,
         customer_acts: false,
-        refused_code: None,
+        refusal: None,
     })
 }
 
@@ -70,33 +75,44 @@ pub(super) fn learned(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, lear
         return;
     };
     let under_way = ticket.kind == RequestKind::Inquire && polling.in_flight == Some(ticket.number);
+    let mut stop = false;
     match learned {
         Learned::Paid(evidence) => return close(sale, turn, Outcome::Paid(evidence)),
         Learned::Undone { host_code } => {
             return close(sale, turn, Outcome::Declined { host_code });
         }
-        Learned::Refused {
-            host_code,
-            named: true,
-        } => {
-            return close(sale, turn, Outcome::Declined { host_code });
-        }
-        Learned::Refused {
-            host_code,
-            named: false,
-        } => {
-            polling.refused_code = Some(host_code);
+        Learned::Refused { host_code, named } => {
+            polling.refusal = Some(Refusal {
+                host_code,
+                named,
+                after: sale.requests,
+            });
             if polling.in_flight.is_none() {
                 polling.due = turn.now.tick;
             }
         }
         Learned::NotFound if ticket.kind == RequestKind::Inquire => {
-            if let Some(host_code) = polling.refused_code.take() {
-                return close(sale, turn, Outcome::Declined { host_code });
+            match polling.refusal.clone() {
+                Some(refusal) if ticket.number <= refusal.after => {}
+                Some(Refusal {
+                    named: true,
+                    host_code,
+                    ..
+                }) => return close(sale, turn, Outcome::Declined { host_code }),
+                // Neither proves that the order will never arrive: a revoke makes sure (reliability.md R3).
+                Some(Refusal { named: false, .. }) => stop = true,
+                None => {}
             }
         }
         Learned::Paying => polling.customer_acts = true,
-        Learned::NotFound | Learned::RevokeAccepted | Learned::Nothing => {}
+        Learned::NotFound
+        | Learned::Presentable { .. }
+        | Learned::RevokeAccepted
+        | Learned::RevokeRefused
+        | Learned::Nothing => {}
+    }
+    if stop {
+        sale.cancel_wanted = true;
     }
     if under_way {
         unanswered(sale, turn);
@@ -107,7 +123,9 @@ pub(super) fn learned(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, lear
 fn unanswered(sale: &mut Sale, turn: &mut Turn<'_>) {
     let timing = turn.policy.timing(sale.intent.channel).clone();
     let allowed = revoke::allowed_at(sale, turn.policy);
-    let stop = sale.cancel_wanted && allowed <= turn.now.tick;
+    // A network that answers nothing must not stretch the schedule.
+    let late = sale.sent.after_ms(timing.park_after_ms) <= turn.now.tick;
+    let stop = (sale.cancel_wanted || late) && allowed <= turn.now.tick;
     let cancel_wanted = sale.cancel_wanted;
     let Phase::Polling(polling) = &mut sale.phase else {
         return;
@@ -144,6 +162,7 @@ fn unanswered(sale: &mut Sale, turn: &mut Turn<'_>) {
 fn ask(sale: &mut Sale, turn: &mut Turn<'_>, last: bool) {
     let request = Request::Inquire {
         order_no: sale.intent.order_no.clone(),
+        entry: sale.intent.entry,
     };
     let number = turn.send(sale, RequestKind::Inquire, request);
     let due = turn.after(turn.policy.timing(sale.intent.channel).answer_wait_ms);

@@ -1,28 +1,30 @@
-//! The step function: routes an event to the draft or to one sale. Holds no flow logic.
+//! The step function: routes an event to the draft, to one sale or to one undo. Holds no flow logic.
 //!
 //! ```text
 //!  SaleRequested        CodePresented          answer / failure / deadline
 //!  ───────────▶ Draft ───────────────▶ Sending ───────────────▶ Polling ──▶ Revoking ──▶ Provisional
-//!                 │ cancel               │ paid, declined,         │ paid      │ undone      │ six times
-//!                 ▼                      ▼ not sent                ▼           ▼             ▼ not found
-//!               (gone)                 Closed                    Closed      Closed        Closed
+//!               │  │ MerchantCodeRequested   │ paid, declined,     │ paid    │  │ undone     │ six times
+//!               │  └──▶ Ordering ─▶ Presenting  not sent           ▼         │  ▼            ▼ not found
+//!               ▼ cancel          │ expired    ▼                 Closed      │ Closed      Closed
+//!             (gone)              └──▶ Polling  Closed                       └ paid ─▶ Returning ─▶ Closed
 //! ```
 //!
 //! Invariants, checked by the random and restart tests: every request was preceded by its intent in the facts; after
-//! `RevokeIntended` no sale closes as paid; a closed sale never reopens; order numbers never repeat.
+//! `RevokeIntended` no sale closes as paid; a closed sale never reopens; order numbers never repeat; a draft's own
+//! order and a customer's code are never both on their way.
 
-use std::collections::VecDeque;
+use crate::domain::{Now, Tick, TxnId};
 
-use crate::code::PaymentCode;
-use crate::domain::{Money, Now, OperatorNo, OrderKind, Tick, TxnId};
-use crate::limits;
-
-use super::command::{Command, Request, RequestKind, Sound, Ticket};
-use super::event::{EntryMode, Event};
-use super::fact::{Fact, FactKind, Intent};
+use super::command::{Command, Request, RequestKind, Ticket};
+use super::draft;
+use super::event::Event;
+use super::fact::{Fact, FactKind};
+use super::late;
 use super::policy::Policy;
 use super::sale;
-use super::state::{Draft, Phase, Sale, State};
+use super::state::{Phase, Sale, State, Undo};
+use super::undo;
+use super::undo_flow;
 
 /// The result of one step. The driver stores the facts, then runs the commands, then shows the state.
 #[derive(Clone, Debug)]
@@ -42,6 +44,8 @@ pub(super) struct Turn<'a> {
     pub numbers: &'a mut super::state::Numbers,
     pub facts: Vec<Fact>,
     pub commands: Vec<Command>,
+    /// Undos that a sale began; they join the state at the end of the turn.
+    pub opened: Vec<Undo>,
 }
 
 impl Turn<'_> {
@@ -53,17 +57,25 @@ impl Turn<'_> {
     }
 
     pub fn send(&mut self, sale: &mut Sale, kind: RequestKind, request: Request) -> u32 {
-        sale.requests += 1;
         if kind == RequestKind::Inquire {
             sale.asked += 1;
         }
-        let ticket = Ticket {
-            txn: sale.intent.txn,
-            kind,
-            number: sale.requests,
-        };
+        self.send_as(sale.intent.txn, &mut sale.requests, kind, request)
+    }
+
+    /// Sends a request of `txn` under the next of its numbers.
+    pub fn send_as(
+        &mut self,
+        txn: TxnId,
+        requests: &mut u32,
+        kind: RequestKind,
+        request: Request,
+    ) -> u32 {
+        *requests += 1;
+        let number = *requests;
+        let ticket = Ticket { txn, kind, number };
         self.commands.push(Command::Send { ticket, request });
-        sale.requests
+        number
     }
 
     pub fn after(&self, later_ms: u64) -> Tick {
@@ -80,43 +92,10 @@ pub fn step(mut state: State, event: Event, now: Now, policy: &Policy) -> Step {
         numbers: &mut numbers,
         facts: Vec::new(),
         commands: Vec::new(),
+        opened: Vec::new(),
     };
-    match event {
-        Event::SaleRequested {
-            txn,
-            amount,
-            operator,
-        } => {
-            request_sale(&mut state, &mut turn, txn, amount, operator);
-        }
-        Event::CodePresented { code, entry } => present(&mut state, &mut turn, code, entry),
-        Event::CancelRequested => cancel(&mut state, &mut turn),
-        Event::QueryRequested { txn } => with(&mut state, txn, |sale| sale::query_now(sale, now)),
-        Event::ParkRequested => park(&mut state),
-        Event::ResultDismissed => dismiss(&mut state),
-        Event::Answered { ticket, claim } => {
-            with(&mut state, ticket.txn, |sale| {
-                sale::answered(sale, &mut turn, ticket, &claim)
-            });
-        }
-        Event::AnswerRejected { ticket, rejection } => {
-            let why = rejection.to_string();
-            with(&mut state, ticket.txn, |sale| {
-                sale::rejected(sale, &mut turn, ticket, why)
-            });
-        }
-        Event::SendFailed {
-            ticket,
-            certainty,
-            why,
-        } => {
-            with(&mut state, ticket.txn, |sale| {
-                sale::failed(sale, &mut turn, ticket, certainty, why);
-            });
-        }
-        Event::DeadlineReached => deadlines(&mut state, &mut turn),
-    }
-    sweep(&mut state, &mut turn);
+    route(&mut state, &mut turn, event);
+    follow_up(&mut state, &mut turn);
     let Turn {
         facts, commands, ..
     } = turn;
@@ -128,143 +107,138 @@ pub fn step(mut state: State, event: Event, now: Now, policy: &Policy) -> Step {
     }
 }
 
+fn route(state: &mut State, turn: &mut Turn<'_>, event: Event) {
+    match event {
+        Event::SaleRequested {
+            txn,
+            amount,
+            operator,
+        } => {
+            dismiss(state);
+            draft::request(state, turn, txn, amount, operator);
+        }
+        Event::CodePresented { code, entry } => draft::present(state, turn, code, entry),
+        Event::MerchantCodeRequested { txn, channel } => {
+            draft::show_code(state, turn, txn, channel);
+        }
+        Event::InstalmentsChosen(plan) => draft::instalments(state, plan),
+        Event::UndoRequested {
+            txn,
+            original,
+            amount,
+            operator,
+            approver,
+        } => {
+            dismiss(state);
+            undo::request(state, turn, (txn, amount), &original, (operator, approver));
+        }
+        Event::Noticed { claim, ended } => late::noticed(state, turn, &claim, ended),
+        Event::CancelRequested => draft::cancel(state, turn),
+        Event::QueryRequested { txn } => {
+            if let Some(sale) = state.sales.get_mut(&txn) {
+                sale::query_now(sale, turn.now);
+            } else if let Some(undo) = state.undos.get_mut(&txn) {
+                undo_flow::query_now(undo, turn.now);
+            }
+        }
+        Event::ParkRequested => park(state, turn),
+        Event::ResultDismissed => dismiss(state),
+        Event::Answered { ticket, claim } => {
+            if let Some(sale) = state.sales.get_mut(&ticket.txn) {
+                sale::answered(sale, turn, ticket, &claim);
+            } else if let Some(undo) = state.undos.get_mut(&ticket.txn) {
+                undo_flow::answered(undo, turn, ticket, &claim);
+            } else {
+                late::answered(state, turn, ticket.txn, &claim);
+            }
+        }
+        Event::AnswerRejected { ticket, rejection } => {
+            let why = rejection.to_string();
+            if let Some(sale) = state.sales.get_mut(&ticket.txn) {
+                sale::rejected(sale, turn, ticket, why);
+            } else if let Some(undo) = state.undos.get_mut(&ticket.txn) {
+                undo_flow::rejected(undo, turn, ticket, why);
+            }
+        }
+        Event::SendFailed {
+            ticket,
+            certainty,
+            why,
+        } => {
+            if let Some(sale) = state.sales.get_mut(&ticket.txn) {
+                sale::failed(sale, turn, ticket, certainty, why);
+            } else if let Some(undo) = state.undos.get_mut(&ticket.txn) {
+                undo_flow::failed(undo, turn, ticket, certainty, why);
+            }
+        }
+        Event::DeadlineReached => deadlines(state, turn),
+    }
+}
+
 /// Returns the next moment at which [`Event::DeadlineReached`] is due, and why.
 pub fn next_deadline(state: &State, policy: &Policy) -> Option<(Tick, &'static str)> {
-    let own = state.sales.values().filter_map(|sale| sale.phase.due());
-    let parked = state
-        .foreground_sale()
-        .filter(|sale| !sale.phase.is_closed())
-        .map(|sale| {
-            let timing = policy.timing(sale.intent.channel);
-            (
-                sale.sent.after_ms(timing.park_after_ms),
-                "the till is freed",
-            )
-        });
-    own.chain(parked).min_by_key(|(tick, _)| *tick)
+    let sales = state.sales.values().filter_map(|sale| sale.phase.due());
+    let undos = state
+        .undos
+        .values()
+        .filter_map(|undo| Some((undo.step.due()?, "undo")));
+    let parked = freed_at(state, policy).map(|tick| (tick, "the till is freed"));
+    sales
+        .chain(undos)
+        .chain(parked)
+        .min_by_key(|(tick, _)| *tick)
 }
 
-fn with(state: &mut State, txn: TxnId, act: impl FnOnce(&mut Sale)) {
-    // An answer for a sale that is gone is the edge's to log; it proves nothing that the facts do not hold.
-    if let Some(sale) = state.sales.get_mut(&txn) {
-        act(sale);
-    }
-}
-
-fn request_sale(
-    state: &mut State,
-    turn: &mut Turn<'_>,
-    txn: TxnId,
-    amount: Money,
-    operator: OperatorNo,
-) {
-    dismiss(state);
-    let busy =
-        state.draft.is_some() || state.foreground.is_some() || state.sales.contains_key(&txn);
-    let allowed = amount.minor() > 0 && amount.minor() <= turn.policy.amount_max.minor();
-    if busy || !allowed || state.sales.len() >= limits::OPEN_SALES {
-        return;
-    }
-    let since = turn.now.tick;
-    state.draft = Some(Draft {
-        txn,
-        amount,
-        operator,
-        since,
-        code_used: false,
-    });
-    turn.commands.push(Command::StartScan);
-}
-
-fn present(state: &mut State, turn: &mut Turn<'_>, code: PaymentCode, entry: EntryMode) {
-    let Some(mut draft) = state.draft.take() else {
-        return;
+/// Returns when the till is freed at the latest, while something open holds it.
+fn freed_at(state: &State, policy: &Policy) -> Option<Tick> {
+    let held = |sale: &Sale| {
+        sale.sent
+            .after_ms(policy.timing(sale.intent.channel).park_after_ms)
     };
-    let fingerprint = code.fingerprint(&turn.policy.code_salt);
-    forget_old_codes(&mut state.used_codes, turn);
-    if state
-        .used_codes
-        .iter()
-        .any(|(used, _)| *used == fingerprint)
-    {
-        draft.code_used = true;
-        state.draft = Some(draft);
-        return;
+    if let Some(sale) = state.foreground_sale() {
+        return (!sale.phase.is_closed()).then(|| held(sale));
     }
-    state.used_codes.push_back((fingerprint, turn.now.tick));
-    let (order_no, sequence) = turn.numbers.order(&turn.policy.term, OrderKind::Sale);
-    let intent = Intent {
-        txn: draft.txn,
-        order_no: order_no.clone(),
-        sequence,
-        voucher: turn.numbers.voucher(),
-        batch: turn.numbers.batch,
-        amount: draft.amount,
-        channel: code.channel(),
-        entry,
-        operator: draft.operator,
-        code_tail: code.tail().to_owned(),
-        code_fingerprint: data_encoding::HEXLOWER.encode(&fingerprint.0),
-    };
-    let due = turn.after(turn.policy.timing(intent.channel).answer_wait_ms);
-    let mut sale = Sale {
-        intent: intent.clone(),
-        sent: turn.now.tick,
-        requests: 0,
-        asked: 0,
-        cancel_wanted: false,
-        attention: false,
-        phase: Phase::Sending { due },
-    };
-    turn.fact(FactKind::IntentRecorded(intent));
-    turn.commands.push(Command::StopScan);
-    turn.commands.push(Command::Play(Sound::Scanned));
-    let request = Request::Authorize {
-        order_no,
-        amount: draft.amount,
-        code,
-    };
-    turn.send(&mut sale, RequestKind::Authorize, request);
-    state.foreground = Some(draft.txn);
-    state.sales.insert(draft.txn, sale);
+    if let Some(undo) = state.foreground_undo() {
+        let timing = policy.timing(undo.intent.channel);
+        let open = !undo.step.is_closed();
+        return open.then(|| undo.since.after_ms(timing.park_after_ms));
+    }
+    // While our code is shown, its own expiry is the bound.
+    let order = state.draft_order()?;
+    draft::is_ending(order).then(|| held(order))
 }
 
-fn forget_old_codes(codes: &mut VecDeque<(crate::code::Fingerprint, Tick)>, turn: &Turn<'_>) {
-    codes.retain(|(_, at)| turn.now.tick.since_ms(*at) < turn.policy.code_life_ms);
-    while codes.len() >= limits::CODES_REMEMBERED {
-        codes.pop_front();
-    }
-}
-
-fn cancel(state: &mut State, turn: &mut Turn<'_>) {
-    if state.draft.take().is_some() {
-        turn.commands.push(Command::StopScan);
-        return;
-    }
-    if let Some(txn) = state.foreground {
-        with(state, txn, |sale| {
-            sale::stop_waiting(sale, turn.now, turn.policy)
-        });
-    }
-}
-
-fn park(state: &mut State) {
-    let may_park = state
+fn park(state: &mut State, turn: &mut Turn<'_>) {
+    let sale_may = state
         .foreground_sale()
         .is_some_and(|sale| match &sale.phase {
-            Phase::Polling(_) | Phase::Revoking(_) | Phase::Provisional(_) => true,
-            Phase::Sending { .. } | Phase::Closed { .. } => false,
+            Phase::Polling(_)
+            | Phase::Revoking(_)
+            | Phase::Provisional(_)
+            | Phase::Returning { .. } => true,
+            Phase::Sending { .. }
+            | Phase::Ordering { .. }
+            | Phase::Presenting(_)
+            | Phase::Closed { .. } => false,
         });
-    if may_park {
+    let undo_may = state
+        .foreground_undo()
+        .is_some_and(|undo| !undo.step.is_closed());
+    if sale_may || undo_may {
         state.foreground = None;
+    } else if state.draft_order().is_some_and(draft::is_ending) {
+        draft::drop_draft(state, turn);
     }
 }
 
 fn dismiss(state: &mut State) {
-    if state
+    let sale_ended = state
         .foreground_sale()
-        .is_some_and(|sale| sale.phase.is_closed())
-    {
+        .is_some_and(|sale| sale.phase.is_closed());
+    let undo_ended = state
+        .foreground_undo()
+        .is_some_and(|undo| undo.step.is_closed());
+    if sale_ended || undo_ended {
         state.foreground = None;
     }
 }
@@ -279,23 +253,28 @@ fn deadlines(state: &mut State, turn: &mut Turn<'_>) {
             sale::due(sale, turn);
         }
     }
-    let late = state.foreground_sale().is_some_and(|sale| {
-        let timing = turn.policy.timing(sale.intent.channel);
-        !sale.phase.is_closed() && sale.sent.after_ms(timing.park_after_ms) <= turn.now.tick
-    });
-    if late {
-        state.foreground = None;
+    for undo in state.undos.values_mut() {
+        if undo.step.due().is_some_and(|due| due <= turn.now.tick) {
+            undo_flow::due(undo, turn);
+        }
+    }
+    let free = freed_at(state, turn.policy).is_some_and(|tick| tick <= turn.now.tick);
+    if free && state.foreground.take().is_none() {
+        draft::drop_draft(state, turn);
     }
 }
 
-/// Forgets ended sales that nobody looks at, and tells a late result to the shop.
-fn sweep(state: &mut State, turn: &mut Turn<'_>) {
+/// What follows from ends: money that goes back ends its sale, a closed own order lets the held code go, and ended
+/// sales that nobody looks at are forgotten.
+fn follow_up(state: &mut State, turn: &mut Turn<'_>) {
+    undo::settle(state, turn);
+    draft::order_ended(state, turn);
+    for undo in turn.opened.drain(..) {
+        state.undos.insert(undo.intent.txn, undo);
+    }
+    late::remember(state, turn);
     let foreground = state.foreground;
-    state.sales.retain(|txn, sale| {
-        let keep = Some(*txn) == foreground || !sale.phase.is_closed();
-        if !keep {
-            sale::mark_late(&mut turn.commands, sale);
-        }
-        keep
-    });
+    state
+        .undos
+        .retain(|txn, undo| Some(*txn) == foreground || !undo.step.is_closed());
 }

@@ -7,20 +7,35 @@
 //! Tested by `tests/it/payment.rs` (scenarios, random operations against a model acquirer, restart at every append).
 
 mod command;
+mod draft;
 mod event;
 mod fact;
 mod inquiry;
+mod late;
 mod machine;
+mod order;
 mod policy;
+mod record;
 mod recovery;
 mod revoke;
 mod sale;
 mod state;
+mod undo;
+mod undo_flow;
 
 pub use command::{Command, Request, RequestKind, Sound, Ticket};
+pub use draft::is_ending;
 pub use event::{Certainty, EntryMode, Event};
-pub use fact::{Fact, FactKind, Intent, Outcome, UnreadableFact};
+pub use fact::{
+    Fact, FactKind, Instalments, Intent, Outcome, UndoCause, UndoIntent, UndoKind, UndoOutcome,
+    UnreadableFact,
+};
+pub use late::EndedSale;
 pub use machine::{Step, next_deadline, step};
 pub use policy::{Policy, Timing};
 pub use recovery::resume;
-pub use state::{Draft, Numbers, Phase, Polling, Provisional, RevokeStep, Revoking, Sale, State};
+pub use state::{
+    Draft, Numbers, Phase, Polling, Presenting, Provisional, Refusal, RevokeStep, Revoking, Sale,
+    State, Undo, UndoStep,
+};
+pub use undo::{PaidSale, UndoRefusal, choose as choose_undo};

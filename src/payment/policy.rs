@@ -23,6 +23,10 @@ pub struct Timing {
     pub recheck_ms: u64,
     /// How many re-checks make a provisional revoke final.
     pub recheck_count: u32,
+    /// How long our one-order code can be paid.
+    pub code_shown_ms: u64,
+    /// Wait between inquiries while our code is shown.
+    pub code_poll_ms: u64,
 }
 
 impl Timing {
@@ -37,6 +41,8 @@ impl Timing {
             revoke_idle_ms: 300_000,
             recheck_ms: 61_000,
             recheck_count: 6,
+            code_shown_ms: 300_000,
+            code_poll_ms: 3_000,
         }
     }
 
@@ -54,6 +60,8 @@ impl Timing {
             revoke_idle_ms: self.revoke_idle_ms / divisor,
             recheck_ms: self.recheck_ms / divisor,
             recheck_count: self.recheck_count,
+            code_shown_ms: self.code_shown_ms / divisor,
+            code_poll_ms: self.code_poll_ms / divisor,
         }
     }
 }
@@ -78,6 +86,12 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Tells whether a paid sale may be voided, by how its order was opened (documented: Lakala's `revoked` is for
+    /// customer codes only, acquirer.md 2.4).
+    pub const fn can_void(&self, entry: super::event::EntryMode) -> bool {
+        !entry.is_merchant_code()
+    }
+
     /// Returns the timings of a channel.
     pub fn timing(&self, channel: Channel) -> &Timing {
         self.timing_of.get(&channel).unwrap_or(&self.timing)

@@ -7,17 +7,21 @@ use std::collections::BTreeMap;
 use crate::code::Fingerprint;
 use crate::domain::{Now, OrderNo, TxnId};
 
-use super::fact::{Fact, FactKind, Intent};
+use super::fact::{Fact, FactKind, Intent, UndoIntent};
 use super::inquiry;
 use super::policy::Policy;
 use super::revoke;
-use super::state::{Numbers, Phase, RevokeStep, Revoking, Sale, State};
+use super::state::{Numbers, Phase, RevokeStep, Revoking, Sale, State, Undo};
+use super::undo;
 
 #[derive(Default)]
 struct Trail {
     intent: Option<Intent>,
     revoke: Option<(OrderNo, u32)>,
+    undo: Option<UndoIntent>,
     provisional: bool,
+    checks_left: Option<u32>,
+    stop: bool,
     attention: bool,
     closed: bool,
 }
@@ -42,11 +46,16 @@ pub fn resume(
             } => {
                 trail.revoke = Some((revoke_no, attempt));
                 trail.provisional = false;
+                trail.checks_left = None;
             }
+            FactKind::UndoIntended(intent) => trail.undo = Some(intent),
             FactKind::RevokeProvisional { .. } => trail.provisional = true,
+            FactKind::Rechecked { left, .. } => trail.checks_left = Some(left),
+            FactKind::StopRequested { .. } => trail.stop = true,
             FactKind::AttentionRaised { .. } => trail.attention = true,
-            FactKind::Closed { .. } => trail.closed = true,
+            FactKind::Closed { .. } | FactKind::UndoClosed { .. } => trail.closed = true,
             FactKind::Started { .. }
+            | FactKind::CodeShown { .. }
             | FactKind::AnswerNoted { .. }
             | FactKind::AnswerRefused { .. }
             | FactKind::SendFailed { .. }
@@ -54,11 +63,24 @@ pub fn resume(
         }
     }
     let mut state = State::empty(numbers);
-    for (txn, trail) in trails {
-        if trail.closed {
-            continue;
+    trails.retain(|_, trail| !trail.closed);
+    for (txn, trail) in &trails {
+        if let Some(intent) = &trail.undo {
+            let undo = undo::resumed(intent.clone(), now, trail.attention);
+            let undo = Undo {
+                resumed: true,
+                ..undo
+            };
+            state.undos.insert(*txn, undo);
         }
-        if let Some(sale) = take_over(trail, now, policy) {
+    }
+    for (txn, trail) in trails {
+        let returning = state
+            .undos
+            .values()
+            .find(|undo| undo.intent.of == txn)
+            .map(|undo| undo.intent.txn);
+        if let Some(sale) = take_over(trail, returning, now, policy) {
             // The code may be on the customer's phone still; its age is unknown, so it counts from now.
             state
                 .used_codes
@@ -69,27 +91,36 @@ pub fn resume(
     state
 }
 
-fn fingerprint(intent: &Intent) -> Option<Fingerprint> {
+/// Returns the digest of the customer's code; none when the customer scans ours.
+pub(super) fn fingerprint(intent: &Intent) -> Option<Fingerprint> {
     let bytes = data_encoding::HEXLOWER
         .decode(intent.code_fingerprint.as_bytes())
         .ok()?;
     Some(Fingerprint(bytes.try_into().ok()?))
 }
 
-fn take_over(trail: Trail, now: Now, policy: &Policy) -> Option<Sale> {
+fn take_over(trail: Trail, returning: Option<TxnId>, now: Now, policy: &Policy) -> Option<Sale> {
     let intent = trail.intent?;
     let timing = policy.timing(intent.channel);
-    let phase = match trail.revoke {
-        None => inquiry::resumed(now.tick),
-        Some((_, attempt)) if trail.provisional => {
-            revoke::resumed_provisional(now, timing, attempt)
+    // A code of ours that a restart took off the screen is not shown again: the order is asked about, then closed.
+    let cancel_wanted = trail.stop || intent.entry.is_merchant_code();
+    let phase = match (returning, trail.revoke) {
+        (Some(undo), revoke) => Phase::Returning {
+            undo,
+            attempt: revoke.map_or(1, |(_, attempt)| attempt),
+        },
+        (None, None) => inquiry::resumed(now.tick),
+        (None, Some((_, attempt))) if trail.provisional => {
+            let left = trail.checks_left.unwrap_or(timing.recheck_count);
+            revoke::resumed_provisional(now, timing, attempt, left)
         }
-        Some((revoke_no, attempt)) => Phase::Revoking(Revoking {
+        (None, Some((revoke_no, attempt))) => Phase::Revoking(Revoking {
             revoke_no,
             attempt,
             tries: 0,
             acknowledged: false,
             unchanged: 0,
+            refused: 0,
             step: RevokeStep::Waiting,
             due: now.tick,
         }),
@@ -100,8 +131,9 @@ fn take_over(trail: Trail, now: Now, policy: &Policy) -> Option<Sale> {
         sent: now.tick,
         requests: 0,
         asked: 0,
-        cancel_wanted: false,
+        cancel_wanted,
         attention: trail.attention,
+        returned: returning.is_some(),
         phase,
     })
 }

@@ -5,25 +5,39 @@
 //! success that is found later is revoked again under a new number, and the sale still ends as not paid.
 
 use crate::domain::{Now, OrderKind, Tick};
+use crate::evidence::PaidEvidence;
 
 use super::command::{Request, RequestKind, Ticket};
 use super::fact::{FactKind, Outcome};
+use super::late;
 use super::machine::Turn;
 use super::policy::{Policy, Timing};
 use super::sale::{Learned, close};
 use super::state::{Phase, Provisional, RevokeStep, Revoking, Sale};
 
+/// After so many definitive refusals of a revoke, a proven success is refunded (reliability.md row 15).
+const REFUSED_MAX: u32 = 2;
 /// After so many confirmations that changed nothing, the revoke is taken for lost or for void.
 const UNCHANGED_MAX: u32 = 3;
 
 /// Returns the first moment at which a revoke may be sent.
+///
+/// The minimum age is a rule about customers' codes; an order that waits for a scan may be closed at once.
 pub(super) fn allowed_at(sale: &Sale, policy: &Policy) -> Tick {
+    if sale.intent.entry.is_merchant_code() {
+        return sale.sent;
+    }
     sale.sent
         .after_ms(policy.timing(sale.intent.channel).revoke_not_before_ms)
 }
 
 /// The point of no return: from here the sale can only end as not paid.
 pub(super) fn begin(sale: &mut Sale, turn: &mut Turn<'_>, attempt: u32) {
+    intend(sale, turn, attempt);
+    send(sale, turn);
+}
+
+fn intend(sale: &mut Sale, turn: &mut Turn<'_>, attempt: u32) {
     let (revoke_no, sequence) = turn.numbers.order(&turn.policy.term, OrderKind::Revoke);
     turn.fact(FactKind::RevokeIntended {
         txn: sale.intent.txn,
@@ -37,8 +51,11 @@ pub(super) fn begin(sale: &mut Sale, turn: &mut Turn<'_>, attempt: u32) {
     let tries = match &sale.phase {
         Phase::Revoking(revoking) => revoking.tries,
         Phase::Sending { .. }
+        | Phase::Ordering { .. }
+        | Phase::Presenting(_)
         | Phase::Polling(_)
         | Phase::Provisional(_)
+        | Phase::Returning { .. }
         | Phase::Closed { .. } => 0,
     };
     let unchanged = 0;
@@ -48,10 +65,10 @@ pub(super) fn begin(sale: &mut Sale, turn: &mut Turn<'_>, attempt: u32) {
         tries,
         acknowledged: false,
         unchanged,
+        refused: 0,
         step,
         due,
     });
-    send(sale, turn);
 }
 
 /// Sets the revoke aside until its next try. One that is acknowledged and changes nothing is not left to the long waits
@@ -93,6 +110,11 @@ pub(super) fn learned(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, lear
         return close(sale, turn, Outcome::Revoked);
     }
     if let Learned::Paid(evidence) = &learned {
+        // A close cannot return money, and a revoke that is refused for good never will: a refund does.
+        if sale.intent.entry.is_merchant_code() || revoking.refused >= REFUSED_MAX {
+            let attempt = revoking.attempt;
+            return give_back(sale, turn, evidence.clone(), attempt);
+        }
         // Whatever request it answers, and however late: recorded, and the revoke goes on.
         turn.fact(FactKind::SuccessAfterRevoke {
             txn: sale.intent.txn,
@@ -101,10 +123,13 @@ pub(super) fn learned(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, lear
     }
     let attempt = revoking.attempt;
     match (revoking.step, ticket.kind, learned) {
-        (RevokeStep::Sending(number), RequestKind::Revoke, learned) if number == ticket.number => {
+        (RevokeStep::Sending(number), RequestKind::Revoke | RequestKind::Close, learned)
+            if number == ticket.number =>
+        {
             if matches!(learned, Learned::RevokeAccepted | Learned::NotFound) {
                 revoking.acknowledged = true;
             }
+            revoking.refused += u32::from(matches!(learned, Learned::RevokeRefused));
             confirm(sale, turn);
         }
         (RevokeStep::Confirming(number), RequestKind::Inquire, learned)
@@ -112,37 +137,69 @@ pub(super) fn learned(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, lear
         {
             let unsettled = matches!(
                 learned,
-                Learned::Paid(_) | Learned::Paying | Learned::NotFound
+                Learned::Paid(_)
+                    | Learned::Paying
+                    | Learned::Presentable { .. }
+                    | Learned::NotFound
             );
             revoking.unchanged += u32::from(unsettled);
             let (acknowledged, worn) = (revoking.acknowledged, revoking.unchanged >= UNCHANGED_MAX);
             match learned {
                 Learned::NotFound if acknowledged || worn => provisional(sale, turn, attempt),
                 // The acknowledged revoke was void or older than the order: only a new number can reach it.
-                Learned::Paid(_) | Learned::Paying if acknowledged && worn => {
+                Learned::Paid(_) | Learned::Paying | Learned::Presentable { .. }
+                    if acknowledged && worn =>
+                {
                     begin(sale, turn, attempt + 1);
                 }
                 Learned::Paid(_)
                 | Learned::NotFound
                 | Learned::Paying
+                | Learned::Presentable { .. }
                 | Learned::Refused { .. }
                 | Learned::Undone { .. }
                 | Learned::RevokeAccepted
+                | Learned::RevokeRefused
                 | Learned::Nothing => wait(revoking, turn.now, timing),
             }
         }
-        (
-            RevokeStep::Waiting | RevokeStep::Sending(_) | RevokeStep::Confirming(_),
-            RequestKind::Authorize | RequestKind::Inquire | RequestKind::Revoke,
-            _,
-        ) => {}
+        (RevokeStep::Waiting | RevokeStep::Sending(_) | RevokeStep::Confirming(_), _, _) => {}
     }
 }
 
-/// Resumes a provisional revoke after a restart, with all its re-checks ahead.
-pub(super) fn resumed_provisional(now: Now, timing: &Timing, attempt: u32) -> Phase {
+/// Sends a success back that came after the end of the order was decided. The sale ends as not paid when the customer
+/// has the money.
+fn give_back(sale: &mut Sale, turn: &mut Turn<'_>, evidence: PaidEvidence, attempt: u32) {
+    sale.attention = true;
+    sale.returned = true;
+    let undo = late::give_back(turn, &sale.intent, evidence, attempt);
+    sale.phase = Phase::Returning { undo, attempt };
+}
+
+/// The money of a late success could not be refunded: after a long wait the order is ended and asked about anew.
+pub(super) fn begin_later(sale: &mut Sale, turn: &mut Turn<'_>) {
+    let attempt = match &sale.phase {
+        Phase::Returning { attempt, .. } => attempt + 1,
+        Phase::Sending { .. }
+        | Phase::Ordering { .. }
+        | Phase::Presenting(_)
+        | Phase::Polling(_)
+        | Phase::Revoking(_)
+        | Phase::Provisional(_)
+        | Phase::Closed { .. } => return,
+    };
+    intend(sale, turn, attempt);
+    let idle_ms = turn.policy.timing(sale.intent.channel).revoke_idle_ms;
+    let due = turn.after(idle_ms);
+    if let Phase::Revoking(revoking) = &mut sale.phase {
+        revoking.due = due;
+    }
+}
+
+/// Resumes a provisional revoke after a restart, with the re-checks that are left.
+pub(super) fn resumed_provisional(now: Now, timing: &Timing, attempt: u32, left: u32) -> Phase {
     Phase::Provisional(Provisional {
-        checks_left: timing.recheck_count,
+        checks_left: left,
         attempt,
         due: now.tick.after_ms(timing.recheck_ms),
         in_flight: None,
@@ -161,6 +218,7 @@ pub(super) fn recheck_due(sale: &mut Sale, turn: &mut Turn<'_>) {
     }
     let request = Request::Inquire {
         order_no: sale.intent.order_no.clone(),
+        entry: sale.intent.entry,
     };
     let number = turn.send(sale, RequestKind::Inquire, request);
     if let Phase::Provisional(provisional) = &mut sale.phase {
@@ -183,6 +241,10 @@ pub(super) fn recheck_learned(
         ticket.kind == RequestKind::Inquire && provisional.in_flight == Some(ticket.number);
     match learned {
         Learned::Undone { .. } => return close(sale, turn, Outcome::Revoked),
+        Learned::Paid(evidence) if sale.intent.entry.is_merchant_code() => {
+            let attempt = provisional.attempt;
+            return give_back(sale, turn, evidence, attempt);
+        }
         Learned::Paid(evidence) => {
             let attempt = provisional.attempt + 1;
             turn.fact(FactKind::SuccessAfterRevoke {
@@ -194,18 +256,22 @@ pub(super) fn recheck_learned(
         // Only checks that lie far enough apart prove anything: the cashier's own inquiry is not counted.
         Learned::NotFound if under_way && provisional.scheduled.is_none() => {
             provisional.checks_left = provisional.checks_left.saturating_sub(1);
-            if provisional.checks_left == 0 {
+            let left = provisional.checks_left;
+            if left == 0 {
                 return close(sale, turn, Outcome::Revoked);
             }
+            let txn = sale.intent.txn;
+            turn.fact(FactKind::Rechecked { txn, left });
         }
         // The delayed charge has arrived and is still open: a new revoke ends it before the customer pays.
-        Learned::Paying => {
+        Learned::Paying | Learned::Presentable { .. } => {
             let attempt = provisional.attempt + 1;
             return begin(sale, turn, attempt);
         }
         Learned::NotFound
         | Learned::Refused { .. }
         | Learned::RevokeAccepted
+        | Learned::RevokeRefused
         | Learned::Nothing => {}
     }
     if under_way {
@@ -227,7 +293,7 @@ fn provisional(sale: &mut Sale, turn: &mut Turn<'_>, attempt: u32) {
         txn: sale.intent.txn,
     });
     let timing = turn.policy.timing(sale.intent.channel);
-    sale.phase = resumed_provisional(turn.now, timing, attempt);
+    sale.phase = resumed_provisional(turn.now, timing, attempt, timing.recheck_count);
 }
 
 fn send(sale: &mut Sale, turn: &mut Turn<'_>) {
@@ -236,9 +302,19 @@ fn send(sale: &mut Sale, turn: &mut Turn<'_>) {
     };
     revoking.tries += 1;
     let tries = revoking.tries;
-    let request = Request::Revoke {
-        revoke_no: revoking.revoke_no.clone(),
-        order_no: sale.intent.order_no.clone(),
+    let order_no = sale.intent.order_no.clone();
+    let (kind, request) = if sale.intent.entry.is_merchant_code() {
+        let entry = sale.intent.entry;
+        (RequestKind::Close, Request::Close { order_no, entry })
+    } else {
+        let revoke_no = revoking.revoke_no.clone();
+        (
+            RequestKind::Revoke,
+            Request::Revoke {
+                revoke_no,
+                order_no,
+            },
+        )
     };
     let timing = turn.policy.timing(sale.intent.channel);
     let scheduled = u32::try_from(timing.revoke_retry_ms.len()).unwrap_or(u32::MAX);
@@ -250,7 +326,7 @@ fn send(sale: &mut Sale, turn: &mut Turn<'_>) {
             why,
         });
     }
-    let number = turn.send(sale, RequestKind::Revoke, request);
+    let number = turn.send(sale, kind, request);
     if let Phase::Revoking(revoking) = &mut sale.phase {
         revoking.step = RevokeStep::Sending(number);
         revoking.due = turn.after(timing.answer_wait_ms);
@@ -260,6 +336,7 @@ fn send(sale: &mut Sale, turn: &mut Turn<'_>) {
 fn confirm(sale: &mut Sale, turn: &mut Turn<'_>) {
     let request = Request::Inquire {
         order_no: sale.intent.order_no.clone(),
+        entry: sale.intent.entry,
     };
     let number = turn.send(sale, RequestKind::Inquire, request);
     let due = turn.after(turn.policy.timing(sale.intent.channel).answer_wait_ms);

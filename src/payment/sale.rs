@@ -4,13 +4,15 @@
 //! An answer moves a sale only after it was compared with the sale's own merchant, order and amount.
 
 use crate::domain::{Channel, Now};
-use crate::evidence::{Claim, ClaimState, Expected, PaidEvidence, Verified};
+use crate::evidence::{Claim, ClaimState, Expected, Mismatch, PaidEvidence, Verified};
 
 use super::command::{Command, RequestKind, Sound, Ticket};
 use super::event::Certainty;
 use super::fact::{FactKind, Outcome};
 use super::inquiry;
+use super::late;
 use super::machine::Turn;
+use super::order;
 use super::policy::Policy;
 use super::revoke;
 use super::state::{Phase, RevokeStep, Sale};
@@ -30,6 +32,10 @@ pub(super) enum Learned {
     Undone { host_code: String },
     /// The revoke was taken.
     RevokeAccepted,
+    /// The revoke was refused for good.
+    RevokeRefused,
+    /// Our order exists and waits for the customer; the code's text when the answer brings it.
+    Presentable { text: Option<String> },
     /// Nothing that could be believed or understood.
     Nothing,
 }
@@ -68,34 +74,32 @@ pub(super) fn failed(
     });
     match (&mut sale.phase, ticket.kind, certainty) {
         // Only here is "not paid" certain without an answer: no byte of the one and only charge left.
-        (Phase::Sending { .. }, RequestKind::Authorize, Certainty::NotSent) => {
+        (Phase::Sending { .. }, RequestKind::Authorize, Certainty::NotSent)
+        | (Phase::Ordering { .. }, RequestKind::Preorder, Certainty::NotSent) => {
             close(sale, turn, Outcome::NotSent);
         }
-        (Phase::Revoking(revoking), RequestKind::Revoke, Certainty::NotSent)
-            if revoking.step == RevokeStep::Sending(ticket.number) =>
-        {
+        (
+            Phase::Revoking(revoking),
+            RequestKind::Revoke | RequestKind::Close,
+            Certainty::NotSent,
+        ) if revoking.step == RevokeStep::Sending(ticket.number) => {
             let timing = turn.policy.timing(sale.intent.channel);
             revoke::wait(revoking, turn.now, timing);
         }
-        (
-            Phase::Sending { .. }
-            | Phase::Polling(_)
-            | Phase::Revoking(_)
-            | Phase::Provisional(_)
-            | Phase::Closed { .. },
-            RequestKind::Authorize | RequestKind::Inquire | RequestKind::Revoke,
-            Certainty::NotSent | Certainty::MaybeSent,
-        ) => route(sale, turn, ticket, Learned::Nothing),
+        (_, _, Certainty::NotSent | Certainty::MaybeSent) => {
+            route(sale, turn, ticket, Learned::Nothing);
+        }
     }
 }
 
 pub(super) fn due(sale: &mut Sale, turn: &mut Turn<'_>) {
     match sale.phase {
         Phase::Sending { .. } => inquiry::begin(sale, turn, false, None),
+        Phase::Ordering { .. } | Phase::Presenting(_) => order::due(sale, turn),
         Phase::Polling(_) => inquiry::due(sale, turn),
         Phase::Revoking(_) => revoke::due(sale, turn),
         Phase::Provisional(_) => revoke::recheck_due(sale, turn),
-        Phase::Closed { .. } => {}
+        Phase::Returning { .. } | Phase::Closed { .. } => {}
     }
 }
 
@@ -110,32 +114,56 @@ pub(super) fn query_now(sale: &mut Sale, now: Now) {
             provisional.scheduled.get_or_insert(provisional.due);
             provisional.due = now.tick;
         }
+        Phase::Presenting(presenting) if presenting.in_flight.is_none() => {
+            presenting.due = now.tick;
+        }
         Phase::Sending { .. }
+        | Phase::Ordering { .. }
+        | Phase::Presenting(_)
         | Phase::Polling(_)
         | Phase::Revoking(_)
         | Phase::Provisional(_)
+        | Phase::Returning { .. }
         | Phase::Closed { .. } => {}
     }
 }
 
 /// The cashier stops waiting: the order is revoked as soon as that is allowed, after one more inquiry.
-pub(super) fn stop_waiting(sale: &mut Sale, now: Now, policy: &Policy) {
-    let allowed = revoke::allowed_at(sale, policy);
-    match &mut sale.phase {
-        Phase::Sending { .. } => sale.cancel_wanted = true,
-        Phase::Polling(polling) => {
-            sale.cancel_wanted = true;
-            if polling.in_flight.is_none() {
-                polling.due = polling.due.min(allowed.max(now.tick));
+pub(super) fn stop_waiting(sale: &mut Sale, turn: &mut Turn<'_>) {
+    match &sale.phase {
+        Phase::Ordering { .. } | Phase::Presenting(_) => order::stop(sale, turn),
+        Phase::Sending { .. } | Phase::Polling(_) => {
+            if !sale.cancel_wanted {
+                turn.fact(FactKind::StopRequested {
+                    txn: sale.intent.txn,
+                });
             }
+            want_revoke(sale, turn.now, turn.policy);
         }
-        Phase::Revoking(_) | Phase::Provisional(_) | Phase::Closed { .. } => {}
+        Phase::Revoking(_)
+        | Phase::Provisional(_)
+        | Phase::Returning { .. }
+        | Phase::Closed { .. } => {}
+    }
+}
+
+/// The order is revoked as soon as that is allowed, after one more inquiry.
+pub(super) fn want_revoke(sale: &mut Sale, now: Now, policy: &Policy) {
+    sale.cancel_wanted = true;
+    let allowed = revoke::allowed_at(sale, policy);
+    if let Phase::Polling(polling) = &mut sale.phase
+        && polling.in_flight.is_none()
+    {
+        polling.due = polling.due.min(allowed.max(now.tick));
     }
 }
 
 /// Closes the sale. A sale whose revoke was decided can never close as paid.
 pub(super) fn close(sale: &mut Sale, turn: &mut Turn<'_>, outcome: Outcome) {
-    let revoked = matches!(sale.phase, Phase::Revoking(_) | Phase::Provisional(_));
+    let revoked = matches!(
+        sale.phase,
+        Phase::Revoking(_) | Phase::Provisional(_) | Phase::Returning { .. }
+    );
     assert!(
         !(revoked && matches!(outcome, Outcome::Paid(_))),
         "invariant: a revoked sale never closes as paid"
@@ -162,8 +190,14 @@ pub(super) fn close(sale: &mut Sale, turn: &mut Turn<'_>, outcome: Outcome) {
     };
 }
 
-/// A sale that closed away from the screen is announced as late.
-pub(super) fn mark_late(commands: &mut [Command], sale: &Sale) {
+/// A sale that closed away from the screen is announced as late when it was paid; "not paid" would be heard by the
+/// next customer, so the screen alone tells it.
+pub(super) fn mark_late(commands: &mut Vec<Command>, sale: &Sale) {
+    if let Phase::Closed { outcome, .. } = &sale.phase
+        && !matches!(outcome, Outcome::Paid(_))
+    {
+        commands.retain(|command| *command != Command::Play(Sound::NotPaid));
+    }
     let Phase::Closed {
         outcome: Outcome::Paid(evidence),
         ..
@@ -204,11 +238,18 @@ fn learn(sale: &Sale, turn: &mut Turn<'_>, ticket: Ticket, claim: &Verified<Clai
             .order_no
             .as_ref()
             .is_some_and(|named| *named != sale.intent.order_no);
+    let undone = matches!(value.state, ClaimState::Undone(_));
+    let other_price = undone
+        && value
+            .amount
+            .is_some_and(|amount| amount != sale.intent.amount);
     let bound = PaidEvidence::bind(claim, expected);
-    if foreign || (value.state == ClaimState::Paid && bound.is_err()) {
-        let why = bound
-            .err()
-            .map_or_else(|| "foreign".to_owned(), |mismatch| mismatch.to_string());
+    if foreign || other_price || (value.state == ClaimState::Paid && bound.is_err()) {
+        let why = match bound.err() {
+            Some(Mismatch::NotPaid) if other_price => Mismatch::Amount.to_string(),
+            Some(mismatch) => mismatch.to_string(),
+            None => "the answer names another order".to_owned(),
+        };
         turn.fact(FactKind::AnswerRefused {
             txn: ticket.txn,
             about: ticket.kind,
@@ -226,19 +267,36 @@ fn learn(sale: &Sale, turn: &mut Turn<'_>, ticket: Ticket, claim: &Verified<Clai
         digest: claim.digest().to_string(),
     });
     let named = expected.check_order(value).is_ok();
+    meaning(value, ticket.kind, named)
+}
+
+/// What a claim that is not about another order says, when it is no proof of payment.
+fn meaning(value: &Claim, about: RequestKind, named: bool) -> Learned {
     let host_code = value.host_code.clone();
     match value.state {
         ClaimState::Paying => Learned::Paying,
-        ClaimState::Declined if ticket.kind == RequestKind::Authorize => {
-            Learned::Refused { host_code, named }
-        }
+        ClaimState::Presentable => Learned::Presentable {
+            text: value.details.code_text.clone(),
+        },
+        ClaimState::Declined => match about {
+            RequestKind::Authorize | RequestKind::Preorder => Learned::Refused { host_code, named },
+            RequestKind::Revoke | RequestKind::Close => Learned::RevokeRefused,
+            RequestKind::Inquire
+            | RequestKind::Void
+            | RequestKind::Refund
+            | RequestKind::InquireRefund => Learned::Nothing,
+        },
         ClaimState::NotFound => Learned::NotFound,
         ClaimState::Undone(_) if named => Learned::Undone { host_code },
-        ClaimState::RevokeAccepted if ticket.kind == RequestKind::Revoke => Learned::RevokeAccepted,
+        ClaimState::RevokeAccepted if matches!(about, RequestKind::Revoke | RequestKind::Close) => {
+            Learned::RevokeAccepted
+        }
         ClaimState::Paid
-        | ClaimState::Declined
         | ClaimState::Undone(_)
         | ClaimState::RevokeAccepted
+        | ClaimState::Returned
+        | ClaimState::Returning
+        | ClaimState::ReturnFailed
         | ClaimState::Unknown => Learned::Nothing,
     }
 }
@@ -246,50 +304,46 @@ fn learn(sale: &Sale, turn: &mut Turn<'_>, ticket: Ticket, claim: &Verified<Clai
 fn route(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, learned: Learned) {
     match &sale.phase {
         Phase::Sending { .. } => sending(sale, turn, ticket, learned),
+        Phase::Ordering { .. } => order::ordering(sale, turn, ticket, learned),
+        Phase::Presenting(_) => order::presenting(sale, turn, ticket, learned),
         Phase::Polling(_) => inquiry::learned(sale, turn, ticket, learned),
         Phase::Revoking(_) => revoke::learned(sale, turn, ticket, learned),
         Phase::Provisional(_) => revoke::recheck_learned(sale, turn, ticket, learned),
+        Phase::Returning { .. } => {}
         Phase::Closed { outcome, .. } => {
             let paid = matches!(outcome, Outcome::Paid(_));
-            if let (false, Learned::Paid(evidence)) = (paid, learned) {
-                contradiction(sale, turn, evidence);
+            if let (false, false, Learned::Paid(evidence)) = (paid, sale.returned, learned) {
+                // The customer was told "not paid": the money goes back.
+                sale.returned = true;
+                sale.attention = true;
+                late::give_back(turn, &sale.intent, evidence, 1);
             }
         }
     }
 }
 
-/// The acquirer first proved "not paid" and now proves "paid". The program must not choose: people are called.
-fn contradiction(sale: &mut Sale, turn: &mut Turn<'_>, evidence: PaidEvidence) {
-    let txn = sale.intent.txn;
-    turn.fact(FactKind::SuccessAfterRevoke { txn, evidence });
-    let why = "a signed success came after the sale was closed as not paid".to_owned();
-    turn.fact(FactKind::AttentionRaised { txn, why });
-    sale.attention = true;
-}
-
 fn sending(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, learned: Learned) {
+    if let Learned::Paid(evidence) = learned {
+        return close(sale, turn, Outcome::Paid(evidence));
+    }
     if ticket.kind != RequestKind::Authorize {
         return;
     }
     match learned {
-        Learned::Paid(evidence) => close(sale, turn, Outcome::Paid(evidence)),
-        Learned::Refused {
-            host_code,
-            named: true,
-        } => {
-            close(sale, turn, Outcome::Declined { host_code });
-        }
-        Learned::Refused {
-            host_code,
-            named: false,
-        } => {
-            inquiry::begin(sale, turn, false, Some(host_code));
+        Learned::Refused { host_code, named } => {
+            inquiry::begin(sale, turn, false, Some((host_code, named)));
         }
         Learned::Paying => {
             turn.commands.push(Command::Play(Sound::CustomerActs));
             inquiry::begin(sale, turn, true, None);
         }
-        Learned::NotFound | Learned::Undone { .. } | Learned::RevokeAccepted | Learned::Nothing => {
+        Learned::Paid(_)
+        | Learned::Presentable { .. }
+        | Learned::NotFound
+        | Learned::Undone { .. }
+        | Learned::RevokeAccepted
+        | Learned::RevokeRefused
+        | Learned::Nothing => {
             turn.commands.push(Command::Play(Sound::Unknown));
             inquiry::begin(sale, turn, false, None);
         }

@@ -3,12 +3,16 @@
 //! Owns the states and what each of them waits for. Holds no flow logic (`sale`, `inquiry`, `revoke`).
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-use crate::code::Fingerprint;
+use crate::code::{Fingerprint, PaymentCode};
 use crate::domain::{BatchNo, Epoch, Money, OperatorNo, OrderKind, OrderNo, StartTag, TermNo};
 use crate::domain::{Tick, Timestamp, TxnId, VoucherNo};
 
-use super::fact::{Intent, Outcome};
+use super::command::RequestKind;
+use super::event::EntryMode;
+use super::fact::{Instalments, Intent, Outcome, UndoIntent, UndoOutcome};
+use super::late::EndedSale;
 
 /// The counters that order and voucher numbers are made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +64,84 @@ pub struct Draft {
     pub since: Tick,
     /// The last code was one that had been presented before.
     pub code_used: bool,
+    /// How the customer wants to pay.
+    pub instalments: Option<Instalments>,
+    /// Our own order for the same price, beside the open camera: whatever the customer presents first counts, and the
+    /// other way is closed before money moves.
+    pub order: Option<TxnId>,
+    /// A customer's code that waits until our own order is proven closed.
+    pub held: Option<(PaymentCode, EntryMode, Tick)>,
+    /// Why our last own order ended without money, for the screen.
+    pub order_ended: bool,
+}
+
+/// A void or refund that was, perhaps, sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undo {
+    /// What was stored before sending.
+    pub intent: UndoIntent,
+    /// When it began, or when this start took it over.
+    pub since: Tick,
+    /// Requests made since the program started.
+    pub requests: u32,
+    /// Inquiries made since the program started.
+    pub asked: u32,
+    /// How often the undo itself was sent since the program started.
+    pub tries: u32,
+    /// How often the acquirer refused it since the program started.
+    pub refusals: u32,
+    /// The acquirer's code of a definitive refusal that has to be confirmed.
+    pub refused_code: Option<String>,
+    /// This start took it over: earlier tries may have arrived.
+    pub resumed: bool,
+    /// A late success only: a fresh inquiry found the sale paid still, so that money is there to go back.
+    pub checked: bool,
+    /// A person must look at it.
+    pub attention: bool,
+    /// What is under way.
+    pub step: UndoStep,
+}
+
+/// What an undo waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UndoStep {
+    /// Nothing; asked about, then perhaps sent again, when due.
+    Waiting {
+        /// When.
+        due: Tick,
+        /// Send again rather than ask.
+        resend: bool,
+    },
+    /// An answer to the request with this number.
+    Asked {
+        /// What was asked.
+        kind: RequestKind,
+        /// Its number.
+        number: u32,
+        /// When that is given up.
+        due: Tick,
+    },
+    /// Nothing any more.
+    Closed {
+        /// How it ended.
+        outcome: UndoOutcome,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl UndoStep {
+    /// Tells whether the undo ended.
+    pub const fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed { .. })
+    }
+
+    pub(super) const fn due(&self) -> Option<Tick> {
+        match self {
+            Self::Waiting { due, .. } | Self::Asked { due, .. } => Some(*due),
+            Self::Closed { .. } => None,
+        }
+    }
 }
 
 /// A sale whose charge was, perhaps, sent.
@@ -77,6 +159,8 @@ pub struct Sale {
     pub cancel_wanted: bool,
     /// A person must look at it.
     pub attention: bool,
+    /// A success that came too late is on its way back already.
+    pub returned: bool,
     /// What it waits for.
     pub phase: Phase,
 }
@@ -89,12 +173,26 @@ pub enum Phase {
         /// When the core stops waiting for it.
         due: Tick,
     },
+    /// The answer that creates our order and brings its code.
+    Ordering {
+        /// When the core stops waiting for it.
+        due: Tick,
+    },
+    /// A customer who scans our code.
+    Presenting(Presenting),
     /// The result, by asking for it.
     Polling(Polling),
     /// The end of the order. From here it can only end as not paid.
     Revoking(Revoking),
     /// The certainty that no late charge overtakes the revoke.
     Provisional(Provisional),
+    /// The refund of a success that came too late, with its transaction. The sale ends as not paid.
+    Returning {
+        /// The undo.
+        undo: TxnId,
+        /// Counts the revokes of this sale so far.
+        attempt: u32,
+    },
     /// Nothing.
     Closed {
         /// How it ended.
@@ -102,6 +200,21 @@ pub enum Phase {
         /// When.
         at: Timestamp,
     },
+}
+
+/// Our code is on the screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presenting {
+    /// What the code says.
+    pub text: String,
+    /// When the order is closed unless it was paid.
+    pub expires: Tick,
+    /// When to ask next, or when to stop waiting for the inquiry under way.
+    pub due: Tick,
+    /// Request number of the inquiry under way.
+    pub in_flight: Option<u32>,
+    /// The acquirer saw the customer: somebody scanned the code and has to confirm.
+    pub customer_acts: bool,
 }
 
 /// Asking for the result.
@@ -119,8 +232,20 @@ pub struct Polling {
     pub last: bool,
     /// The acquirer says that the customer has to act.
     pub customer_acts: bool,
-    /// A definitive refusal that did not name our order; an inquiry has to confirm it.
-    pub refused_code: Option<String>,
+    /// A definitive refusal of the charge; an inquiry has to confirm it.
+    pub refusal: Option<Refusal>,
+}
+
+/// A definitive refusal of a charge. Somewhere between us and the acquirer a request may be delivered twice: the copy is
+/// refused although the original was charged. So it ends nothing until an inquiry made after it found no such order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The acquirer's code.
+    pub host_code: String,
+    /// It named our order. One that did not is made sure of by a revoke.
+    pub named: bool,
+    /// Number of the last request made before it was heard.
+    pub after: u32,
 }
 
 /// Ending the order.
@@ -136,6 +261,8 @@ pub struct Revoking {
     pub acknowledged: bool,
     /// How often confirming found the order paid, open or unknown.
     pub unchanged: u32,
+    /// How often the acquirer refused this revoke for good.
+    pub refused: u32,
     /// What is under way.
     pub step: RevokeStep,
     /// When that is given up, or done next.
@@ -177,10 +304,12 @@ impl Phase {
     pub(super) const fn due(&self) -> Option<(Tick, &'static str)> {
         match self {
             Self::Sending { due } => Some((*due, "the answer to the charge is late")),
+            Self::Ordering { due } => Some((*due, "the answer to the order is late")),
+            Self::Presenting(presenting) => Some((presenting.due, "our code is shown")),
             Self::Polling(polling) => Some((polling.due, "inquiry")),
             Self::Revoking(revoking) => Some((revoking.due, "revoke")),
             Self::Provisional(provisional) => Some((provisional.due, "re-check of a revoke")),
-            Self::Closed { .. } => None,
+            Self::Returning { .. } | Self::Closed { .. } => None,
         }
     }
 }
@@ -194,7 +323,11 @@ pub struct State {
     pub draft: Option<Draft>,
     /// Sales by transaction, ended ones only while their result is on the screen.
     pub sales: BTreeMap<TxnId, Sale>,
-    /// The sale on the screen.
+    /// Undos by their own transaction, ended ones only while their result is on the screen.
+    pub undos: BTreeMap<TxnId, Undo>,
+    /// Sales that ended as not paid a short while ago: a late success still finds them.
+    pub ended: Arc<BTreeMap<TxnId, (EndedSale, Tick)>>,
+    /// The sale or undo on the screen.
     pub foreground: Option<TxnId>,
     /// Codes presented lately.
     pub used_codes: VecDeque<(Fingerprint, Tick)>,
@@ -207,6 +340,8 @@ impl State {
             numbers,
             draft: None,
             sales: BTreeMap::new(),
+            undos: BTreeMap::new(),
+            ended: Arc::default(),
             foreground: None,
             used_codes: VecDeque::new(),
         }
@@ -217,11 +352,36 @@ impl State {
         self.foreground.and_then(|txn| self.sales.get(&txn))
     }
 
+    /// Returns the undo on the screen.
+    pub fn foreground_undo(&self) -> Option<&Undo> {
+        self.foreground.and_then(|txn| self.undos.get(&txn))
+    }
+
+    /// Returns our own order beside the open camera.
+    pub fn draft_order(&self) -> Option<&Sale> {
+        let order = self.draft.as_ref()?.order?;
+        self.sales.get(&order)
+    }
+
     /// Returns the open sales that are not on the screen, oldest first.
     pub fn background(&self) -> impl Iterator<Item = &Sale> {
+        let order = self.draft.as_ref().and_then(|draft| draft.order);
         self.sales
             .iter()
-            .filter(|(txn, _)| Some(**txn) != self.foreground)
+            .filter(move |(txn, _)| Some(**txn) != self.foreground && Some(**txn) != order)
             .map(|(_, sale)| sale)
+    }
+
+    /// Returns the open undos that are not on the screen, oldest first.
+    pub fn background_undos(&self) -> impl Iterator<Item = &Undo> {
+        self.undos
+            .iter()
+            .filter(|(txn, _)| Some(**txn) != self.foreground)
+            .map(|(_, undo)| undo)
+    }
+
+    /// Returns how many sales and undos are open or on the screen.
+    pub fn open_count(&self) -> usize {
+        self.sales.len() + self.undos.len()
     }
 }

@@ -6,11 +6,16 @@
 //! {"path":"b.png","texts":[],"ms":0.0,"error":"b.png cannot be read: ..."}
 //! ```
 //!
+//! Formats are `QR` and `Code128`. A line may end as on Windows; blank lines are skipped; a path need
+//! not be UTF-8 to be opened, but is printed as text.
+//!
 //! `ms` is the thread CPU time of decoding alone, without reading the file. A tool for measuring
 //! and for support; the only place that prints texts, because the operator asked for exactly that.
-//! Tested in `tests/it/scanner.rs`.
+//! Tested in `tests/it/decoder.rs`.
 
+use std::ffi::OsStr;
 use std::io::{self, BufRead, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use serde::Serialize;
@@ -53,12 +58,15 @@ pub fn decode_lines(mut paths: impl BufRead, mut answers: impl Write) -> io::Res
         if paths.read_until(b'\n', &mut bytes)? == 0 {
             return Ok(());
         }
-        let line = String::from_utf8_lossy(&bytes);
-        let path = line.trim_end_matches(['\n', '\r']);
-        if path.is_empty() {
+        while let Some(b'\n' | b'\r') = bytes.last() {
+            bytes.pop();
+        }
+        if bytes.is_empty() {
             continue;
         }
-        serde_json::to_writer(&mut answers, &Answer::of(&mut decoder, path).line(path))?;
+        let path = Path::new(OsStr::from_bytes(&bytes));
+        let answer = Answer::of(&mut decoder, path);
+        serde_json::to_writer(&mut answers, &answer.line(&path.to_string_lossy()))?;
         answers.write_all(b"\n")?;
         answers.flush()?;
     }
@@ -71,8 +79,8 @@ struct Answer {
 }
 
 impl Answer {
-    fn of(decoder: &mut Decoder, path: &str) -> Self {
-        let frame = match picture(Path::new(path)) {
+    fn of(decoder: &mut Decoder, path: &Path) -> Self {
+        let frame = match picture(path) {
             Ok(frame) => frame,
             Err(error) => {
                 let cause = std::error::Error::source(&error).map(|c| format!(": {c}"));
@@ -111,6 +119,6 @@ impl Answer {
 const fn name(seen: &Seen) -> &'static str {
     match seen.format {
         Format::Qr => "QR",
-        Format::Code128 => "CODE_128",
+        Format::Code128 => "Code128",
     }
 }

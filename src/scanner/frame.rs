@@ -4,7 +4,7 @@
 //! Owns [`GreyFrame`], the size limits and the conversions (PNG, JPEG, PNM, YUYV, NV12). Pure:
 //! bytes in, pixels out. Never opens a file or a device, and never looks for a code. The inner
 //! loops use wrapping arithmetic: seventeen bytes a line cannot overflow, and the checks would
-//! double the time of a frame. Tested below and in `tests/it/scanner.rs`.
+//! double the time of a frame. Tested below and in `tests/it/decoder.rs`.
 
 use std::io::Cursor;
 

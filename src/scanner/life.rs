@@ -25,8 +25,6 @@ const SAME_TEXT: Duration = Duration::from_secs(3);
 const TEXTS_REMEMBERED: usize = 16;
 /// A worker that lived this long was well: the next pause is short again.
 const WELL_AFTER: Duration = Duration::from_secs(10);
-/// For how long rqrr stays off after a worker died while it scanned.
-const ENGINE_OFF: Duration = Duration::from_secs(600);
 /// Longest wait for a worker to take an order or to end.
 const ORDER_WAIT: Duration = Duration::from_secs(1);
 const READ_BYTES: usize = 64 * 1024;
@@ -54,7 +52,6 @@ struct Supervisor {
     lost: bool,
     told: Vec<(Zeroizing<String>, Instant)>,
     told_scan: u64,
-    engine_off_until: Option<Instant>,
 }
 
 /// Keeps a worker alive until the handle is gone or asks to end.
@@ -73,7 +70,6 @@ pub(super) async fn supervise(
         lost: false,
         told: Vec::new(),
         told_scan: 0,
-        engine_off_until: None,
     };
     loop {
         let born = Instant::now();
@@ -83,9 +79,6 @@ pub(super) async fn supervise(
             return;
         }
         tracing::warn!(reason = %end, "scanner worker lost");
-        if supervisor.wishes.borrow().on {
-            supervisor.engine_off_until = Some(Instant::now() + ENGINE_OFF);
-        }
         supervisor.camera_lost(end.to_string()).await;
         if born.elapsed() >= WELL_AFTER {
             pause = supervisor.config.pause_min;
@@ -173,16 +166,12 @@ impl Supervisor {
         }
         if !wish.on {
             self.preview.send_replace(None);
+            // Nothing is told any more, so no code needs to be remembered; the texts are wiped.
+            self.told.clear();
         }
-        let off = self
-            .engine_off_until
-            .is_some_and(|until| Instant::now() < until);
         let order = match wish {
             Wish { quit: true, .. } => Order::Quit,
-            Wish { on: true, scan, .. } => Order::Start {
-                scan,
-                second_engine: !off,
-            },
+            Wish { on: true, scan, .. } => Order::Start { scan },
             Wish { on: false, .. } => Order::Stop,
         };
         let bytes = order_bytes(order);

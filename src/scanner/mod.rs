@@ -8,7 +8,7 @@
 //!
 //! Owns the worker's life: a worker that dies, talks nonsense or is silent for two seconds is
 //! killed and started again after a pause of 0.5 to 5 seconds. The camera and the third-party
-//! decoders (one of them in C++, one that is known to panic) run only over there. Texts are
+//! decoder, which is C++, run only over there. Texts are
 //! recognised here (`code::recognise`) before they go up; what no scan asked for is dropped. Never
 //! decides about money, never logs a text. Runs as one tokio task; ends when its handle is dropped
 //! or [`ScannerHandle::shutdown`] is called. Tested in `tests/it/scanner.rs`.

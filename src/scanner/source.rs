@@ -50,6 +50,9 @@ pub enum SourceError {
         #[source]
         cause: std::io::Error,
     },
+    /// A folder, a pipe or a device: reading a picture from it would fail or never end.
+    #[error("{0} is not a file: name a picture or a video that is stored")]
+    NoFile(PathBuf),
     /// A file is too large.
     #[error("{path} has {bytes} bytes; at most {FILE_BYTES_MAX} are read: use a shorter one")]
     TooLarge {
@@ -125,6 +128,7 @@ impl SourceName {
 pub struct FrameSource {
     kind: Kind,
     due: Instant,
+    pace: Duration,
 }
 
 enum Kind {
@@ -151,7 +155,15 @@ impl FrameSource {
         Ok(Self {
             kind,
             due: Instant::now(),
+            pace: Duration::from_secs(1) / FRAMES_PER_SECOND,
         })
+    }
+
+    /// Delivers frames as fast as they can be read, for tests of the files alone.
+    #[must_use]
+    pub fn without_pace(mut self) -> Self {
+        self.pace = Duration::ZERO;
+        self
     }
 
     /// Waits for the next frame.
@@ -190,7 +202,7 @@ impl FrameSource {
     fn wait_until_due(&mut self) {
         let now = Instant::now();
         thread::sleep(self.due.saturating_duration_since(now));
-        self.due = self.due.max(now) + Duration::from_secs(1) / FRAMES_PER_SECOND;
+        self.due = self.due.max(now) + self.pace;
     }
 }
 
@@ -443,6 +455,10 @@ fn read(path: &Path) -> Result<Vec<u8>, SourceError> {
         path: path.to_owned(),
         cause,
     };
+    // Asked before it is opened, because opening a pipe waits for its writer.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(SourceError::NoFile(path.to_owned()));
+    }
     let file = File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
     file.take(FILE_BYTES_MAX + 1)

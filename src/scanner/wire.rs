@@ -80,8 +80,6 @@ pub enum Order {
     Start {
         /// Number of the scan: what an older scan read late is not taken for a newer one's code.
         scan: u64,
-        /// Whether rqrr may be used.
-        second_engine: bool,
     },
     /// Stop looking; keep the camera warm.
     Stop,
@@ -371,14 +369,7 @@ mod tests {
     #[test]
     fn every_order_survives_and_an_order_with_a_body_is_refused() {
         let mut frames = Frames::default();
-        for order in [
-            Order::Start {
-                scan: 1,
-                second_engine: true,
-            },
-            Order::Stop,
-            Order::Quit,
-        ] {
+        for order in [Order::Start { scan: 1 }, Order::Stop, Order::Quit] {
             frames.push(&order_bytes(order));
             assert_eq!(frames.next_order().expect("well formed"), Some(order));
         }

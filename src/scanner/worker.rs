@@ -52,7 +52,6 @@ pub enum WorkerError {
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Wish {
     scan: Option<u64>,
-    second_engine: bool,
 }
 
 struct Worker {
@@ -75,10 +74,7 @@ pub fn run(source: &str) -> Result<(), WorkerError> {
         .as_fd()
         .try_clone_to_owned()
         .map_err(WorkerError::Pipe)?;
-    let wish = Arc::new(Mutex::new(Wish {
-        scan: None,
-        second_engine: true,
-    }));
+    let wish = Arc::new(Mutex::new(Wish { scan: None }));
     let heard = Arc::clone(&wish);
     thread::spawn(move || listen(&heard));
     let mut worker = Worker {
@@ -146,7 +142,6 @@ impl Worker {
             self.decoder.forget();
             self.filter = HintFilter::default();
         }
-        self.decoder.use_second_engine(wish.second_engine);
     }
 
     fn work(&mut self, scan: u64, frame: &GreyFrame) -> Result<(), WorkerError> {
@@ -209,17 +204,8 @@ fn listen(wish: &Mutex<Wish>) {
             let next = match frames.next_order() {
                 Ok(None) => break,
                 Ok(Some(Order::Quit)) => process::exit(0),
-                Ok(Some(Order::Stop)) => Wish {
-                    scan: None,
-                    second_engine: true,
-                },
-                Ok(Some(Order::Start {
-                    scan,
-                    second_engine,
-                })) => Wish {
-                    scan: Some(scan),
-                    second_engine,
-                },
+                Ok(Some(Order::Stop)) => Wish { scan: None },
+                Ok(Some(Order::Start { scan })) => Wish { scan: Some(scan) },
                 Err(_) => process::exit(1),
             };
             *wish.lock().unwrap_or_else(PoisonError::into_inner) = next;
@@ -248,14 +234,17 @@ fn preview(frame: &GreyFrame) -> Preview {
     }
 }
 
-/// Returns an error with its causes on one line.
+/// Returns an error with its causes on one line. Decoders repeat the words of their causes; once is enough.
 fn told(error: &SourceError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
+        let words = next.to_string();
+        if !text.contains(words.trim()) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
         cause = next.source();
     }
-    text
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -21,6 +21,8 @@ pub const MERCHANT_SERIAL: &str = "00dfba8194c41b84cf";
 pub const MERCHANT_NO: &str = "822100054110001";
 /// The only terminal.
 pub const TERM_NO: &str = "A0010001";
+/// What the merchant's printed code says; a reserved name, so that a real wallet finds nothing.
+pub const STATIC_CODE: &str = "https://qr.sandbox.invalid/m/822100054110001";
 const PLATFORM_SERIAL: [u8; 6] = [0x01, 0x7d, 0x6a, 0xe9, 0xad, 0x6e];
 
 /// Keys and certificates.

@@ -4,11 +4,26 @@
 //! itself. Everything marked SBX in the design facts is ours and not Lakala's. Never holds real money or real keys.
 
 mod books;
+mod clock;
+mod counter;
+mod door;
+mod fields;
 mod identity;
+mod line;
+mod micropay;
+mod notices;
+mod page;
+mod preorder;
+mod records;
+mod refund;
+mod scan;
 mod server;
+mod story;
+mod trades;
 mod wallet;
 mod wire;
 
-pub use books::{Books, TradeState};
+pub use books::Books;
 pub use identity::{APPID, Identity, MERCHANT_NO, MERCHANT_SERIAL, TERM_NO};
-pub use server::{Options, Running, serve};
+pub use records::TradeState;
+pub use server::{Errors, Options, Running, serve, serve_with};

@@ -57,6 +57,16 @@ impl Wallet {
         format!("{prefix}{rest}")
     }
 
+    /// Makes an answer's nonce: 12 letters and digits.
+    pub fn nonce(&mut self) -> String {
+        const LETTERS: &[u8; 62] =
+            b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        let letter = |random: &mut ChaCha20Rng| {
+            char::from(LETTERS[random.next_u32() as usize % LETTERS.len()])
+        };
+        (0..12).map(|_| letter(&mut self.random)).collect()
+    }
+
     /// Holds a phone with the code in front of the camera: QR and Code 128, as wallets show both.
     ///
     /// # Errors
@@ -110,9 +120,41 @@ pub fn qr_svg(code: &str) -> io::Result<String> {
     }
     let side = width + 8;
     Ok(format!(
-        "<svg viewBox='0 0 {side} {side}' shape-rendering='crispEdges'>\
+        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {side} {side}' shape-rendering='crispEdges'>\
          <rect width='{side}' height='{side}' fill='#fff'/><path d='{dark}'/></svg>"
     ))
+}
+
+/// Draws a code's bars for the wallet's page, with the ten quiet modules on each side.
+///
+/// # Errors
+/// The text does not fit Code 128.
+pub fn bars_svg(code: &str) -> io::Result<String> {
+    let bars = code_128(code)?;
+    let dark = bars.iter().enumerate().filter(|(_, bar)| **bar == 1);
+    let dark: String = dark
+        .map(|(index, _)| format!("M{} 0h1v40h-1z", index + 10))
+        .collect();
+    let width = bars.len() + 20;
+    Ok(format!(
+        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} 40' preserveAspectRatio='none' \
+         shape-rendering='crispEdges'><rect width='{width}' height='40' fill='#fff'/>\
+         <path d='{dark}'/></svg>"
+    ))
+}
+
+/// Encodes a code as bars and gaps.
+fn code_128(code: &str) -> io::Result<Vec<u8>> {
+    // \u{0106} switches to character set C: two digits a symbol, as wallets do.
+    let set = if code.len().is_multiple_of(2) {
+        '\u{0106}'
+    } else {
+        '\u{0181}'
+    };
+    let bars = Code128::new(format!("{set}{code}"));
+    Ok(bars
+        .map_err(|why| io::Error::other(why.to_string()))?
+        .encode())
 }
 
 impl Picture {
@@ -137,15 +179,7 @@ impl Picture {
     }
 
     fn bars(&mut self, code: &str) -> io::Result<()> {
-        // \u{0106} switches to character set C: two digits a symbol, as wallets do.
-        let text = if code.len().is_multiple_of(2) {
-            format!("\u{0106}{code}")
-        } else {
-            format!("\u{0181}{code}")
-        };
-        let bars = Code128::new(text)
-            .map_err(|why| io::Error::other(why.to_string()))?
-            .encode();
+        let bars = code_128(code)?;
         let module = (440 / bars.len()).max(1);
         let left = 640 - bars.len() * module / 2;
         for (index, bar) in bars.iter().enumerate() {

@@ -1,38 +1,58 @@
-//! Lakala V3 on the sandbox's side: who signed a request, is it well formed, and how an answer is signed.
+//! Signatures of Lakala V3 on the sandbox's side: who signed a request, and how an answer is signed.
 //!
-//! Strict on purpose: everything that a real gateway might refuse is refused here (acquirer.md 7). Written apart from
-//! the terminal's adapter, with another RSA library.
+//! Strict on purpose: everything that a real gateway might refuse is refused here (acquirer.md 1.2, 1.4, 7). Written
+//! apart from the terminal's adapter, with another RSA library. Never looks into a body.
 
 use std::collections::BTreeMap;
 
 use data_encoding::BASE64;
 use rsa::pkcs1v15::{Signature, SigningKey, VerifyingKey};
 use rsa::signature::{SignatureEncoding, Signer, Verifier};
-use serde_json::Value;
 use sha2::Sha256;
 
-use super::identity::{APPID, Identity, MERCHANT_NO, MERCHANT_SERIAL, TERM_NO};
+use super::identity::{APPID, Identity, MERCHANT_SERIAL};
+
+/// A request's time may be so far from ours, in seconds (SBX; the real window is not documented).
+const CLOCK_SLACK_S: u64 = 300;
+/// A nonce is refused again for so long, in seconds (SBX).
+const NONCE_LIFE_S: i64 = 600;
+const PARAMETERS: [&str; 5] = ["appid", "serial_no", "timestamp", "nonce_str", "signature"];
 
 /// A refusal: Lakala's code and our words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal(pub &'static str, pub String);
 
-fn signature(problem: &str) -> Refusal {
-    Refusal("BBS11200", problem.to_owned())
+/// Refuses with "signature check failed".
+pub fn signature(problem: impl Into<String>) -> Refusal {
+    Refusal("BBS11200", problem.into())
 }
 
-fn parameter(problem: impl Into<String>) -> Refusal {
+/// Refuses with "parameter check failed".
+pub fn parameter(problem: impl Into<String>) -> Refusal {
     Refusal("BBS11000", problem.into())
 }
 
-/// Checks the Authorization header over the raw body. Returns the nonce.
-pub fn authenticate(
-    identity: &Identity,
-    header: Option<&str>,
-    body: &[u8],
-    now_s: i64,
-) -> Result<String, Refusal> {
-    let header = header.ok_or_else(|| signature("no Authorization header"))?;
+/// The nonces of the last ten minutes.
+#[derive(Default)]
+pub struct Nonces(BTreeMap<String, i64>);
+
+impl Nonces {
+    /// Takes a nonce.
+    ///
+    /// # Errors
+    /// It was taken within the last ten minutes.
+    pub fn take(&mut self, nonce: String, now_s: i64) -> Result<(), Refusal> {
+        self.0.retain(|_, at| now_s - *at < NONCE_LIFE_S);
+        if self.0.contains_key(&nonce) {
+            return Err(signature("nonce_str was used within 10 minutes"));
+        }
+        self.0.insert(nonce, now_s);
+        Ok(())
+    }
+}
+
+/// Reads the parameters by name: their order is free, blanks are not allowed, each stands exactly once.
+fn parameters(header: &str) -> Result<BTreeMap<&str, &str>, Refusal> {
     let rest = header
         .strip_prefix("LKLAPI-SHA256withRSA ")
         .ok_or_else(|| signature("unknown signature scheme"))?;
@@ -44,35 +64,50 @@ pub fn authenticate(
         let value = value
             .strip_prefix('"')
             .and_then(|v| v.strip_suffix('"'))
-            .ok_or_else(|| signature("a value has no quotes"))?;
+            .filter(|v| !v.contains('"'))
+            .ok_or_else(|| signature("a value is not in quotes"))?;
         if found.insert(name, value).is_some() {
-            return Err(signature("a parameter stands twice"));
+            return Err(signature(format!("{name} stands twice")));
         }
     }
-    let names = ["appid", "serial_no", "timestamp", "nonce_str", "signature"];
-    if found.len() != names.len() || !names.iter().all(|name| found.contains_key(name)) {
-        return Err(signature(
-            "the five parameters are appid, serial_no, timestamp, nonce_str, signature",
-        ));
+    if found.len() != PARAMETERS.len() || !PARAMETERS.iter().all(|name| found.contains_key(name)) {
+        let names = PARAMETERS.join(", ");
+        return Err(signature(format!("the five parameters are {names}")));
     }
-    if found["appid"] != APPID || found["serial_no"] != MERCHANT_SERIAL {
-        return Err(signature("unknown application or certificate"));
+    Ok(found)
+}
+
+/// Checks the Authorization header over the raw body. Returns the nonce.
+///
+/// # Errors
+/// [`Refusal`] names the rule.
+pub fn authenticate(
+    identity: &Identity,
+    header: &str,
+    body: &[u8],
+    now_s: i64,
+) -> Result<String, Refusal> {
+    let found = parameters(header)?;
+    if found["appid"] != APPID {
+        return Err(signature("unknown appid"));
+    }
+    if found["serial_no"] != MERCHANT_SERIAL {
+        return Err(signature("unknown serial_no"));
     }
     let nonce = found["nonce_str"];
     if !(8..=32).contains(&nonce.len()) || !nonce.bytes().all(|b| b.is_ascii_alphanumeric()) {
         return Err(signature("nonce_str is 8 to 32 letters and digits"));
     }
-    let at: i64 = found["timestamp"]
+    let timestamp = found["timestamp"];
+    let at: i64 = timestamp
         .parse()
-        .map_err(|_| signature("timestamp is not seconds"))?;
-    if at.abs_diff(now_s) > 300 {
+        .ok()
+        .filter(|_| timestamp.bytes().all(|byte| byte.is_ascii_digit()))
+        .ok_or_else(|| signature("timestamp is not Unix seconds"))?;
+    if at.abs_diff(now_s) > CLOCK_SLACK_S {
         return Err(signature("timestamp is more than 300 s off"));
     }
-    let mut message = format!(
-        "{APPID}\n{MERCHANT_SERIAL}\n{}\n{nonce}\n",
-        found["timestamp"]
-    )
-    .into_bytes();
+    let mut message = format!("{APPID}\n{MERCHANT_SERIAL}\n{timestamp}\n{nonce}\n").into_bytes();
     message.extend_from_slice(body);
     message.push(b'\n');
     let proof = BASE64
@@ -94,111 +129,45 @@ pub fn answer_headers(
     nonce: &str,
 ) -> Vec<(&'static str, String)> {
     let serial = identity.platform_serial();
-    let mut message = format!("{APPID}\n{serial}\n{now_s}\n{nonce}\n").into_bytes();
-    message.extend_from_slice(body);
-    message.push(b'\n');
-    let proof = SigningKey::<Sha256>::new(identity.platform.clone()).sign(&message);
+    let head = format!("{APPID}\n{serial}\n{now_s}\n{nonce}\n");
+    let proof = sign(identity, &head, body);
     vec![
         ("Lklapi-Appid", APPID.to_owned()),
         ("Lklapi-Serial", serial),
         ("Lklapi-Timestamp", now_s.to_string()),
         ("Lklapi-Nonce", nonce.to_owned()),
-        ("Lklapi-Signature", BASE64.encode(&proof.to_vec())),
+        ("Lklapi-Signature", proof),
     ]
 }
 
-/// A checked request body: the members of `req_data`.
-#[derive(Debug)]
-pub struct Fields(serde_json::Map<String, Value>);
-
-impl Fields {
-    /// Reads the envelope; the merchant and the terminal must be ours.
-    pub fn read(body: &[u8]) -> Result<Self, Refusal> {
-        let text = std::str::from_utf8(body).map_err(|_| parameter("the body is not UTF-8"))?;
-        let envelope: Value =
-            serde_json::from_str(text).map_err(|_| parameter("the body is not JSON"))?;
-        if count_members(text) != count_values(&envelope) {
-            return Err(parameter("a member stands twice"));
-        }
-        if envelope.get("version").and_then(Value::as_str) != Some("3.0") {
-            return Err(parameter("version must be \"3.0\""));
-        }
-        let time = envelope
-            .get("req_time")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        if time.len() != 14 || !time.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(parameter("req_time must be yyyyMMddHHmmss"));
-        }
-        let Some(Value::Object(data)) = envelope.get("req_data") else {
-            return Err(parameter("req_data is missing"));
-        };
-        let fields = Self(data.clone());
-        if fields.text("merchant_no", 32)? != MERCHANT_NO || fields.text("term_no", 32)? != TERM_NO
-        {
-            return Err(parameter("unknown merchant or terminal"));
-        }
-        Ok(fields)
-    }
-
-    /// Returns a mandatory string member.
-    pub fn text(&self, name: &str, longest: usize) -> Result<String, Refusal> {
-        match self.0.get(name) {
-            Some(Value::String(text)) if !text.is_empty() && text.chars().count() <= longest => {
-                Ok(text.clone())
-            }
-            Some(Value::String(_)) => Err(parameter(format!("{name} is empty or too long"))),
-            Some(_) => Err(parameter(format!("{name} must be a string"))),
-            None => Err(parameter(format!("{name} is missing"))),
-        }
-    }
-
-    /// Returns `total_amount`: `[1-9][0-9]{0,11}`.
-    pub fn amount(&self) -> Result<u64, Refusal> {
-        let text = self.text("total_amount", 12)?;
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
-        text.parse()
-            .ok()
-            .filter(|_| digits)
-            .ok_or_else(|| parameter("total_amount is not fen"))
-    }
-
-    /// Checks `location_info.request_ip`.
-    pub fn location(&self) -> Result<(), Refusal> {
-        let ip = self
-            .0
-            .get("location_info")
-            .and_then(|location| location.get("request_ip"));
-        let known = ip
-            .and_then(Value::as_str)
-            .is_some_and(|ip| ip.parse::<std::net::IpAddr>().is_ok());
-        if known {
-            Ok(())
-        } else {
-            Err(parameter("location_info.request_ip is not an address"))
-        }
-    }
+/// The Authorization header of a notice: three parameters, neither appid nor serial (acquirer.md 1.5).
+pub fn notice_authorization(identity: &Identity, body: &[u8], now_s: i64, nonce: &str) -> String {
+    let proof = sign(identity, &format!("{now_s}\n{nonce}\n"), body);
+    format!(
+        "LKLAPI-SHA256withRSA timestamp=\"{now_s}\",nonce_str=\"{nonce}\",signature=\"{proof}\""
+    )
 }
 
-fn count_values(value: &Value) -> usize {
-    match value {
-        Value::Object(map) => map.values().map(|inner| 1 + count_values(inner)).sum(),
-        Value::Array(list) => list.iter().map(count_values).sum(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
-    }
+/// Signs `{head}{body}\n` with the platform key; Base64.
+fn sign(identity: &Identity, head: &str, body: &[u8]) -> String {
+    let mut message = head.as_bytes().to_vec();
+    message.extend_from_slice(body);
+    message.push(b'\n');
+    let proof = SigningKey::<Sha256>::new(identity.platform.clone()).sign(&message);
+    BASE64.encode(&proof.to_vec())
 }
 
-/// Counts `"name":` in the text; more than the parsed tree holds means that a member stood twice.
-fn count_members(text: &str) -> usize {
-    let (mut count, mut quoted, mut escaped) = (0, false, false);
-    for c in text.chars() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            ':' if !quoted => count += 1,
-            _ => {}
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nonce_is_free_again_after_ten_minutes() {
+        let mut nonces = Nonces::default();
+        let mut fresh_at = |now_s| nonces.take("abcdefgh".to_owned(), now_s).is_ok();
+        assert_eq!(
+            [1_000, 1_599, 1_600].map(&mut fresh_at),
+            [true, false, true]
+        );
     }
-    count
 }

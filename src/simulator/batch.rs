@@ -142,7 +142,14 @@ impl Totals {
                 Some(Word::Paid) => "paid",
                 Some(Word::NotPaid) => "not paid",
                 Some(Word::Revoked) => "revoked",
-                Some(Word::Wait | Word::Revoking) | None => "open",
+                Some(
+                    Word::Wait
+                    | Word::Revoking
+                    | Word::GoingBack
+                    | Word::WentBack
+                    | Word::NotReturned,
+                )
+                | None => "open",
             };
             *self.ends.entry(word).or_default() += 1;
         }

@@ -55,7 +55,7 @@ impl World<'_> {
         let (from, to) = (Lane::Till, Lane::Till);
         self.trace
             .add(now, from, to, || "ended in order".to_owned());
-        drop(till);
+        till.book.close();
         self.figures.restarts += 1;
         self.bench.disk.lock().revive();
         self.schedule_boot();
@@ -213,7 +213,12 @@ impl World<'_> {
         let now = self.clock.reading();
         let mut state = resume(facts, numbers, now, &self.policy);
         self.bug_in_state(&mut state);
-        let open: BTreeSet<_> = state.sales.keys().copied().collect();
+        let open: BTreeSet<_> = state
+            .sales
+            .keys()
+            .chain(state.undos.keys())
+            .copied()
+            .collect();
         let true_now = self.now();
         self.trace.add(true_now, Lane::Till, Lane::Till, || {
             format!("started (boot {}), {} open sales", self.boots, open.len())
@@ -225,10 +230,10 @@ impl World<'_> {
             BTreeSet::new()
         };
         let mut till = Till::new(state, book);
-        till.refuse_sales = appended.low_space;
+        till.refuse_sales = appended.no_sales.is_some();
         self.till = Some(till);
         let handles = self.bench.disk.lock().open_handles();
-        let bounded = handles <= 4 || self.bench.in_memory;
+        let bounded = handles <= 8 || self.bench.in_memory;
         self.watch
             .holds(Invariant::I15, bounded, "open files pile up", true_now);
         self.show();
@@ -303,6 +308,10 @@ impl World<'_> {
                 let number = format!("{}X{}", revoking.revoke_no.tail(), self.boots);
                 revoking.revoke_no = OrderNo::new(&number).expect("invariant: letters and digits");
             }
+        }
+        for undo in state.undos.values_mut() {
+            let number = format!("{}X{}", undo.intent.undo_no.tail(), self.boots);
+            undo.intent.undo_no = OrderNo::new(&number).expect("invariant: letters and digits");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::TxnId;
 use crate::evidence::ClaimState;
-use crate::payment::{Certainty, Event, Phase, RevokeStep, Sale, State};
+use crate::payment::{Certainty, Event, Phase, RequestKind, RevokeStep, State, UndoStep};
 
 /// Where the run stood when the event was over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,52 +76,73 @@ impl Coverage {
 
 /// Returns the name of the state that an event meets.
 pub fn state_name(state: &State, event: &Event) -> &'static str {
-    match concerned(state, event) {
-        Some(sale) => phase_name(&sale.phase),
-        None if is_about_a_sale(event) => "gone",
-        None if state.draft.is_some() => "draft",
-        None => "idle",
-    }
-}
-
-const fn is_about_a_sale(event: &Event) -> bool {
-    match event {
-        Event::Answered { .. }
-        | Event::AnswerRejected { .. }
-        | Event::SendFailed { .. }
-        | Event::QueryRequested { .. } => true,
-        Event::SaleRequested { .. }
-        | Event::CodePresented { .. }
-        | Event::CancelRequested
-        | Event::ParkRequested
-        | Event::ResultDismissed
-        | Event::DeadlineReached => false,
-    }
-}
-
-fn concerned<'a>(state: &'a State, event: &Event) -> Option<&'a Sale> {
-    let of = |txn: &TxnId| state.sales.get(txn);
+    let till = || match (
+        &state.draft,
+        state.foreground_sale(),
+        state.foreground_undo(),
+    ) {
+        (Some(draft), _, _) if draft.held.is_some() => "draft, code held",
+        (Some(draft), _, _) if draft.order.is_some() => "draft, our code",
+        (Some(_), _, _) => "draft",
+        (None, Some(sale), _) => phase_name(&sale.phase),
+        (None, None, Some(undo)) => undo_name(&undo.step),
+        (None, None, None) => "idle",
+    };
     match event {
         Event::Answered { ticket, .. }
         | Event::AnswerRejected { ticket, .. }
-        | Event::SendFailed { ticket, .. } => of(&ticket.txn),
-        Event::QueryRequested { txn } => of(txn),
-        Event::DeadlineReached => state.sales.values().min_by_key(|sale| due(&sale.phase)),
+        | Event::SendFailed { ticket, .. } => txn_name(state, ticket.txn),
+        Event::QueryRequested { txn } => txn_name(state, *txn),
+        Event::Noticed { claim, .. } => {
+            let order = claim.value().order_no.as_ref();
+            let mut sales = state.sales.values();
+            let found = sales.find(|sale| Some(&sale.intent.order_no) == order);
+            found.map_or("gone", |sale| phase_name(&sale.phase))
+        }
+        Event::DeadlineReached => {
+            let sale = state.sales.values().min_by_key(|sale| due(&sale.phase));
+            let undo = state.undos.values().min_by_key(|undo| undo_due(&undo.step));
+            match (sale, undo) {
+                (Some(sale), Some(undo)) if undo_due(&undo.step) < due(&sale.phase) => {
+                    undo_name(&undo.step)
+                }
+                (Some(sale), _) => phase_name(&sale.phase),
+                (None, Some(undo)) => undo_name(&undo.step),
+                (None, None) => till(),
+            }
+        }
         Event::SaleRequested { .. }
         | Event::CodePresented { .. }
+        | Event::MerchantCodeRequested { .. }
+        | Event::InstalmentsChosen(_)
+        | Event::UndoRequested { .. }
         | Event::CancelRequested
         | Event::ParkRequested
-        | Event::ResultDismissed => state.foreground_sale(),
+        | Event::ResultDismissed => till(),
     }
+}
+
+fn txn_name(state: &State, txn: TxnId) -> &'static str {
+    let sale = state.sales.get(&txn).map(|sale| phase_name(&sale.phase));
+    let undo = state.undos.get(&txn).map(|undo| undo_name(&undo.step));
+    sale.or(undo).unwrap_or("gone")
 }
 
 fn due(phase: &Phase) -> u64 {
     match phase {
-        Phase::Sending { due } => due.0,
+        Phase::Sending { due } | Phase::Ordering { due } => due.0,
+        Phase::Presenting(presenting) => presenting.due.0,
         Phase::Polling(polling) => polling.due.0,
         Phase::Revoking(revoking) => revoking.due.0,
         Phase::Provisional(provisional) => provisional.due.0,
-        Phase::Closed { .. } => u64::MAX,
+        Phase::Returning { .. } | Phase::Closed { .. } => u64::MAX,
+    }
+}
+
+fn undo_due(step: &UndoStep) -> u64 {
+    match step {
+        UndoStep::Waiting { due, .. } | UndoStep::Asked { due, .. } => due.0,
+        UndoStep::Closed { .. } => u64::MAX,
     }
 }
 
@@ -129,6 +150,9 @@ fn due(phase: &Phase) -> u64 {
 pub fn phase_name(phase: &Phase) -> &'static str {
     match phase {
         Phase::Sending { .. } => "sending",
+        Phase::Ordering { .. } => "ordering",
+        Phase::Presenting(presenting) if presenting.in_flight.is_some() => "presenting, asked",
+        Phase::Presenting(_) => "presenting",
         Phase::Polling(polling) if polling.in_flight.is_some() => "polling, asked",
         Phase::Polling(_) => "polling",
         Phase::Revoking(revoking) => match revoking.step {
@@ -138,7 +162,21 @@ pub fn phase_name(phase: &Phase) -> &'static str {
         },
         Phase::Provisional(provisional) if provisional.in_flight.is_some() => "provisional, asked",
         Phase::Provisional(_) => "provisional",
+        Phase::Returning { .. } => "returning",
         Phase::Closed { .. } => "closed",
+    }
+}
+
+/// Returns the name of a step of an undo.
+pub fn undo_name(step: &UndoStep) -> &'static str {
+    match step {
+        UndoStep::Waiting { .. } => "undo",
+        UndoStep::Asked {
+            kind: RequestKind::Void | RequestKind::Refund,
+            ..
+        } => "undo, sent",
+        UndoStep::Asked { .. } => "undo, asked",
+        UndoStep::Closed { .. } => "undo, closed",
     }
 }
 
@@ -147,6 +185,10 @@ pub fn event_name(event: &Event) -> &'static str {
     match event {
         Event::SaleRequested { .. } => "amount",
         Event::CodePresented { .. } => "code",
+        Event::MerchantCodeRequested { .. } => "our code wanted",
+        Event::InstalmentsChosen(_) => "instalments",
+        Event::UndoRequested { .. } => "undo wanted",
+        Event::Noticed { .. } => "notice",
         Event::CancelRequested => "cancel",
         Event::QueryRequested { .. } => "query",
         Event::ParkRequested => "park",
@@ -158,6 +200,10 @@ pub fn event_name(event: &Event) -> &'static str {
             ClaimState::NotFound => "answer: not found",
             ClaimState::Undone(_) => "answer: undone",
             ClaimState::RevokeAccepted => "answer: revoke taken",
+            ClaimState::Presentable => "answer: waits for a scan",
+            ClaimState::Returned => "answer: returned",
+            ClaimState::Returning => "answer: returning",
+            ClaimState::ReturnFailed => "answer: return failed",
             ClaimState::Unknown => "answer: unknown code",
         },
         Event::AnswerRejected { .. } => "answer not believed",

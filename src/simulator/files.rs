@@ -1,4 +1,4 @@
-//! Lock, reserve and second copy of the journal on the simulated disk.
+//! Lock, reserve, second copy and notes of the journal on the simulated disk.
 //!
 //! Owns the journal's file port for simulations. Knows nothing of their contents.
 
@@ -11,7 +11,12 @@ use crate::journal::{CopyFile, Files};
 
 /// The journal's files on a simulated disk.
 #[derive(Clone, Copy, Debug)]
-pub struct SimFiles(pub &'static SimDisk);
+pub struct SimFiles {
+    /// The disk.
+    pub disk: &'static SimDisk,
+    /// A planted bug when false: after a failed sync nothing is written once more.
+    pub refreshes: bool,
+}
 
 fn name(path: &Path) -> String {
     path.to_string_lossy().into_owned()
@@ -25,6 +30,11 @@ fn problem(refused: Refused) -> io::Error {
     })
 }
 
+fn size(length: u64) -> usize {
+    usize::try_from(length).unwrap_or(usize::MAX)
+}
+
+/// An open file; closed when it is dropped.
 struct OpenFile {
     disk: &'static SimDisk,
     inode: u64,
@@ -37,94 +47,141 @@ impl Drop for OpenFile {
     }
 }
 
+impl OpenFile {
+    fn write(&self, bytes: Vec<u8>, at: u64) -> io::Result<()> {
+        let change = Change::Write(size(at), bytes);
+        let written = self.disk.lock().change(self.inode, change);
+        written.map_err(problem)
+    }
+
+    fn cut(&self, length: u64) -> io::Result<()> {
+        let change = Change::Truncate(size(length));
+        let cut = self.disk.lock().change(self.inode, change);
+        cut.map_err(problem)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let synced = self.disk.lock().sync(self.inode, false);
+        synced.map_err(problem)
+    }
+
+    fn length(&self) -> u64 {
+        self.disk.lock().size(self.inode) as u64
+    }
+
+    fn read_from(&self, from: u64) -> io::Result<Vec<u8>> {
+        let mut disk = self.disk.lock();
+        let length = disk.size(self.inode).saturating_sub(size(from));
+        let mut bytes = vec![0; length];
+        disk.read(self.inode, size(from), &mut bytes)
+            .map_err(problem)?;
+        Ok(bytes)
+    }
+
+    fn write_again(&self, from: u64) -> io::Result<()> {
+        let bytes = self.read_from(from)?;
+        if !bytes.is_empty() {
+            self.write(bytes, from)?;
+        }
+        self.sync()
+    }
+}
+
 impl SimFiles {
-    fn open(self, path: &Path) -> io::Result<OpenFile> {
-        let opened = self.0.lock().open(&name(path), true);
+    fn open(self, path: &Path, create: bool) -> io::Result<OpenFile> {
+        let opened = self.disk.lock().open(&name(path), create);
         let (inode, number) = opened.map_err(problem)?;
         Ok(OpenFile {
-            disk: self.0,
+            disk: self.disk,
             inode,
             number,
         })
     }
 
+    fn open_existing(self, path: &Path) -> io::Result<Option<OpenFile>> {
+        match self.open(path, false) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn take(self, path: &Path, bytes: u64) -> io::Result<()> {
-        let file = self.open(path)?;
-        let mut disk = self.0.lock();
-        let zeros = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX)];
-        disk.change(file.inode, Change::Write(0, zeros))
-            .and_then(|()| disk.sync(file.inode, false))
-            .map_err(problem)
+        let file = self.open(path, true)?;
+        file.write(vec![0; size(bytes)], 0)?;
+        file.sync()
     }
 }
 
 impl Files for SimFiles {
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Send>>> {
-        let file = self.open(path)?;
-        let free = self.0.lock().lock(file.inode, file.number, 4);
+        let file = self.open(path, true)?;
+        let free = self.disk.lock().lock(file.inode, file.number, 4);
         Ok(free.then(|| Box::new(file) as Box<dyn Send>))
     }
 
     fn hold_space(&self, path: &Path, bytes: u64) -> bool {
         let name = name(path);
-        let there = self.0.lock().length_of(&name);
-        if u64::try_from(there).is_ok_and(|there| there >= bytes) {
+        if self.disk.lock().length_of(&name) >= size(bytes) {
             return true;
         }
         let held = self.take(path, bytes);
         if held.is_err() {
-            self.0.lock().delete(&name, false).ok();
+            self.disk.lock().delete(&name, false).ok();
         }
         held.is_ok()
     }
 
     fn release_space(&self, path: &Path) {
-        self.0.lock().delete(&name(path), false).ok();
-    }
-
-    fn rewrite(&self, path: &Path) -> io::Result<()> {
-        if self.0.lock().length_of(&name(path)) == 0 {
-            return Ok(());
-        }
-        let file = self.open(path)?;
-        let mut disk = self.0.lock();
-        let mut bytes = vec![0; disk.size(file.inode)];
-        disk.read(file.inode, 0, &mut bytes)
-            .and_then(|_| disk.change(file.inode, Change::Write(0, bytes)))
-            .and_then(|()| disk.sync(file.inode, true))
-            .map_err(problem)
+        self.disk.lock().delete(&name(path), false).ok();
     }
 
     fn open_copy(&self, path: &Path) -> io::Result<Box<dyn CopyFile>> {
-        Ok(Box::new(Copy(self.open(path)?)))
+        Ok(Box::new(Copy(self.open(path, true)?)))
+    }
+
+    fn refresh(&self, path: &Path) -> io::Result<()> {
+        match self.open_existing(path)? {
+            Some(file) if self.refreshes => file.write_again(0),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn read_note(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+        let file = self.open_existing(path)?;
+        file.map(|file| file.read_from(0)).transpose()
+    }
+
+    fn write_note(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let file = self.open(path, true)?;
+        file.cut(0)?;
+        file.write(bytes.to_vec(), 0)?;
+        file.sync()
     }
 }
 
 struct Copy(OpenFile);
 
 impl CopyFile for Copy {
-    fn read_all(&mut self) -> io::Result<Vec<u8>> {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.0.length())
+    }
+
+    fn read_at(&self, bytes: &mut [u8], at: u64) -> io::Result<usize> {
         let mut disk = self.0.disk.lock();
-        let mut bytes = vec![0; disk.size(self.0.inode)];
-        disk.read(self.0.inode, 0, &mut bytes).map_err(problem)?;
-        Ok(bytes)
+        disk.read(self.0.inode, size(at), bytes).map_err(problem)
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
-        let mut disk = self.0.disk.lock();
-        let length = usize::try_from(length).unwrap_or(usize::MAX);
-        if disk.size(self.0.inode) == length {
-            return Ok(());
-        }
-        let cut = disk.change(self.0.inode, Change::Truncate(length));
-        cut.map_err(problem)
+        self.0.cut(length)
     }
 
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut disk = self.0.disk.lock();
-        let end = disk.size(self.0.inode);
-        disk.change(self.0.inode, Change::Write(end, bytes.to_vec()))
-            .and_then(|()| disk.sync(self.0.inode, false))
-            .map_err(problem)
+    fn append(&mut self, bytes: &[u8], end: u64) -> io::Result<()> {
+        self.0.write(bytes.to_vec(), end)?;
+        self.0.sync()
+    }
+
+    fn refresh(&mut self, from: u64) -> io::Result<()> {
+        self.0.write_again(from)
     }
 }

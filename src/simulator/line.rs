@@ -102,13 +102,45 @@ pub fn ask(request: &Request, bug: Bug) -> Ask {
             order_no,
             amount,
             code,
+            instalments: _,
         } => Ask::Charge {
             order: order_no.to_string(),
             fen: bug.amount(amount.minor()),
             code: code.expose().to_owned(),
         },
-        Request::Inquire { order_no } => Ask::Query {
+        Request::Preorder {
+            order_no,
+            amount,
+            channel: _,
+            life_ms,
+        } => Ask::Preorder {
             order: order_no.to_string(),
+            fen: bug.amount(amount.minor()),
+            life_ms: *life_ms,
+        },
+        Request::Inquire { order_no, entry: _ } => Ask::Query {
+            order: order_no.to_string(),
+        },
+        Request::Close { order_no, entry: _ } => Ask::Close {
+            order: order_no.to_string(),
+        },
+        Request::Void { void_no, order_no } => Ask::Void {
+            number: void_no.to_string(),
+            order: order_no.to_string(),
+        },
+        Request::Refund {
+            refund_no,
+            order_no,
+            amount,
+            entry: _,
+            trade_no: _,
+        } => Ask::Refund {
+            number: refund_no.to_string(),
+            order: order_no.to_string(),
+            fen: bug.amount(amount.minor()),
+        },
+        Request::InquireRefund { refund_no } => Ask::QueryRefund {
+            number: refund_no.to_string(),
         },
         Request::Revoke {
             revoke_no,
@@ -118,6 +150,17 @@ pub fn ask(request: &Request, bug: Bug) -> Ask {
             order: order_no.to_string(),
         },
     }
+}
+
+/// What the terminal asked about: what a forger would have to name.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// The order, or the refund's own number.
+    pub number: String,
+    /// Its amount in fen.
+    pub fen: u64,
+    /// The best news: what a forger would say.
+    pub news: &'static str,
 }
 
 /// An answer as it comes over the line.
@@ -145,12 +188,12 @@ impl Default for Line {
 }
 
 impl Line {
-    /// Writes, signs and spoils an answer. `asked` is what the terminal asked for: order and price.
+    /// Writes, signs and spoils an answer.
     pub fn write(
         &mut self,
         host: &mut Host,
         answer: &Answer,
-        asked: (&str, u64),
+        asked: &Asked,
         faults: &[Fault],
     ) -> Message {
         let other = host.last_named().cloned();
@@ -164,7 +207,7 @@ impl Line {
             self.spoil(&mut message, host, (answer, other.as_ref()), asked, *fault);
         }
         if answer.word == "paying" || answer.word == "not-found" {
-            self.before.insert(asked.0.to_owned(), answer.clone());
+            self.before.insert(asked.number.clone(), answer.clone());
         }
         message
     }
@@ -178,18 +221,20 @@ impl Line {
         message: &mut Message,
         host: &Host,
         (answer, other): (&Answer, Option<&Answer>),
-        (order, fen): (&str, u64),
+        asked: &Asked,
         fault: Fault,
     ) {
+        let (order, fen) = (asked.number.as_str(), asked.fen);
         let signed = |message: &mut Message, answer: &Answer| {
             message.bytes = answer.bytes();
             message.signature = host.sign_nonsense(&message.bytes);
         };
         let paid = |fen| Answer {
-            word: "paid".to_owned(),
+            word: asked.news.to_owned(),
             merchant: answer.merchant.clone(),
             order: Some(order.to_owned()),
             fen: Some(fen),
+            text: None,
         };
         let at = usize::try_from(fault.number).unwrap_or(0) % message.bytes.len().max(1);
         match fault.kind {
@@ -266,7 +311,7 @@ impl Line {
         message: &Message,
         host: &Host,
         bug: Bug,
-        asked: (&str, u64),
+        asked: &Asked,
     ) -> Event {
         let spoiled;
         let message = if bug == Bug::B4 {
@@ -297,6 +342,19 @@ impl Line {
     }
 }
 
+impl Line {
+    /// Signs and reads a notice.
+    pub fn notice(&self, host: &mut Host, answer: &Answer) -> Option<Verified<Claim>> {
+        let (bytes, signature) = host.sign(answer);
+        let signed = SignedMessage {
+            key_id: KEY_ID,
+            message: &bytes,
+            signature: &signature,
+        };
+        Verified::open(&self.keys, signed, claim).ok()
+    }
+}
+
 fn rejected(ticket: Ticket, rejection: Rejection) -> Event {
     Event::AnswerRejected { ticket, rejection }
 }
@@ -322,6 +380,10 @@ fn claim(bytes: &[u8]) -> Result<Claim, String> {
         "refunded" => ClaimState::Undone(Undone::Refunded),
         "revoked" => ClaimState::Undone(Undone::Revoked),
         "accepted" => ClaimState::RevokeAccepted,
+        "waiting" => ClaimState::Presentable,
+        "returned" => ClaimState::Returned,
+        "returning" => ClaimState::Returning,
+        "return-failed" => ClaimState::ReturnFailed,
         _ => ClaimState::Unknown,
     };
     let fen = fields.get("fen").map(|text| text.parse::<u64>());
@@ -338,6 +400,7 @@ fn claim(bytes: &[u8]) -> Result<Claim, String> {
         host_code: word.chars().take(16).collect(),
         details: TradeDetails {
             trade_no,
+            code_text: fields.get("text").map(|text| (*text).to_owned()),
             ..TradeDetails::default()
         },
     })

@@ -20,6 +20,7 @@ mod coverage;
 mod disk;
 mod fault;
 mod files;
+mod glass;
 mod host;
 mod line;
 pub mod matrix;

@@ -5,7 +5,8 @@
 use super::check::Invariant;
 use super::coverage::Point;
 use super::fault::{Kind, Place};
-use super::line::{self, Fate, Line, Return, TIME_OUT_MS};
+use super::host::{Answer, Ask, Order};
+use super::line::{self, Asked, Fate, Line, Return, TIME_OUT_MS};
 use super::plant::Bug;
 use super::rng::Stream;
 use super::run::Broken;
@@ -63,7 +64,7 @@ impl World<'_> {
         let times_out = Item::Fails(boot, ticket, timed_out, "timed out");
         self.put(now + TIME_OUT_MS, times_out);
         let lost = self.broken == Some(Broken::ChargesLost);
-        if lost && ticket.kind == RequestKind::Authorize {
+        if lost && matches!(ticket.kind, RequestKind::Authorize | RequestKind::Preorder) {
             return;
         }
         let (sale, number) = letter.place;
@@ -91,28 +92,21 @@ impl World<'_> {
     pub(super) fn arrives(&mut self, letter: Letter) {
         let now = self.now();
         let answer = if self.refuses_for_ever(letter.ticket.kind) {
-            let mut answer = self.host.handle(
-                &crate::simulator::host::Ask::Query {
-                    order: letter.ask.order().to_owned(),
-                },
-                self.clock.now,
-            );
-            "E-NEVER".clone_into(&mut answer.word);
-            answer
+            self.host.never(letter.ask.about())
         } else {
             let host_now = self.host_now();
             self.host.handle(&letter.ask, host_now)
         };
+        self.watch_the_customer(&letter.ask);
         let (sale, number) = letter.place;
         self.trace.add(now, Lane::Acquirer, Lane::Acquirer, || {
-            let (word, net) = (&answer.word, self.host.net(letter.ask.order()));
+            let (word, net) = (&answer.word, self.host.net(letter.ask.about()));
             format!("send {sale}.{number} arrived: {word}, paid {net}")
         });
-        let asked = self.asked(letter.ticket.txn);
-        let (order, fen) = (asked.0.as_str(), asked.1);
+        let asked = self.asked(letter.ticket);
         let message = self
             .line
-            .write(&mut self.host, &answer, (order, fen), &letter.faults);
+            .write(&mut self.host, &answer, &asked, &letter.faults);
         if now < self.mute_until || self.is_mute(letter.ticket.kind) {
             return;
         }
@@ -134,23 +128,98 @@ impl World<'_> {
     }
 
     fn refuses_for_ever(&self, kind: RequestKind) -> bool {
-        self.broken == Some(Broken::RevokesRefused) && kind == RequestKind::Revoke
+        self.broken == Some(Broken::RevokesRefused)
+            && matches!(kind, RequestKind::Revoke | RequestKind::Close)
     }
 
     fn is_mute(&self, kind: RequestKind) -> bool {
         match self.broken {
-            Some(Broken::ChargeAnswers) => kind == RequestKind::Authorize,
-            Some(Broken::RevokeAnswers) => kind == RequestKind::Revoke,
+            Some(Broken::ChargeAnswers) => {
+                matches!(kind, RequestKind::Authorize | RequestKind::Preorder)
+            }
+            Some(Broken::RevokeAnswers) => {
+                matches!(kind, RequestKind::Revoke | RequestKind::Close)
+            }
+            Some(Broken::RefundAnswers) => {
+                matches!(kind, RequestKind::Refund | RequestKind::Void)
+            }
             Some(Broken::ChargesLost | Broken::RevokesRefused | Broken::Everything) | None => false,
         }
     }
 
-    /// Order number and price of a sale, as the terminal stored them.
-    fn asked(&self, txn: TxnId) -> (String, u64) {
-        self.watch
-            .sales
-            .get(&txn)
-            .map_or((String::new(), 0), |sale| (sale.order.clone(), sale.fen))
+    /// What a request is about, as the terminal stored it.
+    fn asked(&self, ticket: Ticket) -> Asked {
+        let about_refund = matches!(
+            ticket.kind,
+            RequestKind::Refund | RequestKind::InquireRefund
+        );
+        let undo = self.watch.undos.get(&ticket.txn);
+        let (number, fen) = match (self.watch.sales.get(&ticket.txn), undo) {
+            (Some(sale), _) => (sale.order.clone(), sale.fen),
+            (None, Some(undo)) if about_refund => (undo.number.clone(), undo.fen),
+            (None, Some(undo)) => (undo.order.clone(), undo.fen),
+            (None, None) => (String::new(), 0),
+        };
+        let news = match ticket.kind {
+            RequestKind::Authorize | RequestKind::Preorder => "paid",
+            RequestKind::Inquire if undo.is_some() => "refunded",
+            RequestKind::Inquire => "paid",
+            RequestKind::Revoke | RequestKind::Close | RequestKind::Void => "revoked",
+            RequestKind::Refund | RequestKind::InquireRefund => "returned",
+        };
+        Asked { number, fen, news }
+    }
+
+    /// The customer of a charge makes up the mind later: that moment is put down, for the books and for a notice.
+    fn watch_the_customer(&mut self, ask: &Ask) {
+        if let Ask::Charge { order, .. } = ask
+            && let Some(at) = self.host.order(order).and_then(Order::decides_at)
+        {
+            self.will_decide(order, at);
+        }
+    }
+
+    /// Puts down when a customer decides, on the acquirer's clock.
+    pub(super) fn will_decide(&mut self, order: &str, at: u64) {
+        let wait = at.saturating_sub(self.host_now());
+        let at = self.now() + wait;
+        self.put(at, Item::Decides(order.to_owned()));
+    }
+
+    /// A customer has decided; an acquirer that sends notices sends one of a payment.
+    pub(super) fn decides(&mut self, order: &str) {
+        let now = self.host_now();
+        let Some(answer) = self.host.notice(order, now) else {
+            return;
+        };
+        if !self.bench.sends_notices(self.streams.0)
+            || !self.noticed_orders.insert(order.to_owned())
+        {
+            return;
+        }
+        let mut rng = self.rng(Stream::Line, &[2, self.noticed_orders.len() as u64]);
+        for _ in 0..*rng.pick(&[0, 1, 1, 1, 2]) {
+            let most = *rng.pick(&[500, 5_000, 90_000]);
+            let at = self.now() + rng.between(30, most);
+            self.put(at, Item::Notice(answer.clone()));
+        }
+    }
+
+    /// A notice reaches the machine: only an accelerator.
+    pub(super) fn noticed(&mut self, answer: &Answer) {
+        let Some(claim) = self.line.notice(&mut self.host, answer) else {
+            return;
+        };
+        let Some(till) = &self.till else {
+            return;
+        };
+        let order = answer.order.as_deref().unwrap_or_default();
+        let ended = till.book.ended_sale(order).map(Box::new);
+        let now = self.now();
+        self.trace.add(now, Lane::Acquirer, Lane::Till, || {
+            format!("notice: {}", answer.word)
+        });
+        self.feed(Event::Noticed { claim, ended });
     }
 
     /// An answer reaches the machine. Whoever asked may be gone.
@@ -163,14 +232,11 @@ impl World<'_> {
         if strict && !open {
             return;
         }
-        let asked = self.asked(ticket.txn);
-        let event = self.line.read(
-            ticket,
-            message,
-            &self.host,
-            self.bug,
-            (asked.0.as_str(), asked.1),
-        );
+        let asked = self.asked(ticket);
+        let event = self
+            .line
+            .read(ticket, message, &self.host, self.bug, &asked);
+        self.count_returned(&event);
         let now = self.now();
         self.trace.add(now, Lane::Acquirer, Lane::Till, || {
             let about = ticket.kind.key();
@@ -223,8 +289,21 @@ impl World<'_> {
                 order_no,
                 amount,
                 code,
+                instalments: None,
             };
             self.send(ticket, &again);
+        }
+    }
+
+    /// B11: each answer that a refund is done is counted.
+    fn count_returned(&mut self, event: &Event) {
+        if let Event::Answered { ticket, claim } = event
+            && self.bug == Bug::B11
+            && claim.value().state == ClaimState::Returned
+            && let Some(undo) = self.watch.undos.get(&ticket.txn)
+        {
+            let heard = self.returned_heard.entry(ticket.txn).or_default();
+            *heard += u64::from(claim.value().amount.is_some_and(|a| a.minor() == undo.fen));
         }
     }
 

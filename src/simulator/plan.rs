@@ -33,6 +33,29 @@ pub enum Act {
         /// What the customer will do.
         wallet: Wallet,
     },
+    /// 出码: our code is shown for the draft of a sale.
+    ShowCode {
+        /// Which.
+        sale: u32,
+        /// One code that every wallet can scan, rather than one wallet's.
+        every: bool,
+    },
+    /// The customer of a sale scans the code that was shown for it last, whether it is still shown or not.
+    Scan {
+        /// Which.
+        sale: u32,
+        /// What the customer will do.
+        wallet: Wallet,
+    },
+    /// 分期: three months, or at once again.
+    Instalments(bool),
+    /// 退款 of a paid sale: an amount in fen, or 0 for all that is left.
+    Undo {
+        /// Which.
+        sale: u32,
+        /// How much.
+        fen: u64,
+    },
     /// 取消 or 停止等待, whichever button is there.
     Cancel,
     /// 立即核实 of the sale on the screen.
@@ -159,6 +182,12 @@ fn one_sale(
     }
     let shown = at + rng.between(300, 6_000);
     let wallet = wallet(rng, profile);
+    if rng.chance(80) {
+        put(at + 200, Act::Instalments(true));
+    }
+    if rng.chance(250) {
+        return our_code(acts, rng, sale, (at, shown), wallet);
+    }
     let theirs = if sale > 1 && rng.chance(busy.odd) {
         sale - 1
     } else {
@@ -185,7 +214,61 @@ fn one_sale(
     if rng.chance(busy.troubles) {
         put(shown + rng.below(gap), trouble(rng));
     }
+    money_back(acts, rng, sale, shown + gap);
     shown + gap
+}
+
+/// The customer scans our code: at once, late, after it expired, twice, or shows an own code instead.
+fn our_code(
+    acts: &mut Vec<Timed>,
+    rng: &mut Rng,
+    sale: u32,
+    (at, shown): (u64, u64),
+    wallet: Wallet,
+) -> u64 {
+    let mut put = |at, act| acts.push(Timed { at, act });
+    let every = rng.chance(500);
+    put(at + 250, Act::ShowCode { sale, every });
+    let stays = *rng.pick(&[2_000, 20_000, 60_000, 330_000]);
+    let scans = shown + rng.below(stays);
+    match rng.below(10) {
+        0..6 => put(scans, Act::Scan { sale, wallet }),
+        6 => {
+            put(scans, Act::Scan { sale, wallet });
+            put(scans + rng.below(4_000), Act::Code { sale, wallet });
+        }
+        7 => {
+            put(scans, Act::Code { sale, wallet });
+            put(scans + rng.below(20_000), Act::Scan { sale, wallet });
+        }
+        8 => put(scans + 300_000, Act::Scan { sale, wallet }),
+        _ => {}
+    }
+    for _ in 0..rng.below(3) {
+        put(shown + rng.below(stays), tap(rng));
+    }
+    let gap = scans - shown + rng.between(3_000, 40_000);
+    money_back(acts, rng, sale, shown + gap);
+    shown + gap
+}
+
+/// Now and then the cashier returns money of an earlier sale: all, a part, too much, twice.
+fn money_back(acts: &mut Vec<Timed>, rng: &mut Rng, sale: u32, at: u64) {
+    if !rng.chance(180) {
+        return;
+    }
+    let of = sale - u32::try_from(rng.below(u64::from(sale.min(4)))).unwrap_or(0);
+    let fen = *rng.pick(&[0, 0, 1, 5_000, 120_000, 900_000]);
+    for (later, act) in [
+        (1, Act::Dismiss),
+        (2, Act::Undo { sale: of, fen }),
+        (30, Act::Undo { sale: of, fen }),
+    ] {
+        acts.push(Timed {
+            at: at.saturating_sub(2_500) + later,
+            act,
+        });
+    }
 }
 
 fn wallet(rng: &mut Rng, profile: Profile) -> Wallet {

@@ -3,6 +3,7 @@
 //! Owns the list of reliability.md 2.7. Each is a runtime mutation of the driver, the adapter, the journal's settings or
 //! what the core is told, never of the core itself. A bug that needs what does not exist yet is listed as that.
 
+use super::line::Asked;
 use crate::domain::OrderNo;
 use crate::evidence::{Claim, ClaimState, Undone};
 use crate::payment::Phase;
@@ -50,7 +51,7 @@ bugs! {
     B8, "a revoke of an unknown order is not checked again", None;
     B9, "the numbers start again after a restart", None;
     B10, "revoked sales are counted as sales", None;
-    B11, "a refund's answer that comes twice is counted twice", Some("refunds");
+    B11, "a refund's answer that comes twice is counted twice", None;
     B12, "deadlines go by the wall clock", None;
     B13, "a late success turns a revoked sale into a paid one", None;
     B14, "the batch is advanced twice", Some("settlement");
@@ -58,12 +59,14 @@ bugs! {
     B16, "the journal runs with synchronous=NORMAL", None;
     B17, "two instances run on one journal", None;
     B18, "a payment code is written into a record", None;
-    B19, "a revoke gets a new number after a power cut, and nothing is stored", None;
+    B19, "a refund or revoke gets a new number after a power cut, and nothing is stored", None;
     B20, "a result is shown before it is stored", None;
     B21, "a request that timed out counts as not sent", None;
     B22, "the amount of an answer is not compared", None;
     B23, "the intent to revoke is not stored", None;
     B24, "open sales are forgotten at a start", None;
+    B25, "after a failed sync nothing is written once more", None;
+    B26, "a customer's code is charged while our own order is open", None;
 }
 
 impl Bug {
@@ -88,8 +91,9 @@ impl Bug {
     }
 
     #[allow(clippy::wildcard_enum_match_arm, reason = "most bugs are elsewhere")]
-    /// Changes what the adapter reads. `order` and `fen` are what was asked for.
-    pub fn twist_claim(self, claim: &mut Claim, (order, fen): (&str, u64)) {
+    /// Changes what the adapter reads.
+    pub fn twist_claim(self, claim: &mut Claim, asked: &Asked) {
+        let (order, fen) = (asked.number.as_str(), asked.fen);
         match self {
             Self::B3 if claim.state == ClaimState::NotFound => {
                 claim.state = ClaimState::Undone(Undone::Failed);

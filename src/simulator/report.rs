@@ -7,7 +7,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::batch::{Failure, Options, Totals};
-use super::coverage::{Coverage, holes};
+use super::coverage::{Coverage, holes, reachable};
 use super::plant::Bug;
 use super::world::Wait;
 
@@ -28,6 +28,8 @@ impl Measured {
     }
 }
 
+/// Holes that are named in words; JSON names them all.
+const HOLES_LISTED: usize = 20;
 const SHARES: [usize; 3] = [500, 990, 1_000];
 
 /// Returns the figures as JSON.
@@ -151,15 +153,15 @@ fn lines(options: &Options, totals: &Totals, measured: &Measured) -> Vec<String>
             times[2] / 1_000
         ));
     }
+    let reachable = reachable().len();
     let holes = holes(&totals.coverage);
+    let listed: Vec<&str> = holes.iter().take(HOLES_LISTED).map(String::as_str).collect();
     lines.push(format!(
-        "coverage: {} cells of state, event and durable point; holes: {}",
+        "coverage: {} cells of state, event and durable point; of {reachable} that can be reached, {} were not: {}{}",
         totals.coverage.0.len(),
-        if holes.is_empty() {
-            "none".to_owned()
-        } else {
-            holes.join("; ")
-        }
+        holes.len(),
+        listed.join("; "),
+        if holes.len() > HOLES_LISTED { "; ..." } else { "" }
     ));
     for (name, count) in &totals.known {
         lines.push(format!("known and not mended: {name}, {count} times"));

@@ -25,9 +25,12 @@ use super::world::{Figures, Wait, World};
 use crate::domain::{BatchNo, TxnId};
 use crate::evidence::{Digest, SealedRow};
 use crate::journal::{
-    Appended, Counters, DirectJournal, JournalConfig, JournalError, Opened, SaleState,
+    Appended, Background, Counters, DirectJournal, JournalConfig, JournalError, NoSales, Opened,
+    SaleState,
 };
-use crate::payment::{Event, Fact, FactKind, Numbers};
+use crate::payment::{EndedSale, Event, Fact, FactKind, Numbers, PaidSale};
+use crate::profile;
+use crate::view::Shop;
 
 /// After the world is mended every sale ends within this (asserted; the report tells what was seen).
 pub const HEALS_WITHIN_MS: u64 = 25 * 60_000;
@@ -46,6 +49,8 @@ pub enum Broken {
     RevokeAnswers,
     /// Charges never arrive.
     ChargesLost,
+    /// Answers to refunds and voids never come back.
+    RefundAnswers,
     /// The acquirer refuses every revoke.
     RevokesRefused,
     /// Nobody can be reached.
@@ -54,10 +59,11 @@ pub enum Broken {
 
 impl Broken {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::ChargeAnswers,
         Self::RevokeAnswers,
         Self::ChargesLost,
+        Self::RefundAnswers,
         Self::RevokesRefused,
         Self::Everything,
     ];
@@ -68,6 +74,7 @@ impl Broken {
             Self::ChargeAnswers => "charge-answers",
             Self::RevokeAnswers => "revoke-answers",
             Self::ChargesLost => "charges-lost",
+            Self::RefundAnswers => "refund-answers",
             Self::RevokesRefused => "revokes-refused",
             Self::Everything => "everything",
         }
@@ -77,7 +84,7 @@ impl Broken {
     pub const fn can_end(self) -> bool {
         matches!(
             self,
-            Self::ChargeAnswers | Self::RevokeAnswers | Self::ChargesLost
+            Self::ChargeAnswers | Self::RevokeAnswers | Self::ChargesLost | Self::RefundAnswers
         )
     }
 }
@@ -192,6 +199,7 @@ pub struct Bench {
     config: JournalConfig,
     shadow_config: JournalConfig,
     template: Image,
+    pub(super) shop: Shop,
     /// The journal is a list in memory: for the speed of the core alone.
     pub in_memory: bool,
 }
@@ -208,12 +216,18 @@ impl Bench {
         disk.lock().format(Plan::Sound);
         drop(DirectJournal::open(&config).expect("invariant: a sound disk takes a journal"));
         let template = disk.lock().durable_image();
+        let shop = Shop {
+            name: String::new(),
+            sandbox: true,
+            profile: Arc::new(profile::Profile::built_in()),
+        };
         Self {
             disk,
             shadow,
             config,
             shadow_config,
             template,
+            shop,
             in_memory,
         }
     }
@@ -246,6 +260,11 @@ impl Bench {
     pub const fn strict_line(&self, seed: u64) -> bool {
         seed.is_multiple_of(2)
     }
+
+    /// The acquirers of half of the seeds send notices.
+    pub const fn sends_notices(&self, seed: u64) -> bool {
+        seed & 2 == 0
+    }
 }
 
 fn config(disk: &'static SimDisk, vfs: &str) -> JournalConfig {
@@ -253,7 +272,10 @@ fn config(disk: &'static SimDisk, vfs: &str) -> JournalConfig {
     let mut config = JournalConfig::new(dir, PathBuf::from("/copy/journal.copy"));
     config.reserve_bytes = 524_288;
     config.vfs = Some(vfs.to_owned());
-    config.files = Arc::new(SimFiles(disk));
+    config.files = Arc::new(SimFiles {
+        disk,
+        refreshes: true,
+    });
     config
 }
 
@@ -295,17 +317,48 @@ impl Book {
                 Ok(Appended {
                     last_row: memory.len() as u64,
                     head: Digest::ZERO,
-                    low_space: false,
+                    no_sales: None,
                 })
             }
         }
     }
 
-    /// Tells whether there is room for a new sale.
-    pub(super) fn has_room(&mut self) -> bool {
+    /// Tells whether a new sale may be opened.
+    pub(super) fn may_sell(&mut self) -> Result<Option<NoSales>, JournalError> {
         match self {
-            Self::Real(journal) => journal.has_room(),
-            Self::Memory => true,
+            Self::Real(journal) => journal.may_sell(),
+            Self::Memory => Ok(None),
+        }
+    }
+
+    /// Goes on with the check of all records, as the journal's thread does while nothing is asked.
+    pub(super) fn check_on(&mut self) -> Background {
+        match self {
+            Self::Real(journal) => journal.check_on(),
+            Self::Memory => Background::Sound,
+        }
+    }
+
+    /// Returns a paid sale with what went back of it.
+    pub(super) fn paid_sale(&self, txn: TxnId) -> Option<PaidSale> {
+        match self {
+            Self::Real(journal) => journal.paid_sale(txn).ok().flatten(),
+            Self::Memory => None,
+        }
+    }
+
+    /// Returns a sale that ended as not paid.
+    pub(super) fn ended_sale(&self, order: &str) -> Option<EndedSale> {
+        match self {
+            Self::Real(journal) => journal.ended_sale(order).ok().flatten(),
+            Self::Memory => None,
+        }
+    }
+
+    /// Ends in order.
+    pub(super) fn close(self) {
+        if let Self::Real(journal) = self {
+            journal.close();
         }
     }
 
@@ -327,13 +380,21 @@ fn opened_from(memory: &[Fact]) -> Opened {
                 voucher = intent.voucher.get();
             }
             FactKind::RevokeIntended { sequence: last, .. } => sequence = *last,
+            FactKind::UndoIntended(intent) => {
+                sequence = intent.sequence;
+                voucher = intent.voucher.get();
+            }
             FactKind::AnswerNoted { .. }
             | FactKind::AnswerRefused { .. }
             | FactKind::SendFailed { .. }
             | FactKind::RevokeProvisional { .. }
+            | FactKind::CodeShown { .. }
+            | FactKind::StopRequested { .. }
+            | FactKind::Rechecked { .. }
             | FactKind::SuccessAfterRevoke { .. }
             | FactKind::AttentionRaised { .. }
-            | FactKind::Closed { .. } => {}
+            | FactKind::Closed { .. }
+            | FactKind::UndoClosed { .. } => {}
         }
     }
     Opened {
@@ -352,6 +413,10 @@ fn opened_from(memory: &[Fact]) -> Opened {
 /// Plays a case.
 pub fn play(case: &Case, bench: &mut Bench, trace: Trace) -> Verdict {
     bench.config.planted_synchronous_normal = case.bug == Bug::B16;
+    bench.config.files = Arc::new(SimFiles {
+        disk: bench.disk,
+        refreshes: case.bug != Bug::B25,
+    });
     bench.disk.lock().restore(&bench.template);
     let mut world = World::new(case, bench, trace);
     let end = case.until;
@@ -418,6 +483,16 @@ impl World<'_> {
                 );
                 self.watch.blame(Invariant::L2, what, now);
             }
+        }
+        let stuck: Vec<String> = self
+            .watch
+            .undos
+            .values()
+            .filter(|undo| undo.ended.is_none())
+            .map(|undo| format!("undo {} is open long after mending", undo.number))
+            .collect();
+        for what in stuck {
+            self.watch.blame(Invariant::L2, what, now);
         }
         let rests =
             self.is_at_rest() || !self.watch.found.is_empty() || !self.figures.known.is_empty();
@@ -519,6 +594,29 @@ impl World<'_> {
             let revoked = sales.iter().filter(|row| row.state == SaleState::Revoked);
             totals.count += revoked.count() as u64;
         }
+        let mut returned: u64 = sales
+            .iter()
+            .filter(|row| row.state == SaleState::Paid)
+            .map(|row| row.returned.minor())
+            .sum();
+        if self.bug == Bug::B11 {
+            let heard = self.returned_heard.iter();
+            let twice = heard.map(|(txn, times)| {
+                let fen = self.watch.undos.get(txn).map_or(0, |undo| undo.fen);
+                fen * times.saturating_sub(1)
+            });
+            returned += twice.sum::<u64>();
+        }
+        let baskets: BTreeMap<String, u32> = self
+            .watch
+            .sales
+            .iter()
+            .map(|(txn, sale)| {
+                let basket = self.sale_of.get(txn).copied().unwrap_or(0);
+                (sale.order.clone(), basket)
+            })
+            .collect();
+        let basket_of = |order: &str| baskets.get(order).copied().unwrap_or(0);
         let (mut copy, mut leak) = (None, None);
         for (name, bytes) in self.bench.disk.lock().contents() {
             leak = leak.or_else(|| find_canary(bytes));
@@ -533,6 +631,8 @@ impl World<'_> {
             rows: &rows,
             sales: &sales,
             totals,
+            returned,
+            basket_of: &basket_of,
             copy: copy.as_deref(),
             acknowledged: self.acknowledged.0,
             now,

@@ -157,6 +157,11 @@ impl Script {
                     manners.duds = usize::try_from(number(value)?).unwrap_or(usize::MAX);
                 }
                 Some(("lag", value)) => manners.lag_ms = milliseconds(value)?,
+                Some(("refunds-take", value)) => manners.refund_slow_ms = milliseconds(value)?,
+                Some(("refunds-fail", value)) => manners.refund_failures = small(value)?,
+                Some(("closes-while-paying", value)) => {
+                    manners.closes_while_paying = value == "yes";
+                }
                 Some(_) | None => return Err("no such manner"),
             }
         }
@@ -166,21 +171,11 @@ impl Script {
     /// Writes it.
     pub fn text(&self) -> String {
         let case = &self.case;
-        let yes = |on| if on { "yes" } else { "no" };
-        let manners = &case.manners;
         let mut lines = vec![
             format!("case {}", self.name),
             format!("seed {}", case.seed),
             format!("profile {}", case.profile.key()),
-            format!(
-                "manners tombstones={} keeps-refusals={} code-life={} refuses={} duds={} lag={}",
-                yes(manners.tombstones),
-                yes(manners.keeps_refusals),
-                seconds(manners.code_life_ms),
-                manners.refuses,
-                manners.duds,
-                seconds(manners.lag_ms)
-            ),
+            format!("manners {}", manners_text(&case.manners)),
         ];
         lines.push(format!("until {}", seconds(case.until)));
         if case.clocks != RIGHT {
@@ -247,6 +242,22 @@ impl Script {
     }
 }
 
+fn manners_text(manners: &Manners) -> String {
+    let yes = |on| if on { "yes" } else { "no" };
+    [
+        format!("tombstones={}", yes(manners.tombstones)),
+        format!("keeps-refusals={}", yes(manners.keeps_refusals)),
+        format!("code-life={}", seconds(manners.code_life_ms)),
+        format!("refuses={}", manners.refuses),
+        format!("duds={}", manners.duds),
+        format!("lag={}", seconds(manners.lag_ms)),
+        format!("refunds-take={}", seconds(manners.refund_slow_ms)),
+        format!("refunds-fail={}", manners.refund_failures),
+        format!("closes-while-paying={}", yes(manners.closes_while_paying)),
+    ]
+    .join(" ")
+}
+
 fn number(text: &str) -> Result<u64, &'static str> {
     text.parse().map_err(|_| "not a number")
 }
@@ -296,6 +307,28 @@ fn act(words: &[&str]) -> Result<Act, &'static str> {
             sale: small(sale)?,
             wallet: self::wallet(wallet)?,
         },
+        ["show-code", sale] => Act::ShowCode {
+            sale: small(sale)?,
+            every: true,
+        },
+        ["show-code", sale, "one-wallet"] => Act::ShowCode {
+            sale: small(sale)?,
+            every: false,
+        },
+        ["scan", sale, wallet @ ..] => Act::Scan {
+            sale: small(sale)?,
+            wallet: self::wallet(wallet)?,
+        },
+        ["instalments"] => Act::Instalments(true),
+        ["at-once"] => Act::Instalments(false),
+        ["undo", sale, "all"] => Act::Undo {
+            sale: small(sale)?,
+            fen: 0,
+        },
+        ["undo", sale, amount] => Act::Undo {
+            sale: small(sale)?,
+            fen: fen(amount)?,
+        },
         ["cancel"] => Act::Cancel,
         ["query"] => Act::Query,
         ["query-open", which] => Act::QueryOpen(small(which)?),
@@ -318,6 +351,13 @@ pub fn act_text(act: Act) -> String {
     match act {
         Act::Sale { sale, fen } => format!("sale {sale} {}.{:02}", fen / 100, fen % 100),
         Act::Code { sale, wallet } => format!("code {sale} {}", wallet_text(wallet)),
+        Act::ShowCode { sale, every: true } => format!("show-code {sale}"),
+        Act::ShowCode { sale, every: false } => format!("show-code {sale} one-wallet"),
+        Act::Scan { sale, wallet } => format!("scan {sale} {}", wallet_text(wallet)),
+        Act::Instalments(true) => "instalments".to_owned(),
+        Act::Instalments(false) => "at-once".to_owned(),
+        Act::Undo { sale, fen: 0 } => format!("undo {sale} all"),
+        Act::Undo { sale, fen } => format!("undo {sale} {}.{:02}", fen / 100, fen % 100),
         Act::Cancel => "cancel".to_owned(),
         Act::Query => "query".to_owned(),
         Act::QueryOpen(which) => format!("query-open {which}"),

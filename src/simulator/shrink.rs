@@ -77,8 +77,13 @@ impl Search<'_> {
 
     fn fewer_sales(&mut self, best: &mut Case) {
         let of = |act: Act| match act {
-            Act::Sale { sale, .. } | Act::Code { sale, .. } => Some(sale),
-            Act::Cancel
+            Act::Sale { sale, .. }
+            | Act::Code { sale, .. }
+            | Act::ShowCode { sale, .. }
+            | Act::Scan { sale, .. }
+            | Act::Undo { sale, .. } => Some(sale),
+            Act::Instalments(_)
+            | Act::Cancel
             | Act::Query
             | Act::QueryOpen(_)
             | Act::Park
@@ -153,12 +158,15 @@ impl Search<'_> {
 
     fn ordinary_world(&mut self, best: &mut Case) {
         let usual = Manners::default();
-        let changes: [fn(&mut Case, Manners); 7] = [
+        let changes: [fn(&mut Case, Manners); 10] = [
             |case, usual| case.manners.refuses = usual.refuses,
             |case, usual| case.manners.duds = usual.duds,
             |case, usual| case.manners.lag_ms = usual.lag_ms,
             |case, usual| case.manners.keeps_refusals = usual.keeps_refusals,
             |case, usual| case.manners.tombstones = usual.tombstones,
+            |case, usual| case.manners.refund_slow_ms = usual.refund_slow_ms,
+            |case, usual| case.manners.refund_failures = usual.refund_failures,
+            |case, usual| case.manners.closes_while_paying = usual.closes_while_paying,
             |case, _| case.clocks = RIGHT,
             |case, _| case.broken = None,
         ];

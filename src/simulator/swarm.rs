@@ -86,6 +86,11 @@ impl Swarm {
         faults
     }
 
+    /// Tells whether any fault struck so far.
+    pub fn is_faulty(&self) -> bool {
+        !self.struck.is_empty()
+    }
+
     /// Writes down that a fault did not strike after all.
     pub fn missed(&mut self, place: Place, fault: Fault) {
         let at = self.struck.iter().rposition(|one| *one == (place, fault));
@@ -207,6 +212,7 @@ pub fn manners(streams: Streams) -> Manners {
         if on { value } else { 0 }
     };
     let (refuses, duds, lag_ms) = (sometimes(6), sometimes(2), sometimes(4_000));
+    let (refund_slow_ms, refund_failures) = (sometimes(90_000), sometimes(2));
     Manners {
         tombstones: rng.chance(500),
         keeps_refusals: rng.chance(300),
@@ -214,5 +220,8 @@ pub fn manners(streams: Streams) -> Manners {
         refuses: u32::try_from(refuses).unwrap_or(0),
         duds: usize::try_from(duds).unwrap_or(0),
         lag_ms,
+        refund_slow_ms,
+        refund_failures: u32::try_from(refund_failures).unwrap_or(0),
+        closes_while_paying: rng.chance(700),
     }
 }

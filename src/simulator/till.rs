@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::check::{Invariant, Word};
+use super::check::Invariant;
 use super::coverage::{Point, event_name, state_name};
 use super::disk::Plan;
 use super::fault::{Fault, Kind, Place};
@@ -16,14 +16,12 @@ use super::trace::Lane;
 use super::world::{Item, MERCHANT, World};
 use crate::domain::{MerchantNo, Money, TermNo};
 use crate::evidence::ClaimState;
-use crate::journal::JournalError;
+use crate::journal::{Background, JournalError};
 use crate::payment::{
     Command, Event, Fact, FactKind, Phase, Policy, Request, Sound, State, Step, Ticket, Timing,
     step,
 };
-use crate::view::{
-    Cause, Desk, Language, OutcomeKind, Page, Records, Screen, Shop, Theme, WaitKind, present,
-};
+use crate::view::{Cause, Desk, Language, Theme};
 
 /// A program that failed is started again by people after this.
 const RESTARTED_AFTER_MS: u64 = 20_000;
@@ -42,7 +40,7 @@ pub struct Till {
     pub open_requests: BTreeSet<Ticket>,
     /// The last charge, for a planted bug.
     pub last_charge: Option<Request>,
-    shown: Option<(Option<crate::domain::TxnId>, &'static str)>,
+    pub(super) shown: Option<(Option<crate::domain::TxnId>, &'static str)>,
     revoking_since: u64,
 }
 
@@ -102,6 +100,12 @@ impl World<'_> {
         let now = self.clock.reading();
         if self.bug == Bug::B13 {
             forget_revoke(&mut till.state, &event);
+        }
+        if self.bug == Bug::B26
+            && matches!(event, Event::CodePresented { .. })
+            && let Some(draft) = &mut till.state.draft
+        {
+            draft.order = None;
         }
         let step = step(till.state.clone(), event, now, &self.policy);
         let number =
@@ -244,7 +248,7 @@ impl World<'_> {
                 self.acknowledged = (appended.last_row, appended.head);
                 self.stir(u64::from_le_bytes(first_eight(appended.head.as_bytes())));
                 if let Some(till) = &mut self.till {
-                    till.refuse_sales = appended.low_space;
+                    till.refuse_sales = appended.no_sales.is_some();
                 }
                 self.tell_stored(facts);
                 if matches!(plan, Some(Plan::PowerCut(_) | Plan::Kill(_))) {
@@ -296,34 +300,45 @@ impl World<'_> {
             self.trace
                 .add(now, Lane::Till, Lane::Disk, || fact_text(fact));
             self.watch.stored(fact, &self.host, now);
-            if let (Some(txn), FactKind::Closed { .. }) = (fact.txn(), &fact.kind) {
+            if let (Some(txn), FactKind::Closed { .. } | FactKind::UndoClosed { .. }) =
+                (fact.txn(), &fact.kind)
+            {
                 self.recovering.remove(&txn);
             }
         }
     }
 
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "the driver, too, takes every other error for a broken journal"
+    )]
     /// As the driver has it: an intent that could not be stored ends the draft; anything else ends the service.
     fn not_stored(&mut self, problem: &JournalError) {
         let now = self.now();
         self.trace.add(now, Lane::Disk, Lane::Till, || {
             format!("refused: {problem}")
         });
-        let full = matches!(problem, JournalError::DiskFull { .. });
+        let cause = match problem {
+            JournalError::DiskFull { .. } => Cause::DiskFull,
+            JournalError::CopyFails { .. } => Cause::CopyFails,
+            JournalError::Altered { .. } => Cause::JournalAltered,
+            _ => Cause::JournalBroken,
+        };
         let contradiction = problem.is_contradiction();
         let Some(till) = &mut self.till else {
             return;
         };
-        if full && till.state.draft.is_some() {
+        if cause != Cause::JournalBroken && till.state.draft.is_some() {
             till.refuse_sales = true;
             till.state.draft = None;
         } else {
-            till.desk.out_of_service = Some(if full {
-                Cause::DiskFull
-            } else {
-                Cause::JournalBroken
-            });
-            let again = Item::Person(super::plan::Act::Restart);
-            self.put(now + RESTARTED_AFTER_MS, again);
+            // Space comes back by itself; for anything else people start the program again.
+            let again = cause != Cause::DiskFull;
+            till.desk.out_of_service = Some(cause);
+            if again {
+                let restart = Item::Person(super::plan::Act::Restart);
+                self.put(now + RESTARTED_AFTER_MS, restart);
+            }
         }
         let what = "the journal's own rules refused a fact";
         self.watch.holds(Invariant::I9, !contradiction, what, now);
@@ -366,46 +381,6 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Publishes the screen when it is another one.
-    pub(super) fn show(&mut self) {
-        let now = self.clock.reading();
-        let Some(till) = &mut self.till else {
-            return;
-        };
-        let state = &till.state;
-        let key = state
-            .foreground_sale()
-            .map_or("", |sale| super::coverage::phase_name(&sale.phase));
-        let key = Some((state.foreground, key));
-        if till.shown == key {
-            return;
-        }
-        till.shown = key;
-        let screen = screen(till, now, &self.policy);
-        let (txn, word) = (till.state.foreground, word_of(&screen.page));
-        let true_now = self.clock.now;
-        if let (Some(txn), Some(word)) = (txn, word) {
-            self.trace.add(true_now, Lane::Till, Lane::People, || {
-                format!("screen: {word:?}")
-            });
-            self.watch.shown(txn, word, &self.host, true_now);
-        }
-        let leak = format!("{:?}", screen.page).contains(super::plan::CANARY);
-        let what = "a code is on the screen";
-        self.watch.holds(Invariant::I10, !leak, what, true_now);
-    }
-
-    /// B20: the screen of the next state, before anything of it is stored.
-    fn show_early(&mut self, next: State) {
-        if let Some(till) = &mut self.till {
-            let kept = std::mem::replace(&mut till.state, next);
-            self.show();
-            if let Some(till) = &mut self.till {
-                till.state = kept;
-            }
-        }
-    }
-
     fn look_at_state(&mut self) {
         let now = self.now();
         let mono = self.clock.mono();
@@ -445,11 +420,15 @@ impl World<'_> {
             "codes are remembered without end",
             now,
         );
-        let sales = &state.sales;
+        let (sales, undos) = (&state.sales, &state.undos);
         if till.desk.out_of_service.is_none() {
-            self.watch
-                .kept(sales.len(), |txn| sales.contains_key(&txn), now);
+            let keeps = |txn| sales.contains_key(&txn) || undos.contains_key(&txn);
+            self.watch.kept(state.open_count(), keeps, now);
         }
+        let audited = till.book.check_on();
+        let what = "the check in the background found an alteration";
+        let sound = audited != Background::Failed || self.swarm.is_faulty();
+        self.watch.holds(Invariant::I9, sound, what, now);
     }
 
     fn bug_in_facts(&mut self, facts: &mut Vec<Fact>) {
@@ -508,35 +487,6 @@ fn disk_plan(fault: Fault) -> Option<Plan> {
 
 pub(super) fn boot_plan(faults: &[Fault]) -> Option<Plan> {
     faults.iter().find_map(|fault| disk_plan(*fault))
-}
-
-fn screen(till: &Till, now: crate::domain::Now, policy: &Policy) -> Screen {
-    let shop = Shop {
-        name: String::new(),
-        sandbox: true,
-    };
-    let records = Records::default();
-    present(&till.state, &till.desk, &records, &shop, now, policy)
-}
-
-/// What a page tells of the sale on it.
-fn word_of(page: &Page) -> Option<Word> {
-    Some(match page {
-        Page::Waiting(waiting) => match waiting.kind {
-            WaitKind::Paying | WaitKind::Password | WaitKind::Checking => Word::Wait,
-            WaitKind::Revoking => Word::Revoking,
-        },
-        Page::Outcome(outcome) => match outcome.kind {
-            OutcomeKind::Paid => Word::Paid,
-            OutcomeKind::NotPaid => Word::NotPaid,
-            OutcomeKind::Revoked => Word::Revoked,
-        },
-        Page::Keypad(_)
-        | Page::Prompt(_)
-        | Page::Manual(_)
-        | Page::Pending(_)
-        | Page::OutOfService(_) => return None,
-    })
 }
 
 fn first_eight(bytes: &[u8; 32]) -> [u8; 8] {

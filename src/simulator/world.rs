@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check::{Invariant, Watch};
+use super::check::{Invariant, Watch, Word};
 use super::clock::Clock;
 use super::coverage::Coverage;
-use super::host::{Ask, Host, Profile};
+use super::host::{Answer, Ask, Host, Profile};
 use super::line::{Line, Message};
 use super::plan::{Act, Timed};
 use super::plant::Bug;
@@ -18,9 +18,12 @@ use super::swarm::Swarm;
 use super::till::{Till, policy};
 use super::trace::{Lane, Trace};
 use crate::code::{CodeTable, PaymentCode, Recognised, recognise};
-use crate::domain::{Money, OperatorNo, TxnId};
+use crate::domain::{Channel, Money, OperatorNo, TxnId};
 use crate::evidence::Digest;
-use crate::payment::{Certainty, EntryMode, Event, Fact, Policy, Ticket, next_deadline};
+use crate::payment::{
+    Certainty, EntryMode, Event, Fact, Instalments, Policy, Ticket, next_deadline,
+};
+use crate::view::Cause;
 
 /// The merchant of every run.
 pub const MERCHANT: &str = "822100054110001";
@@ -40,6 +43,10 @@ pub(super) enum Item {
     Fails(u32, Ticket, Certainty, &'static str),
     Person(Act),
     Boot,
+    /// A customer makes up the mind.
+    Decides(String),
+    /// A notice of a payment reaches the machine.
+    Notice(Answer),
 }
 
 /// A request under way.
@@ -134,6 +141,12 @@ pub struct World<'a> {
     pub(super) down_until: u64,
     pub(super) mute_until: u64,
     pub(super) hash: u64,
+    /// The text of the code that was shown for a sale last: what its customer can scan, or has a picture of.
+    pub(super) shown_codes: BTreeMap<u32, String>,
+    /// Orders that a notice was sent of.
+    pub(super) noticed_orders: BTreeSet<String>,
+    /// B11: how often each refund was heard to be done.
+    pub(super) returned_heard: BTreeMap<TxnId, u64>,
     table: CodeTable,
     queue: BTreeMap<(u64, u64), Item>,
     queued: u64,
@@ -178,6 +191,9 @@ impl<'a> World<'a> {
             down_until: 0,
             mute_until: 0,
             hash: case.seed,
+            shown_codes: BTreeMap::new(),
+            noticed_orders: BTreeSet::new(),
+            returned_heard: BTreeMap::new(),
             table: CodeTable::built_in(),
             queue: BTreeMap::new(),
             queued: 0,
@@ -277,10 +293,24 @@ impl<'a> World<'a> {
                 self.put(frozen, item);
             }
             Item::Person(act) => self.act(act),
+            Item::Decides(order) => self.decides(&order),
+            Item::Notice(answer) => self.noticed(&answer),
             Item::Comes(boot, ticket, message) => self.comes(boot, ticket, &message),
             Item::Fails(boot, ticket, certainty, why) => {
                 self.gives_up(boot, ticket, certainty, why);
             }
+        }
+        self.try_to_return();
+    }
+
+    /// As the driver has it: a program that a full disk put out of service goes on when there is space again.
+    fn try_to_return(&mut self) {
+        if let Some(till) = &mut self.till
+            && till.desk.out_of_service == Some(Cause::DiskFull)
+            && matches!(till.book.may_sell(), Ok(None))
+        {
+            till.desk.out_of_service = None;
+            till.refuse_sales = false;
         }
     }
 
@@ -292,6 +322,16 @@ impl<'a> World<'a> {
         match act {
             Act::Sale { sale, fen } => self.charge(sale, fen),
             Act::Code { sale, wallet } => self.present(sale, wallet),
+            Act::ShowCode { sale, every } => self.show_code(sale, every),
+            Act::Scan { sale, wallet } => self.scan(sale, wallet),
+            Act::Instalments(on) => {
+                let plan = on.then_some(Instalments {
+                    count: 3,
+                    merchant_pays: false,
+                });
+                self.feed(Event::InstalmentsChosen(plan));
+            }
+            Act::Undo { sale, fen } => self.undo(sale, fen),
             Act::Cancel => {
                 if let Some(txn) = self.foreground_without_draft() {
                     self.watch.cancelled(txn);
@@ -350,7 +390,8 @@ impl<'a> World<'a> {
         let Some(till) = &self.till else {
             return;
         };
-        let open: Vec<TxnId> = till.state.sales.keys().copied().collect();
+        let (sales, undos) = (till.state.sales.keys(), till.state.undos.keys());
+        let open: Vec<TxnId> = sales.chain(undos).copied().collect();
         let count = open.len().max(1);
         let index = usize::try_from(which).unwrap_or(0) % count;
         if let Some(txn) = open.get(index) {
@@ -366,21 +407,85 @@ impl<'a> World<'a> {
             return;
         };
         if till.refuse_sales {
-            till.refuse_sales = !till.book.has_room();
+            till.refuse_sales = !matches!(till.book.may_sell(), Ok(None));
         }
         if till.refuse_sales {
+            self.feed(Event::ResultDismissed);
             return;
         }
-        self.txns += 1;
-        let utc = u64::try_from(self.clock.reading().utc.0).unwrap_or(0);
-        let random = (u128::from(sale) << 32) | u128::from(self.txns);
-        let txn = TxnId::from_parts(utc, random);
+        let txn = self.fresh_txn(sale);
         self.sale_of.insert(txn, sale);
         let operator = OperatorNo::new("01").expect("invariant: two digits");
         self.feed(Event::SaleRequested {
             txn,
             amount,
             operator,
+        });
+    }
+
+    /// Makes the number of a transaction as the edge does: from the wall clock and something random.
+    fn fresh_txn(&mut self, sale: u32) -> TxnId {
+        self.txns += 1;
+        let utc = u64::try_from(self.clock.reading().utc.0).unwrap_or(0);
+        let random = (u128::from(sale) << 32) | u128::from(self.txns);
+        TxnId::from_parts(utc, random)
+    }
+
+    fn show_code(&mut self, sale: u32, every: bool) {
+        let txn = self.fresh_txn(sale);
+        self.sale_of.insert(txn, sale);
+        let channel = match (every, self.profile) {
+            (true, _) => Channel::Unknown,
+            (false, Profile::Wechat) => Channel::Wechat,
+            (false, Profile::Alipay) => Channel::Alipay,
+            (false, Profile::Unionpay) => Channel::UnionPay,
+        };
+        self.feed(Event::MerchantCodeRequested { txn, channel });
+    }
+
+    fn scan(&mut self, sale: u32, wallet: super::host::Wallet) {
+        let Some(text) = self.shown_codes.get(&sale).cloned() else {
+            return;
+        };
+        let now = self.host_now();
+        let customer = format!("customer {sale}");
+        self.host.scans(&text, &customer, wallet, now);
+        let found = self
+            .host
+            .orders()
+            .find(|(_, order)| order.text.as_deref() == Some(&*text) && order.customer == customer);
+        let found = found.map(|(number, order)| (number.to_owned(), order.decides_at()));
+        if let Some((number, Some(at))) = found {
+            self.will_decide(&number, at);
+        }
+    }
+
+    /// Money of an earlier sale is to go back. What the cashier sees of it was read from the journal.
+    fn undo(&mut self, sale: u32, fen: u64) {
+        let Some(till) = &self.till else {
+            return;
+        };
+        let paid = self.watch.sales.iter().find(|(txn, known)| {
+            known.ended == Some(Word::Paid) && self.sale_of.get(txn) == Some(&sale)
+        });
+        let original = paid.and_then(|(txn, _)| till.book.paid_sale(*txn));
+        let Some(original) = original else {
+            return;
+        };
+        let amount = if fen == 0 {
+            original.left()
+        } else {
+            Money::from_fen(fen).unwrap_or_else(|_| original.left())
+        };
+        let txn = self.fresh_txn(sale);
+        self.sale_of.insert(txn, sale);
+        let operator = |number| OperatorNo::new(number).expect("invariant: two digits");
+        self.feed(Event::UndoRequested {
+            txn,
+            original: Box::new(original),
+            amount,
+            operator: operator("01"),
+            approver: Some(operator("90")),
         });
     }
 
@@ -415,7 +520,8 @@ impl<'a> World<'a> {
 
     /// Tells whether the terminal runs and every sale has ended.
     pub fn is_at_rest(&self) -> bool {
-        let ended = self.watch.sales.values().all(|sale| sale.ended.is_some());
+        let ended = self.watch.sales.values().all(|sale| sale.ended.is_some())
+            && self.watch.undos.values().all(|undo| undo.ended.is_some());
         let runs = self
             .till
             .as_ref()

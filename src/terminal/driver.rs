@@ -7,21 +7,25 @@
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
-use super::input::{Input, ScanCommand, ScanNews};
-use super::session::{self, SessionTurn};
+use super::input::{Cue, Input, ScanCommand, ScanNews};
+use super::session::{self, Act, SessionTurn};
+use crate::acquirer::ClockDoubt;
 use crate::clock::Clock;
 use crate::code::CodeTable;
-use crate::domain::{Now, OperatorNo, Tick};
+use crate::domain::{Money, Now, OperatorNo, Tick, TxnId};
 use crate::entropy::Entropy;
-use crate::journal::{Journal, JournalError, SaleRow, SaleState};
+use crate::evidence::{Claim, Verified};
+use crate::journal::{Journal, JournalError, NoSales, SaleRow, SaleState};
 use crate::limits;
 use crate::payment::{
-    Command, EntryMode, Event, Fact, FactKind, Policy, Request, Sound, State, Step, Ticket,
-    next_deadline, step,
+    Command, EntryMode, Event, Fact, FactKind, Outcome, Phase, Policy, Request, State, Step,
+    Ticket, UndoOutcome, next_deadline, step,
 };
+use crate::people::Approver;
+use crate::profile::guard::Usage;
 use crate::view::{
-    AimHint, Cause, Desk, DeskPage, Link, Page, Records, Row, RowState, Screen, Shop, Tap, format,
-    present,
+    AimHint, Cause, ClockState, Desk, DeskPage, Link, Page, Records, Row, RowState, Screen, Shop,
+    Tap, format, outcome_row, present,
 };
 
 /// Everything the driver is made of.
@@ -50,25 +54,44 @@ pub struct DriverParts {
     pub scanner: mpsc::Sender<ScanCommand>,
     /// The latest screen; slow screens skip states.
     pub screens: watch::Sender<Option<Screen>>,
+    /// Checks a supervisor's PIN; none when no PIN is set.
+    pub approver: Option<Box<dyn Approver>>,
     /// Makes sounds; must not block.
-    pub sound: Box<dyn FnMut(Sound) + Send>,
+    pub sound: Box<dyn FnMut(Cue) + Send>,
 }
 
 /// A hint is repeated about once a second while it holds.
 const HINT_LIFE_MS: u64 = 2_500;
+/// The wall clock moved by more than this against the ticks: somebody set it.
+const CLOCK_SET_MS: u64 = 60_000;
 
 /// The loop's owner.
 pub struct Driver {
-    parts: DriverParts,
-    records: Records,
+    pub(super) parts: DriverParts,
+    pub(super) records: Records,
+    /// What the limits of the profile are compared with.
+    pub(super) usage: Usage,
+    /// The local day that `usage` belongs to, in UTC milliseconds.
+    pub(super) usage_day: i64,
+    /// Amount and time of the last sale that was sent.
+    pub(super) last_sale: Option<(Money, Tick)>,
+    /// A void after which a sale of the same amount follows.
+    pub(super) carry: Option<(TxnId, Money)>,
+    /// That void is proven.
+    carried: bool,
+    /// Why new sales are refused, until the journal says that they may be opened again.
+    pub(super) refuse_sales: Option<Cause>,
     seq: u64,
     shown: Option<PageKey>,
-    refuse_sales: bool,
     hinted: Tick,
+    /// The paid sale on the screen, and since when.
+    paid: Option<(TxnId, Tick)>,
+    /// Wall clock less ticks when the clock was found wrong, in milliseconds.
+    wrong_since: Option<i64>,
 }
 
 /// What makes a page another page: a tap made on one is not meant for the other.
-type PageKey = (std::mem::Discriminant<Page>, Option<crate::domain::TxnId>);
+type PageKey = (std::mem::Discriminant<Page>, Option<TxnId>);
 
 impl Driver {
     /// Wraps the parts; [`Self::run`] does the work.
@@ -76,10 +99,17 @@ impl Driver {
         Self {
             parts,
             records: Records::default(),
+            usage: Usage::default(),
+            usage_day: 0,
+            last_sale: None,
+            carry: None,
+            carried: false,
+            refuse_sales: None,
             seq: 0,
             shown: None,
-            refuse_sales: false,
             hinted: Tick(0),
+            paid: None,
+            wrong_since: None,
         }
     }
 
@@ -89,6 +119,7 @@ impl Driver {
             self.parts.desk.told = Some(Cause::Resumed);
         }
         self.refresh_records().await;
+        self.refresh_usage().await;
         self.publish();
         let mut taps_open = true;
         loop {
@@ -101,6 +132,9 @@ impl Driver {
                         self.feed(event).await;
                     }
                     Some(Input::Scan(news)) => self.scan_news(news).await,
+                    Some(Input::Notice(claim)) => self.notice(claim).await,
+                    Some(Input::Audible(audible)) => self.parts.desk.audible = audible,
+                    Some(Input::Clock(doubt)) => self.clock_doubt(doubt),
                     Some(Input::Shutdown) | None => break,
                 },
                 tap = taps.recv(), if taps_open => match tap {
@@ -109,7 +143,9 @@ impl Driver {
                 },
                 () = tokio::time::sleep(pause) => {}
             }
+            self.try_to_return().await;
             self.deadlines().await;
+            self.result_seen().await;
             self.publish();
         }
         info!(
@@ -118,7 +154,7 @@ impl Driver {
         );
     }
 
-    fn now(&self) -> Now {
+    pub(super) fn now(&self) -> Now {
         self.parts.clock.now()
     }
 
@@ -142,50 +178,176 @@ impl Driver {
         }
     }
 
-    fn is_broken(&self) -> bool {
+    /// A paid result makes room by itself; anything else waits for a person.
+    async fn result_seen(&mut self) {
+        let sale = self.parts.state.foreground_sale();
+        let shown = sale.and_then(|sale| match &sale.phase {
+            Phase::Closed { outcome, .. } if outcome_row(outcome) == RowState::Paid => {
+                Some(sale.intent.txn)
+            }
+            Phase::Closed { .. }
+            | Phase::Sending { .. }
+            | Phase::Ordering { .. }
+            | Phase::Presenting(_)
+            | Phase::Returning { .. }
+            | Phase::Polling(_)
+            | Phase::Revoking(_)
+            | Phase::Provisional(_) => None,
+        });
+        let now = self.now().tick;
+        let since = self.paid.filter(|(txn, _)| shown == Some(*txn));
+        self.paid = since.or(shown.map(|txn| (txn, now)));
+        let stays = self.parts.desk.paid_stays_ms;
+        if let (Some((_, since)), Some(stays)) = (since, stays)
+            && since.after_ms(stays) <= now
+        {
+            self.feed(Event::ResultDismissed).await;
+        }
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
         self.parts.desk.out_of_service.is_some()
     }
 
     async fn tap(&mut self, tap: Tap) {
+        (self.parts.sound)(Cue::Seen);
         if tap.seq != self.seq {
             warn!(intent = ?tap.intent, "a tap on an older screen was ignored");
             return;
         }
-        let fresh_txn = self.parts.entropy.txn_id(self.now().utc);
-        let turn = SessionTurn {
+        self.age_last_sale();
+        let mut desk = self.parts.desk.clone();
+        let act = session::tap(&mut desk, &self.session(), tap.intent);
+        self.parts.desk = desk;
+        match act {
+            Act::None => {}
+            Act::List { more } => self.read_list(more).await,
+            Act::Record(txn) => self.read_record(txn).await,
+            Act::Approve(pin) => self.approve(pin).await,
+            Act::Feed(event) => {
+                let new_sale = matches!(event, Event::SaleRequested { .. });
+                if new_sale && let Some(cause) = self.refused_sale().await {
+                    self.feed(Event::ResultDismissed).await;
+                    self.parts.desk.told = Some(cause);
+                    return;
+                }
+                self.feed(event).await;
+                self.carry_on().await;
+            }
+        }
+        let desk = &mut self.parts.desk;
+        let typing = matches!(desk.page, DeskPage::Manual | DeskPage::Instalments);
+        if typing && self.parts.state.draft.is_none() {
+            desk.page = DeskPage::Till;
+        }
+    }
+
+    fn session(&self) -> SessionTurn<'_> {
+        SessionTurn {
             state: &self.parts.state,
             policy: &self.parts.policy,
+            profile: &self.parts.shop.profile,
+            usage: &self.usage,
+            records: &self.records,
             table: &self.parts.table,
             operator: &self.parts.operator,
-            fresh_txn,
-        };
-        let event = session::tap(&mut self.parts.desk, &turn, tap.intent);
-        let Some(event) = event else {
+            fresh_txn: self.parts.entropy.txn_id(self.now().utc),
+        }
+    }
+
+    /// 撤销并换方式: once the void is proven and was seen, the camera opens for the same amount.
+    async fn carry_on(&mut self) {
+        let Some((txn, amount)) = self.carry else {
             return;
         };
-        let new_sale = matches!(event, Event::SaleRequested { .. });
-        if new_sale && self.refuse_sales {
-            // Space may have been made since; without open sales nothing else would ever look again.
-            self.refuse_sales = !self.parts.journal.has_room().await.unwrap_or(false);
-        }
-        if new_sale && self.refuse_sales {
-            self.parts.desk.told = Some(Cause::DiskFull);
+        if self.parts.state.undos.contains_key(&txn) || !self.carried {
             return;
         }
-        self.feed(event).await;
-        if self.parts.state.draft.is_none() {
-            self.parts.desk.page = match self.parts.desk.page {
-                DeskPage::Manual => DeskPage::Till,
-                other @ (DeskPage::Till | DeskPage::Pending) => other,
-            };
+        self.carry = None;
+        self.carried = false;
+        self.feed(Event::SaleRequested {
+            txn: self.parts.entropy.txn_id(self.now().utc),
+            amount,
+            operator: self.parts.operator.clone(),
+        })
+        .await;
+    }
+
+    /// A signed notice: only an accelerator. An ended sale that it is about is looked up first.
+    async fn notice(&mut self, claim: Verified<Claim>) {
+        let order_no = claim.value().order_no.clone();
+        let ended = match order_no {
+            None => None,
+            Some(number) => match self.parts.journal.ended_sale(number.as_str()).await {
+                Ok(ended) => ended.map(Box::new),
+                Err(problem) => {
+                    error!(error = %chain(&problem), "an ended sale could not be read");
+                    return;
+                }
+            },
+        };
+        self.feed(Event::Noticed { claim, ended }).await;
+    }
+
+    /// Tells why no new sale may be opened now. What the journal refused it for may be mended since.
+    pub(super) async fn refused_sale(&mut self) -> Option<Cause> {
+        if self.parts.desk.clock == ClockState::Wrong {
+            return Some(Cause::ClockWrong);
+        }
+        if self.refuse_sales.is_some()
+            && let Ok(reason) = self.parts.journal.may_sell().await
+        {
+            self.refuse_sales = reason.map(no_sales);
+        }
+        self.refuse_sales.clone()
+    }
+
+    /// A result that found no space ended the service; when there is space again, the open sales are asked about anew.
+    async fn try_to_return(&mut self) {
+        if self.parts.desk.out_of_service == Some(Cause::DiskFull)
+            && matches!(self.parts.journal.may_sell().await, Ok(None))
+        {
+            info!("there is space again");
+            self.parts.desk.out_of_service = None;
+            self.refuse_sales = None;
+        }
+    }
+
+    fn clock_doubt(&mut self, doubt: Option<ClockDoubt>) {
+        self.parts.desk.clock = match doubt {
+            None => ClockState::Trusted,
+            Some(ClockDoubt::Certificate) => ClockState::Doubted,
+            Some(ClockDoubt::Time { .. }) => ClockState::Wrong,
+        };
+        self.wrong_since = doubt.map(|_| offset_ms(self.now()));
+        if let Some(doubt) = doubt {
+            warn!(%doubt, "a clock is wrong: set this terminal's, or call the acquirer");
+        }
+    }
+
+    /// A clock that was set since it was found wrong gets another chance; the next answer tells.
+    fn watch_clock(&mut self) {
+        let now = offset_ms(self.now());
+        if self
+            .wrong_since
+            .is_some_and(|then| now.abs_diff(then) > CLOCK_SET_MS)
+        {
+            info!("the clock was set");
+            self.wrong_since = None;
+            self.parts.desk.clock = ClockState::Trusted;
+            if self.parts.desk.told == Some(Cause::ClockWrong) {
+                self.parts.desk.told = None;
+            }
         }
     }
 
     async fn scan_news(&mut self, news: ScanNews) {
         match news {
             ScanNews::Code(found) => {
-                let desk = &mut self.parts.desk;
-                let event = session::presented(desk, &self.parts.state, found, EntryMode::Camera);
+                let mut desk = self.parts.desk.clone();
+                let event =
+                    session::presented(&mut desk, &self.session(), found, EntryMode::Camera);
+                self.parts.desk = desk;
                 if let Some(event) = event {
                     self.feed(event).await;
                 }
@@ -212,6 +374,10 @@ impl Driver {
             Event::SendFailed { .. } => Link::Offline,
             Event::SaleRequested { .. }
             | Event::CodePresented { .. }
+            | Event::MerchantCodeRequested { .. }
+            | Event::InstalmentsChosen(_)
+            | Event::UndoRequested { .. }
+            | Event::Noticed { .. }
             | Event::CancelRequested
             | Event::QueryRequested { .. }
             | Event::ParkRequested
@@ -221,10 +387,11 @@ impl Driver {
     }
 
     /// One turn of the core under the driver law.
-    async fn feed(&mut self, event: Event) {
+    pub(super) async fn feed(&mut self, event: Event) {
         if self.is_broken() {
             return;
         }
+        let by_itself = matches!(event, Event::DeadlineReached);
         let Step {
             next,
             facts,
@@ -242,6 +409,7 @@ impl Driver {
             return;
         }
         let opened = self.parts.state.draft.is_none() && next.draft.is_some();
+        self.tell_background(&next, &facts, by_itself);
         self.parts.state = next;
         if opened {
             self.parts.desk.hint = AimHint::None;
@@ -254,16 +422,47 @@ impl Driver {
         }
     }
 
-    async fn store(&mut self, facts: Vec<Fact>) -> Result<(), Cause> {
-        for fact in &facts {
-            log_fact(fact);
+    /// Tells what nobody asked for: a sale that left the till by itself, and one that ended in the background.
+    fn tell_background(&mut self, next: &State, facts: &[Fact], by_itself: bool) {
+        let now = &self.parts.state;
+        let own_order = now.draft.as_ref().and_then(|draft| draft.order);
+        for fact in facts {
+            if let FactKind::Closed { txn, outcome } = &fact.kind
+                && next.foreground != Some(*txn)
+                && own_order != Some(*txn)
+                && let Some(sale) = now.sales.get(txn)
+            {
+                let voucher = sale.intent.voucher.to_string();
+                self.parts.desk.late = Some(match outcome_row(outcome) {
+                    RowState::Paid
+                    | RowState::PartReturned
+                    | RowState::Returned
+                    | RowState::Returning => Cause::LatePaid(voucher),
+                    RowState::NotPaid
+                    | RowState::Revoked
+                    | RowState::Checking
+                    | RowState::Revoking => Cause::LateNotPaid(voucher),
+                });
+            }
         }
-        match self.parts.journal.append(facts).await {
+        let left = now.foreground.filter(|_| next.foreground.is_none());
+        if by_itself && left.is_some_and(|txn| next.sales.contains_key(&txn)) {
+            self.parts.desk.told = Some(Cause::ResultUnknown);
+        }
+    }
+
+    async fn store(&mut self, facts: Vec<Fact>) -> Result<(), Cause> {
+        match self.parts.journal.append(facts.clone()).await {
             Ok(appended) => {
-                self.refuse_sales = appended.low_space;
+                for fact in &facts {
+                    log_fact(fact);
+                }
+                self.refuse_sales = appended.no_sales.map(no_sales);
                 Ok(())
             }
             Err(JournalError::DiskFull { .. }) => Err(Cause::DiskFull),
+            Err(JournalError::CopyFails { .. }) => Err(Cause::CopyFails),
+            Err(JournalError::Altered { .. }) => Err(Cause::JournalAltered),
             Err(problem) => {
                 error!(error = %chain(&problem), "the journal refused a fact");
                 Err(Cause::JournalBroken)
@@ -273,11 +472,11 @@ impl Driver {
 
     /// The step did not happen. An intent that could not be stored ends the draft; anything else ends the service.
     async fn not_stored(&mut self, cause: Cause) {
-        if cause == Cause::DiskFull && self.parts.state.draft.is_some() {
-            self.refuse_sales = true;
+        if cause != Cause::JournalBroken && self.parts.state.draft.is_some() {
+            self.refuse_sales = Some(cause.clone());
             self.parts.state.draft = None;
             self.parts.desk.page = DeskPage::Till;
-            self.parts.desk.told = Some(Cause::DiskFull);
+            self.parts.desk.told = Some(cause);
         } else {
             self.parts.desk.out_of_service = Some(cause);
         }
@@ -285,14 +484,56 @@ impl Driver {
     }
 
     async fn after_facts(&mut self, facts: &[Fact]) {
+        let mut counted = true;
         for fact in facts {
-            if let FactKind::IntentRecorded(_) = fact.kind {
-                self.parts.desk.amount = Default::default();
-                self.parts.desk.code.take();
-                self.parts.desk.page = DeskPage::Till;
+            match &fact.kind {
+                FactKind::IntentRecorded(intent) => {
+                    self.parts.desk.amount = Default::default();
+                    self.parts.desk.code.take();
+                    self.parts.desk.page = DeskPage::Till;
+                    self.last_sale = Some((intent.amount, self.now().tick));
+                    counted = false;
+                }
+                FactKind::Closed { outcome, .. } => {
+                    counted = false;
+                    if !matches!(outcome, Outcome::Paid(_)) {
+                        // Charging the same amount again is what follows from it.
+                        self.last_sale = None;
+                    }
+                }
+                FactKind::SuccessAfterRevoke { txn, .. } => {
+                    if let Some(sale) = self.parts.state.sales.get(txn) {
+                        let voucher = sale.intent.voucher.to_string();
+                        self.parts.desk.told = Some(Cause::LateSuccess(voucher));
+                    }
+                }
+                FactKind::UndoClosed {
+                    txn,
+                    outcome: UndoOutcome::Done(_),
+                } => self.carried = self.carry.is_some_and(|(own, _)| own == *txn),
+                FactKind::Started { .. }
+                | FactKind::AnswerNoted { .. }
+                | FactKind::AnswerRefused { .. }
+                | FactKind::SendFailed { .. }
+                | FactKind::RevokeIntended { .. }
+                | FactKind::RevokeProvisional { .. }
+                | FactKind::StopRequested { .. }
+                | FactKind::Rechecked { .. }
+                | FactKind::CodeShown { .. }
+                | FactKind::AttentionRaised { .. }
+                | FactKind::UndoIntended(_)
+                | FactKind::UndoClosed { .. } => {}
             }
         }
         self.refresh_records().await;
+        let today = format::local_day_start_ms(self.now().utc);
+        if !counted || today != self.usage_day {
+            self.refresh_usage().await;
+        }
+        // An open record page shows what just happened to its sale.
+        if let Some(txn) = self.records.record.as_ref().map(|record| record.row.txn) {
+            self.read_record(txn).await;
+        }
     }
 
     async fn refresh_records(&mut self) {
@@ -302,11 +543,9 @@ impl Driver {
         let today = journal.today_totals(from, from + 86_400_000).await;
         match (recent, today) {
             (Ok(recent), Ok(today)) => {
-                self.records = Records {
-                    recent: recent.iter().map(row).collect(),
-                    today_count: today.count,
-                    today_fen: today.minor,
-                };
+                self.records.recent = recent.iter().map(row).collect();
+                self.records.today_count = today.count;
+                self.records.today_fen = today.minor;
             }
             (Err(problem), _) | (_, Err(problem)) => {
                 error!(error = %chain(&problem), "the journal could not be read");
@@ -324,7 +563,7 @@ impl Driver {
                     self.parts.desk.out_of_service = Some(Cause::JournalBroken);
                 }
             }
-            Command::Play(sound) => (self.parts.sound)(sound),
+            Command::Play(sound) => (self.parts.sound)(Cue::Play(sound)),
         }
     }
 
@@ -335,6 +574,7 @@ impl Driver {
     }
 
     fn publish(&mut self) {
+        self.watch_clock();
         if self.hinted.after_ms(HINT_LIFE_MS) <= self.now().tick {
             self.parts.desk.hint = AimHint::None;
         }
@@ -365,7 +605,21 @@ impl Driver {
     }
 }
 
-fn row(sale: &SaleRow) -> Row {
+/// Wall clock less ticks: stays the same until somebody sets the clock.
+fn offset_ms(now: Now) -> i64 {
+    let tick = i64::try_from(now.tick.0).unwrap_or(i64::MAX);
+    now.utc.0.saturating_sub(tick)
+}
+
+const fn no_sales(reason: NoSales) -> Cause {
+    match reason {
+        NoSales::DiskFull => Cause::DiskFull,
+        NoSales::CopyFails => Cause::CopyFails,
+        NoSales::Altered => Cause::JournalAltered,
+    }
+}
+
+pub(super) fn row(sale: &SaleRow) -> Row {
     Row {
         txn: sale.txn,
         voucher: sale.voucher.to_string(),
@@ -375,11 +629,15 @@ fn row(sale: &SaleRow) -> Row {
         state: match sale.state {
             SaleState::Open => RowState::Checking,
             SaleState::Revoking => RowState::Revoking,
+            SaleState::Paid if sale.returning => RowState::Returning,
+            SaleState::Paid if sale.returned == sale.amount => RowState::Returned,
+            SaleState::Paid if sale.returned.minor() > 0 => RowState::PartReturned,
             SaleState::Paid => RowState::Paid,
             SaleState::Declined | SaleState::NotSent => RowState::NotPaid,
             SaleState::Revoked => RowState::Revoked,
         },
         attention: sale.attention,
+        asked: 0,
     }
 }
 
@@ -412,13 +670,21 @@ fn log_fact(fact: &Fact) {
             info!(txn, revoke = %revoke_no, attempt, "revoke decided");
         }
         FactKind::RevokeProvisional { .. } => info!(txn, "revoked provisionally"),
+        FactKind::StopRequested { .. } => info!(txn, "stop asked for"),
+        FactKind::Rechecked { left, .. } => info!(txn, left, "re-check found nothing"),
+        FactKind::CodeShown { .. } => info!(txn, "merchant code shown"),
+        FactKind::UndoIntended(intent) => {
+            info!(txn, of = %intent.of_order, undo = %intent.undo_no, kind = intent.kind.key(),
+                cause = intent.cause.key(), amount = %intent.amount, "money goes back");
+        }
+        FactKind::UndoClosed { outcome, .. } => info!(txn, outcome = outcome.key(), "undo closed"),
         FactKind::SuccessAfterRevoke { .. } => warn!(txn, "success after revoke: money goes back"),
         FactKind::AttentionRaised { why, .. } => warn!(txn, why, "attention"),
         FactKind::Closed { outcome, .. } => info!(txn, outcome = outcome.key(), "sale closed"),
     }
 }
 
-fn chain(problem: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn chain(problem: &(dyn std::error::Error + 'static)) -> String {
     let mut text = problem.to_string();
     let mut source = problem.source();
     while let Some(cause) = source {

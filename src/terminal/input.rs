@@ -1,7 +1,9 @@
 //! The one inbox of the driver: everything that happens outside, in one total order.
 
+use crate::acquirer::ClockDoubt;
 use crate::code::Recognised;
-use crate::payment::Event;
+use crate::evidence::{Claim, Verified};
+use crate::payment::{Event, Sound};
 use crate::view::AimHint;
 
 /// Something from outside.
@@ -11,6 +13,12 @@ pub enum Input {
     Acquirer(Event),
     /// The scanner reports.
     Scan(ScanNews),
+    /// The acquirer told of a result by itself, and its signature was checked.
+    Notice(Verified<Claim>),
+    /// Tones can be heard from now on, or no more.
+    Audible(bool),
+    /// What speaks against this terminal's clock has changed.
+    Clock(Option<ClockDoubt>),
     /// Finish the turn and end.
     Shutdown,
 }
@@ -26,6 +34,15 @@ pub enum ScanNews {
     CameraLost(String),
     /// Frames arrive.
     CameraReady,
+}
+
+/// What the driver tells the loudspeaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cue {
+    /// Play this.
+    Play(Sound),
+    /// Somebody touched the till.
+    Seen,
 }
 
 /// What the driver tells the scanner.

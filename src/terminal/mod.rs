@@ -5,12 +5,13 @@
 mod boot;
 mod driver;
 mod input;
+mod records;
 #[cfg(feature = "live")]
 mod scanning;
 mod session;
 
 pub use boot::{BootError, device_salt, next_start, recover};
 pub use driver::{Driver, DriverParts};
-pub use input::{Input, ScanCommand, ScanNews};
+pub use input::{Cue, Input, ScanCommand, ScanNews};
 #[cfg(feature = "live")]
 pub use scanning::carry_scans;

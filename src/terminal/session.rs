@@ -1,88 +1,384 @@
-//! What a tap means: an edit of the desk, or an event for the core. Pure.
+//! What a tap means: an edit of the desk, an event for the core, or something to read first. Pure.
 //!
-//! Owns which intents count on which page. A tap that means nothing here changes nothing.
+//! Owns which intents count on which page. A tap that means nothing here changes nothing. The guards of the profile
+//! are asked here, before the camera opens.
+
+use zeroize::Zeroizing;
 
 use crate::code::{CodeTable, Recognised, recognise};
-use crate::domain::{OperatorNo, TxnId};
+use crate::domain::{Channel, EntryMode as EntryKind, Money, OperatorNo, TxnId};
 use crate::limits;
-use crate::payment::{EntryMode, Event, Policy, State};
-use crate::view::{Cause, Desk, DeskPage, Intent};
+use crate::payment::{EntryMode, Event, Instalments, Outcome, PaidSale, Phase, Policy, State};
+use crate::profile::Profile;
+use crate::profile::guard::{self, Confirm, Usage, Verdict};
+use crate::view::{AmountEntry, Cause, Desk, DeskPage, Intent, Records, UndoRules, format, plans};
 
 /// What the session needs of the turn.
 pub(super) struct SessionTurn<'a> {
     pub state: &'a State,
     pub policy: &'a Policy,
+    pub profile: &'a Profile,
+    pub usage: &'a Usage,
+    pub records: &'a Records,
     pub table: &'a CodeTable,
     pub operator: &'a OperatorNo,
     pub fresh_txn: TxnId,
 }
 
-/// Takes a tap; returns the event for the core, if it is one.
-pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Option<Event> {
+/// What a tap asks of the driver.
+pub(super) enum Act {
+    /// Nothing more.
+    None,
+    /// Tell the core.
+    Feed(Event),
+    /// Read the list of sales from its beginning, or on from its end.
+    List { more: bool },
+    /// Read one sale.
+    Record(TxnId),
+    /// Check the supervisor's PIN, then send the money back.
+    Approve(Zeroizing<String>),
+}
+
+/// Takes a tap.
+pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
     if desk.out_of_service.is_some() {
         language_or_theme(desk, intent);
-        return None;
+        return Act::None;
     }
     desk.told = None;
-    let at_till = turn.state.draft.is_none() && turn.state.foreground.is_none();
-    let at_keypad = at_till && desk.page == DeskPage::Till;
-    let typing = turn.state.draft.is_some() && desk.page == DeskPage::Manual;
+    if is_free(turn.state) && desk.page == DeskPage::Till {
+        desk.late = None;
+    }
     match intent {
-        Intent::Digit(digit) => edit(desk, at_keypad, |d| d.amount.digit(digit)),
-        Intent::DoubleZero => edit(desk, at_keypad, |d| {
-            d.amount.digit(0);
-            d.amount.digit(0);
-        }),
-        Intent::Dot => edit(desk, at_keypad, |d| d.amount.dot()),
-        Intent::Backspace => edit(desk, at_keypad, |d| d.amount.backspace()),
-        Intent::Clear => edit(desk, at_keypad, |d| d.amount = Default::default()),
-        Intent::Charge if at_keypad => charge(desk, turn),
-        Intent::Cancel => {
-            desk.page = DeskPage::Till;
-            desk.code.take();
-            turn.state.draft.is_some().then_some(Event::CancelRequested)
-        }
-        Intent::TypeCode if turn.state.draft.is_some() => {
-            desk.page = DeskPage::Manual;
-            None
-        }
-        Intent::CodeDigit(digit) => edit(desk, typing, |d| d.code.digit(digit)),
-        Intent::CodeBackspace => edit(desk, typing, |d| d.code.backspace()),
-        Intent::CodeSend if typing => send_code(desk, turn),
-        Intent::QueryNow => turn
-            .state
-            .foreground
-            .map(|txn| Event::QueryRequested { txn }),
-        Intent::StopWaiting => turn.state.foreground.map(|_| Event::CancelRequested),
-        Intent::NextSale => Some(Event::ParkRequested),
-        Intent::Dismiss => Some(Event::ResultDismissed),
-        Intent::ShowPending if at_till => {
-            desk.page = DeskPage::Pending;
-            None
-        }
-        Intent::Back => {
-            desk.page = DeskPage::Till;
-            None
-        }
-        Intent::QueryPending(txn) => Some(Event::QueryRequested { txn }),
         Intent::SetLanguage(_) | Intent::SetTheme(_) => {
             language_or_theme(desk, intent);
-            None
+            Act::None
         }
-        Intent::Charge | Intent::TypeCode | Intent::CodeSend | Intent::ShowPending => None,
+        Intent::QueryNow => feed(
+            turn.state
+                .foreground
+                .map(|txn| Event::QueryRequested { txn }),
+        ),
+        Intent::StopWaiting => {
+            let open = turn.state.foreground.is_some() || turn.state.draft.is_some();
+            feed(open.then_some(Event::CancelRequested))
+        }
+        Intent::NextSale => Act::Feed(Event::ParkRequested),
+        Intent::Dismiss => Act::Feed(Event::ResultDismissed),
+        Intent::ChargeAgain => {
+            let Some(amount) = unpaid_amount(turn.state) else {
+                return Act::None;
+            };
+            desk.amount = AmountEntry::of(amount);
+            // It was confirmed for the sale that failed.
+            desk.confirmed = guard::Confirmed {
+                large_amount: true,
+                same_as_last: true,
+            };
+            charge(desk, turn)
+        }
+        Intent::QueryPending(txn) => Act::Feed(Event::QueryRequested { txn }),
+        Intent::Back => {
+            back(desk);
+            Act::None
+        }
+        Intent::Digit(_) | Intent::DoubleZero | Intent::Dot | Intent::Backspace | Intent::Clear => {
+            type_amount(desk, turn, intent);
+            Act::None
+        }
+        Intent::Charge
+        | Intent::Confirm
+        | Intent::ShowPending
+        | Intent::ShowRecords
+        | Intent::MoreRecords
+        | Intent::OpenRecord(_) => at_till(desk, turn, intent),
+        Intent::Cancel
+        | Intent::TypeCode
+        | Intent::CodeDigit(_)
+        | Intent::CodeBackspace
+        | Intent::CodeSend
+        | Intent::ShowCode(_)
+        | Intent::OpenInstalments
+        | Intent::ChoosePlan(_) => with_draft(desk, turn, intent),
+        Intent::Undo
+        | Intent::ChangeWay
+        | Intent::UndoWhole
+        | Intent::UndoSend
+        | Intent::PinDigit(_)
+        | Intent::PinBackspace
+        | Intent::PinSend => undo(desk, turn, intent),
     }
+}
+
+fn feed(event: Option<Event>) -> Act {
+    event.map_or(Act::None, Act::Feed)
+}
+
+/// One page up: from a PIN to the amount, from there to the sale, from there to the list.
+fn back(desk: &mut Desk) {
+    desk.code.take();
+    desk.pin.take();
+    desk.page = match desk.page {
+        DeskPage::Record => DeskPage::Records,
+        DeskPage::Undo => DeskPage::Record,
+        DeskPage::Approve => DeskPage::Undo,
+        DeskPage::Till
+        | DeskPage::Manual
+        | DeskPage::Pending
+        | DeskPage::Instalments
+        | DeskPage::Confirm
+        | DeskPage::Records => DeskPage::Till,
+    };
+    if matches!(desk.page, DeskPage::Record | DeskPage::Records) {
+        desk.amount = AmountEntry::default();
+        desk.change_way = false;
+    }
+}
+
+fn is_free(state: &State) -> bool {
+    state.draft.is_none() && state.foreground.is_none()
+}
+
+fn type_amount(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) {
+    let here = matches!(desk.page, DeskPage::Till | DeskPage::Undo) && !desk.change_way;
+    if !here || !is_free(turn.state) {
+        return;
+    }
+    desk.confirmed = guard::Confirmed::default();
+    let amount = &mut desk.amount;
+    if let Intent::Digit(digit) = intent {
+        amount.digit(digit);
+    } else if intent == Intent::DoubleZero {
+        amount.digit(0);
+        amount.digit(0);
+    } else if intent == Intent::Dot {
+        amount.dot();
+    } else if intent == Intent::Backspace {
+        amount.backspace();
+    } else {
+        *amount = AmountEntry::default();
+    }
+}
+
+fn at_till(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
+    if !is_free(turn.state) {
+        return Act::None;
+    }
+    match (intent, desk.page) {
+        (Intent::Charge, DeskPage::Till) => charge(desk, turn),
+        (Intent::Confirm, DeskPage::Confirm) => {
+            match desk.confirm.take() {
+                Some(Cause::LargeAmount) => desk.confirmed.large_amount = true,
+                Some(Cause::SameAsLast) => desk.confirmed.same_as_last = true,
+                Some(_) | None => {}
+            }
+            desk.page = DeskPage::Till;
+            charge(desk, turn)
+        }
+        (Intent::ShowPending, _) => {
+            desk.page = DeskPage::Pending;
+            Act::None
+        }
+        (Intent::ShowRecords, _) => {
+            desk.page = DeskPage::Records;
+            Act::List { more: false }
+        }
+        (Intent::MoreRecords, DeskPage::Records) => Act::List { more: true },
+        // The last sales of the keypad open the same page: one touch to the state of the previous payment.
+        (Intent::OpenRecord(txn), DeskPage::Records | DeskPage::Till) => {
+            desk.amount = AmountEntry::default();
+            desk.page = DeskPage::Record;
+            Act::Record(txn)
+        }
+        _ => Act::None,
+    }
+}
+
+fn charge(desk: &mut Desk, turn: &SessionTurn<'_>) -> Act {
+    let Some(amount) = desk.amount.money() else {
+        desk.told = Some(Cause::AmountMissing);
+        return Act::None;
+    };
+    if turn.state.open_count() >= limits::OPEN_SALES {
+        desk.told = Some(Cause::TooManyOpen);
+        return Act::None;
+    }
+    let ask = guard::Ask {
+        amount,
+        entry: EntryKind::CustomerCode,
+        channel: None,
+        confirmed: desk.confirmed,
+    };
+    match guard::check(&turn.profile.limits, turn.usage, ask) {
+        Verdict::Allowed => {}
+        Verdict::Refused(refusal) => {
+            let left = format::amount(refusal.remaining);
+            desk.told = Some(Cause::Limit(refusal.kind, left));
+            return Act::None;
+        }
+        Verdict::Confirm(confirm) => {
+            desk.confirm = Some(match confirm {
+                Confirm::LargeAmount { .. } => Cause::LargeAmount,
+                Confirm::SameAsLast { .. } => Cause::SameAsLast,
+            });
+            desk.page = DeskPage::Confirm;
+            return Act::None;
+        }
+    }
+    if amount.minor() > turn.policy.amount_max.minor() {
+        desk.told = Some(Cause::AmountTooLarge);
+        return Act::None;
+    }
+    desk.confirmed = guard::Confirmed::default();
+    Act::Feed(Event::SaleRequested {
+        txn: turn.fresh_txn,
+        amount,
+        operator: turn.operator.clone(),
+    })
+}
+
+fn with_draft(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
+    let Some(draft) = &turn.state.draft else {
+        desk.page = DeskPage::Till;
+        desk.code.take();
+        return Act::None;
+    };
+    match (intent, desk.page) {
+        (Intent::Cancel, _) => {
+            desk.page = DeskPage::Till;
+            desk.code.take();
+            Act::Feed(Event::CancelRequested)
+        }
+        (Intent::TypeCode, _) => {
+            desk.page = DeskPage::Manual;
+            Act::None
+        }
+        (Intent::CodeDigit(digit), DeskPage::Manual) => {
+            desk.code.digit(digit);
+            Act::None
+        }
+        (Intent::CodeBackspace, DeskPage::Manual) => {
+            desk.code.backspace();
+            Act::None
+        }
+        (Intent::CodeSend, DeskPage::Manual) => feed(send_code(desk, turn)),
+        (Intent::ShowCode(channel), _) => show_code(desk, turn, channel),
+        (Intent::OpenInstalments, _) => {
+            if !plans(turn.profile, draft.amount).is_empty() {
+                desk.page = DeskPage::Instalments;
+            }
+            Act::None
+        }
+        (Intent::ChoosePlan(place), DeskPage::Instalments) => {
+            desk.page = DeskPage::Till;
+            let rows = plans(turn.profile, draft.amount);
+            let plan = place
+                .and_then(|place| rows.get(place))
+                .map(|row| Instalments {
+                    count: row.count,
+                    merchant_pays: row.merchant_pays,
+                });
+            Act::Feed(Event::InstalmentsChosen(plan))
+        }
+        _ => Act::None,
+    }
+}
+
+fn show_code(desk: &mut Desk, turn: &SessionTurn<'_>, channel: Channel) -> Act {
+    let Some(draft) = &turn.state.draft else {
+        return Act::None;
+    };
+    let ask = guard::Ask {
+        amount: draft.amount,
+        entry: if channel == Channel::Unknown {
+            EntryKind::CashierCode
+        } else {
+            EntryKind::MerchantCode
+        },
+        channel: (channel != Channel::Unknown).then_some(channel),
+        confirmed: guard::Confirmed {
+            large_amount: true,
+            same_as_last: true,
+        },
+    };
+    if let Verdict::Refused(refusal) = guard::check(&turn.profile.limits, turn.usage, ask) {
+        desk.told = Some(Cause::Limit(
+            refusal.kind,
+            format::amount(refusal.remaining),
+        ));
+        return Act::None;
+    }
+    Act::Feed(Event::MerchantCodeRequested {
+        txn: turn.fresh_txn,
+        channel,
+    })
+}
+
+fn undo(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
+    let paid = turn.records.record.as_ref().and_then(|r| r.paid.as_ref());
+    let (Some(paid), true) = (paid, is_free(turn.state)) else {
+        return Act::None;
+    };
+    match (intent, desk.page) {
+        (Intent::Undo | Intent::ChangeWay, DeskPage::Record) => {
+            desk.change_way = intent == Intent::ChangeWay;
+            desk.amount = AmountEntry::of(paid.left());
+            desk.page = DeskPage::Undo;
+        }
+        (Intent::UndoWhole, DeskPage::Undo) => desk.amount = AmountEntry::of(paid.left()),
+        (Intent::UndoSend, DeskPage::Undo) => {
+            if undo_kind(desk, turn, paid) {
+                desk.pin.take();
+                desk.page = DeskPage::Approve;
+            } else {
+                desk.told = Some(Cause::UndoNotAllowed);
+            }
+        }
+        (Intent::PinDigit(digit), DeskPage::Approve) if !desk.checking => desk.pin.digit(digit),
+        (Intent::PinBackspace, DeskPage::Approve) if !desk.checking => desk.pin.backspace(),
+        (Intent::PinSend, DeskPage::Approve) if !desk.checking => {
+            return Act::Approve(desk.pin.take());
+        }
+        _ => {}
+    }
+    Act::None
+}
+
+fn undo_kind(desk: &Desk, turn: &SessionTurn<'_>, paid: &PaidSale) -> bool {
+    let rules = UndoRules {
+        policy: turn.policy,
+        batch: turn.state.numbers.batch,
+        profile: turn.profile,
+    };
+    desk.amount
+        .money()
+        .is_some_and(|amount| rules.kind(paid, amount).is_some())
 }
 
 /// Takes what the scanner or the keys brought while a code is waited for.
 pub(super) fn presented(
     desk: &mut Desk,
-    state: &State,
+    turn: &SessionTurn<'_>,
     found: Recognised,
     entry: EntryMode,
 ) -> Option<Event> {
-    state.draft.as_ref()?;
+    let draft = turn.state.draft.as_ref()?;
     match found {
         Recognised::Payment(code) => {
+            let ask = guard::Ask {
+                amount: draft.amount,
+                entry: EntryKind::CustomerCode,
+                channel: (code.channel() != Channel::Unknown).then_some(code.channel()),
+                confirmed: guard::Confirmed {
+                    large_amount: true,
+                    same_as_last: true,
+                },
+            };
+            if let Verdict::Refused(refusal) = guard::check(&turn.profile.limits, turn.usage, ask) {
+                let left = format::amount(refusal.remaining);
+                desk.told = Some(Cause::Limit(refusal.kind, left));
+                return None;
+            }
             desk.told = None;
             Some(Event::CodePresented { code, entry })
         }
@@ -93,37 +389,22 @@ pub(super) fn presented(
     }
 }
 
-fn edit(desk: &mut Desk, here: bool, change: impl FnOnce(&mut Desk)) -> Option<Event> {
-    if here {
-        change(desk);
-    }
-    None
-}
-
-fn charge(desk: &mut Desk, turn: &SessionTurn<'_>) -> Option<Event> {
-    let Some(amount) = desk.amount.money() else {
-        desk.told = Some(Cause::AmountMissing);
+/// Returns the amount of a sale on the screen that ended without money.
+fn unpaid_amount(state: &State) -> Option<Money> {
+    let sale = state.foreground_sale()?;
+    let Phase::Closed { outcome, .. } = &sale.phase else {
         return None;
     };
-    if amount.minor() > turn.policy.amount_max.minor() {
-        desk.told = Some(Cause::AmountTooLarge);
-        return None;
+    match outcome {
+        Outcome::Declined { .. } | Outcome::NotSent | Outcome::Revoked => Some(sale.intent.amount),
+        Outcome::Paid(_) => None,
     }
-    if turn.state.sales.len() >= limits::OPEN_SALES {
-        desk.told = Some(Cause::TooManyOpen);
-        return None;
-    }
-    Some(Event::SaleRequested {
-        txn: turn.fresh_txn,
-        amount,
-        operator: turn.operator.clone(),
-    })
 }
 
 fn send_code(desk: &mut Desk, turn: &SessionTurn<'_>) -> Option<Event> {
     let typed = desk.code.take();
     let found = recognise(&typed, turn.table);
-    presented(desk, turn.state, found, EntryMode::Manual)
+    presented(desk, turn, found, EntryMode::Manual)
 }
 
 fn language_or_theme(desk: &mut Desk, intent: Intent) {

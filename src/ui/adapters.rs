@@ -61,8 +61,19 @@ pub fn connect<F: Fn(Tap) + 'static>(app: &ui::App, seq: Rc<Cell<u64>>, taps: F)
     let prompt = app.global::<ui::PromptAdapter<'_>>();
     prompt.on_cancel(sender.on(Intent::Cancel));
     prompt.on_type_code(sender.on(Intent::TypeCode));
+    let (weak, keys) = (app.as_weak(), sender.clone());
+    app.global::<ui::Shell<'_>>().on_key(move |text, held| {
+        let intent = weak
+            .upgrade()
+            .and_then(|app| super::keys::intent(&app, &text, held));
+        if let Some(intent) = intent {
+            keys.send(intent);
+        }
+        intent.is_some()
+    });
     let outcome = app.global::<ui::OutcomeAdapter<'_>>();
     outcome.on_dismiss(sender.on(Intent::Dismiss));
+    outcome.on_again(sender.on(Intent::ChargeAgain));
 }
 
 fn shell<F: Fn(Tap) + 'static>(shell: &ui::Shell<'_>, sender: &Sender<F>) {

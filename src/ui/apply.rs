@@ -22,6 +22,14 @@ pub fn apply(app: &ui::App, screen: &Screen) {
         Page::Waiting(page) => waiting(app, page),
         Page::Outcome(page) => outcome(app, page),
         Page::Pending(page) => pending(app, page),
+        Page::Code(_)
+        | Page::Instalments(_)
+        | Page::Confirm(_)
+        | Page::Records(_)
+        | Page::Record(_)
+        | Page::Undo(_)
+        | Page::Approve(_)
+        | Page::Undoing(_) => ui::PageId::Waiting,
         Page::OutOfService(told) => {
             let adapter = app.global::<ui::OutOfServiceAdapter<'_>>();
             adapter.set_notice(notice(Some(told)));
@@ -42,6 +50,7 @@ fn status(app: &ui::App, status: &Status, page: ui::PageId) {
         Link::Offline => ui::LinkId::Offline,
     });
     shell.set_camera(status.camera);
+    shell.set_audible(status.audible);
     shell.set_pending(count(status.pending));
     shell.set_pending_opens(page == ui::PageId::Keypad);
     shell.set_sandbox(status.sandbox);
@@ -102,6 +111,7 @@ fn waiting(app: &ui::App, page: &Waiting) -> ui::PageId {
     adapter.set_remaining(seconds(page.remaining_s));
     adapter.set_asked(i32::try_from(page.asked).unwrap_or(i32::MAX));
     adapter.set_can_query(page.can_query);
+    adapter.set_query_in(seconds(page.query_in_s));
     adapter.set_can_stop(page.can_stop);
     adapter.set_can_park(page.can_park);
     adapter.set_stopping(page.stopping);
@@ -151,8 +161,12 @@ fn row(row: &Row) -> ui::RowView {
             RowState::Checking => ui::RowStateId::Checking,
             RowState::Revoking => ui::RowStateId::Revoking,
             RowState::Revoked => ui::RowStateId::Revoked,
+            RowState::PartReturned | RowState::Returned | RowState::Returning => {
+                ui::RowStateId::Revoked
+            }
         },
         attention: row.attention,
+        asked: i32::try_from(row.asked).unwrap_or(i32::MAX),
     }
 }
 

@@ -9,6 +9,7 @@ use slint::ComponentHandle;
 use tokio::sync::{mpsc, watch};
 
 use super::{PreviewFrame, UiConfig, UiError, Window};
+use crate::sound::Played;
 use crate::view::{Screen, Tap};
 
 /// Time for the first picture to reach the glass before the program says that it is ready.
@@ -30,15 +31,29 @@ pub enum DisplayMode {
 }
 
 impl DisplayMode {
-    /// A window where there is a display, the loopback page elsewhere.
-    pub fn choose(port: u16) -> Self {
+    /// A window where there is a display, the loopback page elsewhere: on the port that a bookmark keeps, or on a free
+    /// one when another till has it.
+    pub fn choose(fullscreen: bool) -> Self {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         if set("DISPLAY") || set("WAYLAND_DISPLAY") {
-            Self::Window { fullscreen: false }
+            Self::Window { fullscreen }
         } else {
-            Self::Web { port }
+            Self::Web { port: usual_port() }
         }
     }
+
+    /// Whether the screen is a page in a browser.
+    pub const fn is_web(self) -> bool {
+        matches!(self, Self::Web { .. })
+    }
+}
+
+/// Port of the loopback page where nobody chose one: the same at every start, so that an open page finds the till.
+const USUAL_PORT: u16 = 8090;
+
+fn usual_port() -> u16 {
+    let free = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, USUAL_PORT)).is_ok();
+    if free { USUAL_PORT } else { 0 }
 }
 
 /// What [`run`] needs.
@@ -47,6 +62,8 @@ pub struct UiOptions {
     pub screens: watch::Receiver<Option<Screen>>,
     /// What the camera sees.
     pub preview: watch::Receiver<Option<PreviewFrame>>,
+    /// The tones that were played, for the loopback page.
+    pub tones: watch::Receiver<Played>,
     /// Where taps go; a tap is dropped when it is full.
     pub taps: mpsc::Sender<Tap>,
     /// Ends [`run`] when it becomes true.
@@ -81,7 +98,7 @@ fn run_window(options: UiOptions, fullscreen: bool) -> Result<(), UiError> {
         .renderer_name("software".into())
         .select()?;
     let window = open(&options)?;
-    window.app().window().set_fullscreen(fullscreen);
+    window.set_kiosk(fullscreen);
     window.show()?;
     feed(options, window, None)?;
     Ok(slint::run_event_loop()?)
@@ -92,7 +109,8 @@ fn run_web(options: UiOptions, port: u16) -> Result<(), UiError> {
     let frames = super::headless::install()?;
     let window = open(&options)?;
     window.show()?;
-    let port = super::web::serve(port, frames, window.app().as_weak())?;
+    let tones = options.tones.clone();
+    let port = super::web::serve(port, frames, tones, window.app().as_weak())?;
     feed(options, window, Some(port))?;
     Ok(slint::run_event_loop()?)
 }

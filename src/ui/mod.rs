@@ -2,7 +2,7 @@
 //!
 //! Owns the window and nothing about money: every text that can change a decision comes ready in the [`Screen`], every
 //! press becomes an intent with the number of the screen it was made on. Lives on the main thread. Tested in
-//! `tests/ui.rs` on a display without pixels' hardware, by accessible label.
+//! `tests/ui` on a display without pixels' hardware, by accessible label.
 //!
 //! ```text
 //! driver --watch<Screen>--> run() --apply--> properties (ui/adapters)
@@ -16,6 +16,7 @@
 mod adapters;
 mod apply;
 mod display;
+mod keys;
 mod preview;
 
 #[cfg(feature = "sim")]
@@ -30,7 +31,7 @@ mod web;
 use std::cell::Cell;
 use std::rc::Rc;
 
-use shouyin_ui::{App, Theme as ThemeGlobal};
+use shouyin_ui::{App, Shell, Theme as ThemeGlobal};
 use slint::ComponentHandle;
 
 use crate::view::{Language, Screen, Tap, Theme};
@@ -102,6 +103,12 @@ impl Window {
         })
     }
 
+    /// Covers the whole panel and hides the mouse pointer, or leaves the window as it is.
+    pub fn set_kiosk(&self, kiosk: bool) {
+        self.app.window().set_fullscreen(kiosk);
+        self.app.global::<Shell<'_>>().set_kiosk(kiosk);
+    }
+
     /// Makes the window visible.
     ///
     /// # Errors
@@ -153,14 +160,26 @@ fn speak(language: Language) {
     }
 }
 
-/// Measures the window: millimetres to logical pixels, and how far away a panel of this size is read.
+/// Millimetres that the pages need, upright and lying (before the enlargement of large panels).
+const UPRIGHT_MM: (f32, f32) = (68.0, 121.5);
+const LYING_MM: (f32, f32) = (144.0, 90.0);
+
+/// Measures the window: millimetres to logical pixels, and how far away a panel of this size is read. In a window that
+/// is smaller than the panel everything gets smaller, so that nothing leaves it.
 fn fit(app: &App, px_per_mm: f32) {
     let window = app.window();
     let size = window.size();
     let logical = px_per_mm / window.scale_factor();
     let short = size.width.min(size.height);
-    let short_mm = u16::try_from(short).map_or(NEAR_PANEL_MM, f32::from) / px_per_mm;
+    let pixels = |side: u32| u16::try_from(side).map_or(f32::from(u16::MAX), f32::from);
+    let zoom = (pixels(short) / px_per_mm / NEAR_PANEL_MM).clamp(1.0, ZOOM_MAX);
+    let (wide, high) = if size.width > size.height {
+        LYING_MM
+    } else {
+        UPRIGHT_MM
+    };
+    let room = (pixels(size.width) / wide).min(pixels(size.height) / high);
     let theme = app.global::<ThemeGlobal<'_>>();
-    theme.set_px_per_mm(logical);
-    theme.set_zoom((short_mm / NEAR_PANEL_MM).clamp(1.0, ZOOM_MAX));
+    theme.set_px_per_mm(logical * (room / (px_per_mm * zoom)).min(1.0));
+    theme.set_zoom(zoom);
 }

@@ -36,8 +36,8 @@ pub fn screen(sample: &Sample, seq: u64, language: Language, theme: Theme) -> Sc
         seq,
         status: Status {
             shop: match language {
-                Language::Chinese => "朝阳便利店 · 收银台 1".to_owned(),
-                Language::English => "Chaoyang Store · Till 1".to_owned(),
+                Language::Chinese => "朝阳便利店·收银台 1".to_owned(),
+                Language::English => "Chaoyang Store·Till 1".to_owned(),
             },
             clock: "09:41".to_owned(),
             link: if sample.name == "keypad-offline" {
@@ -46,6 +46,7 @@ pub fn screen(sample: &Sample, seq: u64, language: Language, theme: Theme) -> Sc
                 Link::Online
             },
             camera: !broken(&sample.page),
+            audible: sample.name != "keypad-mute",
             pending: sample.pending,
             sandbox: true,
             language,
@@ -68,10 +69,12 @@ pub fn all() -> Vec<Sample> {
         pending: 3,
     });
     all.push(sample("pending-none", pending_page(0)));
-    all.push(sample(
-        "out-of-service",
-        Page::OutOfService(Cause::DiskFull.into()),
-    ));
+    for (name, cause) in [
+        ("out-of-service-disk", Cause::DiskFull),
+        ("out-of-service-journal", Cause::JournalBroken),
+    ] {
+        all.push(sample(name, Page::OutOfService(cause.into())));
+    }
     all
 }
 
@@ -103,7 +106,14 @@ pub fn causes() -> Vec<Cause> {
         Cause::Revoked,
         Cause::DiskFull,
         Cause::JournalBroken,
+        Cause::JournalAltered,
+        Cause::CopyFails,
+        Cause::ClockWrong,
+        Cause::ClockHoldsUp,
+        Cause::SettingsWrong,
         Cause::Resumed,
+        Cause::LatePaid("000457".to_owned()),
+        Cause::LateNotPaid("000457".to_owned()),
     ]);
     causes
 }
@@ -114,6 +124,60 @@ pub fn keypad_telling(cause: Cause) -> Page {
         notice: Some(cause.into()),
         ..keypad("0.00", false)
     })
+}
+
+/// Every page that can tell `cause`, for the room that its words need.
+pub fn pages_telling(cause: &Cause) -> Vec<Page> {
+    let notice = || Some(Notice::from(cause.clone()));
+    let outcome = |kind| {
+        Page::Outcome(OutcomePage {
+            notice: notice(),
+            ..ended(kind)
+        })
+    };
+    match cause {
+        Cause::WrongCode(_) | Cause::CodeUsed => vec![
+            prompt(AimHint::None, true, 12, notice()),
+            manual(0, "", notice()),
+        ],
+        Cause::CameraLost => vec![prompt(AimHint::NoCamera, true, 12, None)],
+        Cause::CustomerActs
+        | Cause::Revoking
+        | Cause::RefusalUnproved(_)
+        | Cause::LargeAmount
+        | Cause::SameAsLast
+        | Cause::Undoing
+        | Cause::Undone
+        | Cause::UndoRefused(_)
+        | Cause::UndoNotSent
+        | Cause::UndoNotAllowed
+        | Cause::PinWrong(_)
+        | Cause::PinLocked(_)
+        | Cause::PinNotSet => Vec::new(),
+        Cause::CodeEnded => vec![prompt(AimHint::None, true, 12, notice())],
+        Cause::Declined(_) | Cause::NotSent => vec![outcome(OutcomeKind::NotPaid)],
+        Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],
+        Cause::JournalBroken | Cause::SettingsWrong => {
+            vec![Page::OutOfService(cause.clone().into())]
+        }
+        Cause::JournalAltered | Cause::CopyFails | Cause::ClockWrong => {
+            vec![keypad_telling(cause.clone())]
+        }
+        Cause::ClockHoldsUp => Vec::new(),
+        Cause::DiskFull => vec![
+            Page::OutOfService(cause.clone().into()),
+            keypad_telling(cause.clone()),
+        ],
+        Cause::AmountMissing
+        | Cause::AmountTooLarge
+        | Cause::TooManyOpen
+        | Cause::ResultUnknown
+        | Cause::Resumed
+        | Cause::Limit(..)
+        | Cause::LateSuccess(_)
+        | Cause::LatePaid(_)
+        | Cause::LateNotPaid(_) => vec![keypad_telling(cause.clone())],
+    }
 }
 
 fn keypad(amount: &str, typed: bool) -> Keypad {
@@ -147,6 +211,7 @@ fn row(number: u32, amount: &str, channel: Channel, time: &str, state: RowState)
         time: time.to_owned(),
         state,
         attention: false,
+        asked: 0,
     }
 }
 
@@ -157,16 +222,23 @@ fn keypads() -> Vec<Sample> {
         today_total: "0.00".to_owned(),
         ..keypad("0.00", false)
     };
-    let mut open = sample("keypad-resumed", keypad_telling(Cause::Resumed));
-    open.pending = 2;
+    let telling = |name, cause, pending| Sample {
+        pending,
+        ..sample(name, keypad_telling(cause))
+    };
+    let late = "000456".to_owned();
     vec![
         sample("keypad-first", Page::Keypad(empty)),
         sample("keypad", Page::Keypad(keypad("0.00", false))),
         sample("keypad-typed", Page::Keypad(keypad("128.50", true))),
         sample("keypad-large", Page::Keypad(keypad("9,999,999.99", true))),
-        sample("keypad-notice", keypad_telling(Cause::AmountTooLarge)),
-        sample("keypad-offline", keypad_telling(Cause::NotSent)),
-        open,
+        sample("keypad-mute", Page::Keypad(keypad("0.00", false))),
+        telling("keypad-notice", Cause::AmountTooLarge, 0),
+        telling("keypad-offline", Cause::TooManyOpen, 100),
+        telling("keypad-resumed", Cause::Resumed, 2),
+        telling("keypad-freed", Cause::ResultUnknown, 1),
+        telling("keypad-late-paid", Cause::LatePaid(late.clone()), 0),
+        telling("keypad-late-not-paid", Cause::LateNotPaid(late), 0),
     ]
 }
 
@@ -176,13 +248,15 @@ fn prompt(hint: AimHint, can_type: bool, elapsed_s: u64, notice: Option<Notice>)
         hint,
         can_type,
         elapsed_s,
+        codes: vec![Channel::Unknown],
+        can_instalments: true,
+        plan: None,
         notice,
     })
 }
 
 fn prompts() -> Vec<Sample> {
     let wrong = Cause::WrongCode(WrongCode::Collection).into();
-    let lost = Cause::CameraLost.into();
     vec![
         sample("prompt", prompt(AimHint::None, false, 2, None)),
         sample("prompt-too-far", prompt(AimHint::TooFar, true, 9, None)),
@@ -193,27 +267,30 @@ fn prompts() -> Vec<Sample> {
             prompt(AimHint::None, true, 14, Some(wrong)),
         ),
         sample(
-            "prompt-no-camera",
-            prompt(AimHint::NoCamera, true, 0, Some(lost)),
+            "prompt-code-used",
+            prompt(AimHint::None, false, 5, Some(Cause::CodeUsed.into())),
         ),
+        sample("prompt-no-camera", prompt(AimHint::NoCamera, true, 0, None)),
     ]
 }
 
+fn manual(typed: usize, tail: &str, notice: Option<Notice>) -> Page {
+    Page::Manual(Manual {
+        amount: "128.50".to_owned(),
+        typed,
+        tail: tail.to_owned(),
+        can_send: typed >= 16,
+        notice,
+    })
+}
+
 fn manuals() -> Vec<Sample> {
-    let page = |typed: usize, tail: &str, notice| {
-        Page::Manual(Manual {
-            amount: "128.50".to_owned(),
-            typed,
-            tail: tail.to_owned(),
-            can_send: typed >= 16,
-            notice,
-        })
-    };
     let length = Cause::WrongCode(WrongCode::Length).into();
     vec![
-        sample("manual-empty", page(0, "", None)),
-        sample("manual-typed", page(18, "4321", None)),
-        sample("manual-notice", page(0, "", Some(length))),
+        sample("manual-empty", manual(0, "", None)),
+        sample("manual-typed", manual(18, "4321", None)),
+        sample("manual-longest", manual(24, "4321", None)),
+        sample("manual-notice", manual(0, "", Some(length))),
     ]
 }
 
@@ -223,11 +300,12 @@ fn waiting(kind: WaitKind, elapsed_s: u64, asked: u32) -> Waiting {
         amount: "128.50".to_owned(),
         channel: Channel::Alipay,
         voucher: "000458".to_owned(),
-        order_tail: "000458".to_owned(),
+        order_tail: "000463".to_owned(),
         elapsed_s,
         remaining_s: 60 - elapsed_s,
         asked,
         can_query: false,
+        query_in_s: 5_u64.saturating_sub(elapsed_s),
         can_stop: false,
         can_park: false,
         stopping: false,
@@ -238,9 +316,13 @@ fn waiting(kind: WaitKind, elapsed_s: u64, asked: u32) -> Waiting {
 fn waits() -> Vec<Sample> {
     let paying = waiting(WaitKind::Paying, 2, 0);
     let late = Waiting {
-        can_query: true,
         can_stop: true,
-        ..waiting(WaitKind::Paying, 7, 1)
+        ..waiting(WaitKind::Paying, 7, 0)
+    };
+    let asked_now = Waiting {
+        can_stop: true,
+        notice: Some(Cause::CustomerActs.into()),
+        ..waiting(WaitKind::Password, 11, 2)
     };
     let password = Waiting {
         can_query: true,
@@ -251,7 +333,9 @@ fn waits() -> Vec<Sample> {
     let stopping = Waiting {
         stopping: true,
         can_query: true,
-        ..waiting(WaitKind::Password, 25, 6)
+        can_park: true,
+        notice: Some(Cause::ResultUnknown.into()),
+        ..waiting(WaitKind::Checking, 9, 1)
     };
     let checking = Waiting {
         can_query: true,
@@ -270,23 +354,32 @@ fn waits() -> Vec<Sample> {
         sample("waiting-paying", Page::Waiting(paying)),
         sample("waiting-paying-late", Page::Waiting(late)),
         sample("waiting-password", Page::Waiting(password)),
+        sample("waiting-password-asked", Page::Waiting(asked_now)),
         sample("waiting-stopping", Page::Waiting(stopping)),
         sample("waiting-checking", Page::Waiting(checking)),
         sample("waiting-revoking", Page::Waiting(revoking)),
     ]
 }
 
+fn ended(kind: OutcomeKind) -> OutcomePage {
+    OutcomePage {
+        kind,
+        amount: "128.50".to_owned(),
+        payer_amount: None,
+        channel: Channel::Alipay,
+        voucher: "000458".to_owned(),
+        order_tail: "000463".to_owned(),
+        time: "09:41:07".to_owned(),
+        notice: None,
+    }
+}
+
 fn outcomes() -> Vec<Sample> {
     let page = |kind, payer_amount: Option<&str>, notice: Option<Cause>| {
         Page::Outcome(OutcomePage {
-            kind,
-            amount: "128.50".to_owned(),
             payer_amount: payer_amount.map(str::to_owned),
-            channel: Channel::Alipay,
-            voucher: "000458".to_owned(),
-            order_tail: "000458".to_owned(),
-            time: "09:41:07".to_owned(),
             notice: notice.map(Notice::from),
+            ..ended(kind)
         })
     };
     let declined = Cause::Declined("BBS11184".to_owned());
@@ -324,6 +417,8 @@ fn pending_page(count: usize) -> Page {
         ),
     ];
     rows[0].attention = true;
+    rows[1].asked = 9;
+    rows[2].asked = 21;
     rows.truncate(count);
     Page::Pending(PendingPage { rows })
 }

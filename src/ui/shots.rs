@@ -54,7 +54,15 @@ pub fn write_all(dir: &Path) -> Result<usize, UiError> {
 }
 
 fn draw_all(dir: &Path) -> Result<usize, UiError> {
-    const DARK: [&str; 3] = ["keypad-typed", "prompt", "outcome-paid"];
+    const DARK: [&str; 7] = [
+        "keypad-typed",
+        "keypad-resumed",
+        "prompt",
+        "waiting-checking",
+        "outcome-paid",
+        "outcome-declined",
+        "pending",
+    ];
     install()?;
     let mut written = 0;
     for (shape, config) in [("portrait", PORTRAIT), ("landscape", LANDSCAPE)] {

@@ -9,6 +9,7 @@ use super::notice::Cause;
 use super::screen::{AimHint, Language, Link, Theme};
 use crate::domain::Money;
 use crate::limits::{AMOUNT_DIGITS, CODE_DIGITS_MAX};
+use crate::profile::guard::Confirmed;
 
 /// Which page the operator chose, where no sale decides it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,29 @@ pub enum DeskPage {
     Manual,
     /// The list of open sales.
     Pending,
+    /// Instalment plans; only while a code is waited for.
+    Instalments,
+    /// A question before the camera opens.
+    Confirm,
+    /// The list of sales.
+    Records,
+    /// One sale of it.
+    Record,
+    /// How much of it goes back.
+    Undo,
+    /// A supervisor approves.
+    Approve,
+}
+
+/// What is known against this terminal's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockState {
+    /// Nothing.
+    Trusted,
+    /// The acquirer's certificate is not valid at our time: no request leaves. Either may be wrong.
+    Doubted,
+    /// The acquirer's time is another one: it refuses our requests and we do not believe its answers.
+    Wrong,
 }
 
 /// An amount as typed: whole yuan, then perhaps a dot and at most two decimals. Digits, never a parsed decimal.
@@ -29,6 +53,15 @@ pub struct AmountEntry {
 }
 
 impl AmountEntry {
+    /// Types an amount, for a sale that is tried once more.
+    pub fn of(money: Money) -> Self {
+        let (yuan, cents) = (money.minor() / 100, money.minor() % 100);
+        Self {
+            yuan: yuan.to_string(),
+            decimals: (cents > 0).then(|| format!("{cents:02}")),
+        }
+    }
+
     /// Types a digit; one too many is ignored.
     pub fn digit(&mut self, digit: u8) {
         let digit = char::from(b'0' + digit.min(9));
@@ -150,18 +183,36 @@ pub struct Desk {
     pub amount: AmountEntry,
     /// The typed code.
     pub code: CodeEntry,
+    /// The supervisor's PIN as typed.
+    pub pin: CodeEntry,
+    /// The PIN is being checked.
+    pub checking: bool,
+    /// What has to be confirmed before the camera opens.
+    pub confirm: Option<Cause>,
+    /// What was confirmed for the typed amount.
+    pub confirmed: Confirmed,
+    /// After the void a new sale of the same amount follows.
+    pub change_way: bool,
     /// Told on the page that is shown; gone with the next tap.
     pub told: Option<Cause>,
+    /// How a sale of the background ended; told on the keypad only, so that nobody takes it for the sale at the till.
+    pub late: Option<Cause>,
     /// Aiming hint.
     pub hint: AimHint,
     /// Whether frames arrive.
     pub camera: bool,
+    /// Whether tones can be heard.
+    pub audible: bool,
     /// Whether the acquirer answers.
     pub link: Link,
+    /// Whether the clock can be right.
+    pub clock: ClockState,
     /// Words.
     pub language: Language,
     /// Colours.
     pub theme: Theme,
+    /// How long a paid result stays on the screen when nobody touches it; for ever when there is no number.
+    pub paid_stays_ms: Option<u64>,
     /// No sale is possible, and why.
     pub out_of_service: Option<Cause>,
 }
@@ -173,12 +224,21 @@ impl Desk {
             page: DeskPage::Till,
             amount: AmountEntry::default(),
             code: CodeEntry::default(),
+            pin: CodeEntry::default(),
+            checking: false,
+            confirm: None,
+            confirmed: Confirmed::default(),
+            change_way: false,
             told: None,
+            late: None,
             hint: AimHint::None,
             camera: false,
+            audible: true,
             link: Link::Untried,
+            clock: ClockState::Trusted,
             language,
             theme,
+            paid_stays_ms: None,
             out_of_service: None,
         }
     }
@@ -218,6 +278,14 @@ mod tests {
                 (fen, shown),
                 "{keys}"
             );
+        }
+    }
+
+    #[test]
+    fn an_amount_typed_once_more_is_the_same_amount() {
+        for (fen, shown) in [(1, "0.01"), (1280, "12.80"), (128_000, "1,280")] {
+            let entry = AmountEntry::of(Money::from_fen(fen).expect("amount"));
+            assert_eq!((entry.fen(), entry.shown().as_str()), (fen, shown));
         }
     }
 

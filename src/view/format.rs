@@ -49,6 +49,15 @@ pub fn local_day_start_ms(at: Timestamp) -> i64 {
     at.0 - local_seconds(at) * 1000 - at.0.rem_euclid(1000)
 }
 
+/// Returns the UTC milliseconds at which the local month of `at` began.
+pub fn local_month_start_ms(at: Timestamp) -> i64 {
+    let day = local_day_start_ms(at);
+    let local_ms = day + LOCAL_OFFSET_S * 1000;
+    let date = time::OffsetDateTime::from_unix_timestamp(local_ms.div_euclid(1000));
+    let since = date.map_or(0, |date| i64::from(date.day()) - 1);
+    day - since * 86_400_000
+}
+
 fn local_seconds(at: Timestamp) -> i64 {
     (at.0.div_euclid(1000) + LOCAL_OFFSET_S).rem_euclid(86_400)
 }

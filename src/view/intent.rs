@@ -1,6 +1,6 @@
 //! What a person can ask. The screen builds intents and decides nothing.
 
-use crate::domain::TxnId;
+use crate::domain::{Channel, TxnId};
 
 use super::screen::{Language, Theme};
 
@@ -37,12 +37,42 @@ pub enum Intent {
     NextSale,
     /// The result was seen.
     Dismiss,
+    /// 再收: the same amount once more, after a sale that ended without money.
+    ChargeAgain,
     /// Show the sales that are being checked.
     ShowPending,
     /// Back to the keypad from a list.
     Back,
     /// 立即核实 of a sale in the list.
     QueryPending(TxnId),
+    /// 出码: show a code of ours beside the camera.
+    ShowCode(Channel),
+    /// 分期: choose how the customer pays.
+    OpenInstalments,
+    /// A plan of the list, by its place; `None` for paying at once.
+    ChoosePlan(Option<usize>),
+    /// The large amount, or the same amount again, is meant.
+    Confirm,
+    /// 记录: the list of sales.
+    ShowRecords,
+    /// Older sales.
+    MoreRecords,
+    /// One sale of the list.
+    OpenRecord(TxnId),
+    /// 退款 of the sale on the page.
+    Undo,
+    /// 撤销并换方式 of the sale on the page.
+    ChangeWay,
+    /// The whole amount that is left goes back.
+    UndoWhole,
+    /// Send the typed amount back, after a supervisor approved.
+    UndoSend,
+    /// A digit of the supervisor's PIN, 0–9.
+    PinDigit(u8),
+    /// Delete the PIN's last digit.
+    PinBackspace,
+    /// Check the PIN.
+    PinSend,
     /// Switch the words.
     SetLanguage(Language),
     /// Switch the colours.

@@ -4,10 +4,13 @@ mod desk;
 pub mod format;
 mod intent;
 mod notice;
+pub mod pages;
 mod present;
+pub mod qr;
 mod screen;
+mod show;
 
-pub use desk::{AmountEntry, CodeEntry, Desk, DeskPage};
+pub use desk::{AmountEntry, ClockState, CodeEntry, Desk, DeskPage};
 pub use intent::{Intent, Tap};
 pub use notice::{Cause, Notice, Severity};
 pub use present::{Records, Shop, outcome_row, present};
@@ -15,3 +18,4 @@ pub use screen::{
     AimHint, Keypad, Language, Link, Manual, OutcomeKind, OutcomePage, Page, PendingPage, Prompt,
     Row, RowState, Screen, Status, Theme, WaitKind, Waiting,
 };
+pub use show::{Record, UndoRules, plans};

@@ -4,6 +4,7 @@
 //! the money and what to do. The chain of errors goes to the log, never here.
 
 use crate::code::WrongCode;
+use crate::profile::guard::LimitKind;
 
 /// How urgent it looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,34 @@ pub enum Cause {
     AmountMissing,
     /// Above the limit of one sale.
     AmountTooLarge,
+    /// A limit of one sale, a day or a month; what could still be taken, ready to show.
+    Limit(LimitKind, String),
+    /// The amount is large.
+    LargeAmount,
+    /// The last sale had the same amount a moment ago.
+    SameAsLast,
+    /// Our own code ended without money: expired, or it could not be made.
+    CodeEnded,
+    /// A refusal that proves nothing: the order is being revoked to make sure; the acquirer's code.
+    RefusalUnproved(String),
+    /// Money is on its way back.
+    Undoing,
+    /// The customer has the money.
+    Undone,
+    /// The acquirer refused to return the money; its code.
+    UndoRefused(String),
+    /// The request to return money never left.
+    UndoNotSent,
+    /// The money of a payment that came too late goes back by itself; the sale's number for people.
+    LateSuccess(String),
+    /// The amount cannot go back.
+    UndoNotAllowed,
+    /// The PIN is wrong; tries left.
+    PinWrong(u32),
+    /// Too many wrong PINs; whole minutes to wait.
+    PinLocked(u64),
+    /// No supervisor PIN is set.
+    PinNotSet,
     /// Too many sales are still open.
     TooManyOpen,
     /// A text that is no payment code.
@@ -47,8 +76,22 @@ pub enum Cause {
     DiskFull,
     /// The journal does not work: no sales.
     JournalBroken,
+    /// An altered record was found in the journal: no new sales.
+    JournalAltered,
+    /// The second copy of the journal cannot be written: no new sales.
+    CopyFails,
+    /// The clock is wrong: nothing was charged, and no new sale is opened.
+    ClockWrong,
+    /// The clock is wrong: a sale cannot be checked until it is right.
+    ClockHoldsUp,
+    /// Settings, keys or the data directory are not usable: the terminal did not start.
+    SettingsWrong,
     /// Power or the program failed during a sale; it is being checked.
     Resumed,
+    /// A sale of the background was paid after all; its voucher number.
+    LatePaid(String),
+    /// A sale of the background ended without money; its voucher number.
+    LateNotPaid(String),
 }
 
 /// What the screen tells.
@@ -58,7 +101,7 @@ pub struct Notice {
     pub code: &'static str,
     /// How urgent.
     pub severity: Severity,
-    /// Something from outside to show beside the words: the acquirer's code. Empty when there is none.
+    /// To show beside the words: the acquirer's code, or a voucher number. Empty when there is none.
     pub detail: String,
 }
 
@@ -69,6 +112,22 @@ impl Cause {
             Self::AmountMissing => "A01",
             Self::AmountTooLarge => "A02",
             Self::TooManyOpen => "A03",
+            Self::Limit(LimitKind::Single, _) => "A04",
+            Self::Limit(LimitKind::Day, _) => "A05",
+            Self::Limit(LimitKind::Month, _) => "A06",
+            Self::LargeAmount => "A07",
+            Self::SameAsLast => "A08",
+            Self::UndoNotAllowed => "A10",
+            Self::PinWrong(_) => "A11",
+            Self::PinLocked(_) => "A12",
+            Self::PinNotSet => "A13",
+            Self::CodeEnded => "P23",
+            Self::RefusalUnproved(_) => "P13",
+            Self::LateSuccess(_) => "P33",
+            Self::Undoing => "P40",
+            Self::Undone => "P41",
+            Self::UndoRefused(_) => "P42",
+            Self::UndoNotSent => "P43",
             Self::WrongCode(WrongCode::Collection) => "A31",
             Self::WrongCode(WrongCode::Contact) => "A32",
             Self::WrongCode(WrongCode::Link) => "A33",
@@ -84,27 +143,55 @@ impl Cause {
             Self::NotSent => "P21",
             Self::Revoked => "P22",
             Self::Resumed => "P30",
+            Self::LatePaid(_) => "P31",
+            Self::LateNotPaid(_) => "P32",
             Self::DiskFull => "J01",
             Self::JournalBroken => "J02",
+            Self::JournalAltered => "J03",
+            Self::CopyFails => "J04",
+            Self::ClockWrong => "K01",
+            Self::ClockHoldsUp => "K02",
+            Self::SettingsWrong => "S01",
         }
     }
 
     const fn severity(&self) -> Severity {
         match self {
-            Self::AmountMissing | Self::CustomerActs => Severity::Hint,
+            Self::AmountMissing | Self::CustomerActs | Self::Undone | Self::LatePaid(_) => {
+                Severity::Hint
+            }
             Self::AmountTooLarge
+            | Self::Limit(..)
+            | Self::LargeAmount
+            | Self::SameAsLast
+            | Self::CodeEnded
+            | Self::RefusalUnproved(_)
+            | Self::LateSuccess(_)
+            | Self::Undoing
+            | Self::UndoNotAllowed
+            | Self::PinWrong(_)
+            | Self::PinLocked(_)
+            | Self::PinNotSet
             | Self::TooManyOpen
             | Self::WrongCode(_)
             | Self::CodeUsed
             | Self::CameraLost
             | Self::ResultUnknown
             | Self::Revoking
-            | Self::Resumed => Severity::Warning,
+            | Self::Resumed
+            | Self::LateNotPaid(_) => Severity::Warning,
             Self::Declined(_)
             | Self::NotSent
             | Self::Revoked
+            | Self::UndoRefused(_)
+            | Self::UndoNotSent
             | Self::DiskFull
-            | Self::JournalBroken => Severity::Error,
+            | Self::JournalBroken
+            | Self::JournalAltered
+            | Self::CopyFails
+            | Self::ClockWrong
+            | Self::ClockHoldsUp
+            | Self::SettingsWrong => Severity::Error,
         }
     }
 }
@@ -112,10 +199,43 @@ impl Cause {
 impl From<Cause> for Notice {
     fn from(cause: Cause) -> Self {
         let (code, severity) = (cause.code(), cause.severity());
-        let detail = if let Cause::Declined(host_code) = cause {
-            host_code
-        } else {
-            String::new()
+        let detail = match cause {
+            Cause::Declined(text)
+            | Cause::RefusalUnproved(text)
+            | Cause::UndoRefused(text)
+            | Cause::Limit(_, text)
+            | Cause::LatePaid(text)
+            | Cause::LateNotPaid(text)
+            | Cause::LateSuccess(text) => text,
+            Cause::PinWrong(left) => left.to_string(),
+            Cause::PinLocked(minutes) => minutes.to_string(),
+            Cause::AmountMissing
+            | Cause::AmountTooLarge
+            | Cause::LargeAmount
+            | Cause::SameAsLast
+            | Cause::CodeEnded
+            | Cause::Undoing
+            | Cause::Undone
+            | Cause::UndoNotSent
+            | Cause::UndoNotAllowed
+            | Cause::PinNotSet
+            | Cause::TooManyOpen
+            | Cause::WrongCode(_)
+            | Cause::CodeUsed
+            | Cause::CameraLost
+            | Cause::ResultUnknown
+            | Cause::CustomerActs
+            | Cause::Revoking
+            | Cause::NotSent
+            | Cause::Revoked
+            | Cause::DiskFull
+            | Cause::JournalBroken
+            | Cause::JournalAltered
+            | Cause::CopyFails
+            | Cause::ClockWrong
+            | Cause::ClockHoldsUp
+            | Cause::SettingsWrong
+            | Cause::Resumed => String::new(),
         };
         Self {
             code,

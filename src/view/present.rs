@@ -2,16 +2,20 @@
 //!
 //! Owns which page is shown and which buttons exist. A paid page is built only from a closed sale's evidence.
 
-use super::desk::{Desk, DeskPage};
+use std::sync::Arc;
+
+use super::desk::{ClockState, Desk, DeskPage};
 use super::format;
 use super::notice::Cause;
 use super::screen::{
     AimHint, Keypad, Manual, OutcomeKind, OutcomePage, Page, PendingPage, Prompt, Row, RowState,
     Screen, Status, WaitKind, Waiting,
 };
-use crate::domain::{Money, Now};
+use super::show::{self, Record, UndoRules};
+use crate::domain::{Channel, EntryMode as EntryKind, Money, Now};
 use crate::limits::CODE_DIGITS_MIN;
-use crate::payment::{Outcome, Phase, Policy, Sale, State};
+use crate::payment::{Draft, Outcome, Phase, Policy, Sale, State, is_ending};
+use crate::profile::{Capability, Profile};
 
 /// 手输 appears after this long without a code (features.md S-08).
 const TYPE_AFTER_S: u64 = 8;
@@ -27,15 +31,23 @@ pub struct Records {
     pub today_count: u64,
     /// Sum of today's paid sales in fen.
     pub today_fen: u64,
+    /// The records page, as far as it was loaded.
+    pub list: Vec<Row>,
+    /// There are older ones.
+    pub more: bool,
+    /// The sale on the record page.
+    pub record: Option<Record>,
 }
 
 /// What does not change while the program runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Shop {
     /// Name of shop and till.
     pub name: String,
     /// No real money moves.
     pub sandbox: bool,
+    /// What the acquirer offers.
+    pub profile: Arc<Profile>,
 }
 
 /// Builds the screen. `seq` is the driver's to set.
@@ -52,7 +64,8 @@ pub fn present(
         clock: format::clock(now.utc),
         link: desk.link,
         camera: desk.camera,
-        pending: state.background().count(),
+        audible: desk.audible,
+        pending: state.background().count() + state.background_undos().count(),
         sandbox: shop.sandbox,
         language: desk.language,
         theme: desk.theme,
@@ -60,61 +73,126 @@ pub fn present(
     Screen {
         seq: 0,
         status,
-        page: page(state, desk, records, now, policy),
+        page: page(state, desk, records, shop, (now, policy)),
     }
 }
 
-fn page(state: &State, desk: &Desk, records: &Records, now: Now, policy: &Policy) -> Page {
+fn page(
+    state: &State,
+    desk: &Desk,
+    records: &Records,
+    shop: &Shop,
+    (now, policy): (Now, &Policy),
+) -> Page {
     if let Some(cause) = &desk.out_of_service {
         return Page::OutOfService(cause.clone().into());
     }
     if let Some(sale) = state.foreground_sale() {
         return match &sale.phase {
-            Phase::Closed { outcome, at } => Page::Outcome(outcome_page(sale, outcome, *at)),
+            Phase::Closed { outcome, at } => {
+                Page::Outcome(outcome_page(sale, desk.clock, outcome, *at))
+            }
             Phase::Sending { .. }
+            | Phase::Ordering { .. }
+            | Phase::Presenting(_)
             | Phase::Polling(_)
             | Phase::Revoking(_)
-            | Phase::Provisional(_) => Page::Waiting(waiting(sale, now, policy)),
+            | Phase::Provisional(_)
+            | Phase::Returning { .. } => Page::Waiting(waiting(sale, desk.clock, now, policy)),
         };
     }
+    if let Some(undo) = state.foreground_undo() {
+        return Page::Undoing(show::undo_waiting(undo, now, policy));
+    }
     if let Some(draft) = &state.draft {
-        let amount = format::amount(draft.amount);
-        let told = if draft.code_used {
-            Some(Cause::CodeUsed)
-        } else {
-            desk.told.clone()
-        };
-        let notice = told.map(Into::into);
-        if desk.page == DeskPage::Manual {
-            return Page::Manual(Manual {
-                amount,
-                typed: desk.code.typed(),
-                tail: desk.code.tail().to_owned(),
-                can_send: desk.code.typed() >= CODE_DIGITS_MIN,
-                notice,
-            });
-        }
-        let elapsed_s = now.tick.since_ms(draft.since) / 1000;
-        let hint = if desk.camera {
-            desk.hint
-        } else {
-            AimHint::NoCamera
-        };
-        let can_type = elapsed_s >= TYPE_AFTER_S || !desk.camera;
-        return Page::Prompt(Prompt {
-            amount,
-            hint,
-            can_type,
-            elapsed_s,
-            notice,
-        });
+        return draft_page(state, draft, desk, shop, (now, policy));
     }
     if desk.page == DeskPage::Pending {
         return Page::Pending(PendingPage {
             rows: state.background().map(open_row).collect(),
         });
     }
-    Page::Keypad(Keypad {
+    let rules = UndoRules {
+        policy,
+        batch: state.numbers.batch,
+        profile: &shop.profile,
+    };
+    show::chosen(state, desk, records, rules)
+        .unwrap_or_else(|| Page::Keypad(keypad(state, desk, records)))
+}
+
+fn draft_page(
+    state: &State,
+    draft: &Draft,
+    desk: &Desk,
+    shop: &Shop,
+    (now, policy): (Now, &Policy),
+) -> Page {
+    if let Some(order) = state.draft_order() {
+        return if is_ending(order) {
+            Page::Waiting(waiting(order, desk.clock, now, policy))
+        } else {
+            show::code(draft, order, desk, now, policy)
+        };
+    }
+    if desk.page == DeskPage::Instalments {
+        return show::instalments(draft, &shop.profile);
+    }
+    let amount = format::amount(draft.amount);
+    let told = if draft.code_used {
+        Some(Cause::CodeUsed)
+    } else if draft.order_ended && desk.told.is_none() {
+        Some(Cause::CodeEnded)
+    } else {
+        desk.told.clone()
+    };
+    let notice = told.map(Into::into);
+    if desk.page == DeskPage::Manual {
+        return Page::Manual(Manual {
+            amount,
+            typed: desk.code.typed(),
+            tail: desk.code.tail().to_owned(),
+            can_send: desk.code.typed() >= CODE_DIGITS_MIN,
+            notice,
+        });
+    }
+    // A code of the wrong kind is more than a lost camera: it was read, or typed.
+    let notice = notice.or((!desk.camera).then(|| Cause::CameraLost.into()));
+    let elapsed_s = now.tick.since_ms(draft.since) / 1000;
+    let hint = if desk.camera {
+        desk.hint
+    } else {
+        AimHint::NoCamera
+    };
+    let can_type = elapsed_s >= TYPE_AFTER_S || !desk.camera;
+    return Page::Prompt(Prompt {
+        amount,
+        hint,
+        can_type,
+        elapsed_s,
+        codes: codes(&shop.profile),
+        can_instalments: !show::plans(&shop.profile, draft.amount).is_empty(),
+        plan: draft
+            .instalments
+            .map(|plan| (plan.count, plan.merchant_pays)),
+        notice,
+    });
+}
+
+/// The wallets for which we can show a code; one code for all of them goes before single ones.
+fn codes(profile: &Profile) -> Vec<Channel> {
+    if profile.capabilities.has(Capability::CashierCode) {
+        return vec![Channel::Unknown];
+    }
+    if !profile.capabilities.has(Capability::MerchantCode) {
+        return Vec::new();
+    }
+    let open = profile.limits.open.get(&EntryKind::MerchantCode);
+    open.cloned().unwrap_or_default()
+}
+
+fn keypad(state: &State, desk: &Desk, records: &Records) -> Keypad {
+    Keypad {
         amount: desk.amount.shown(),
         can_charge: desk.amount.money().is_some(),
         typed: desk.amount.is_typed(),
@@ -124,8 +202,17 @@ fn page(state: &State, desk: &Desk, records: &Records, now: Now, policy: &Policy
             |_| format::thousands(records.today_fen / 100),
             format::amount,
         ),
-        notice: desk.told.clone().map(Into::into),
-    })
+        notice: keypad_notice(desk).map(Into::into),
+    }
+}
+
+/// What the last tap brought, or what holds up every sale.
+fn keypad_notice(desk: &Desk) -> Option<Cause> {
+    let wrong = desk.clock == ClockState::Wrong;
+    desk.told
+        .clone()
+        .or(wrong.then_some(Cause::ClockWrong))
+        .or_else(|| desk.late.clone())
 }
 
 /// Open sales know more of themselves than their row in the journal.
@@ -137,6 +224,7 @@ fn recent(state: &State, records: &Records) -> Vec<Row> {
         {
             row.state = open_state(sale);
             row.attention = sale.attention;
+            row.asked = sale.asked;
         }
     }
     rows
@@ -148,16 +236,20 @@ fn open_row(sale: &Sale) -> Row {
         voucher: sale.intent.voucher.to_string(),
         amount: format::amount(sale.intent.amount),
         channel: sale.intent.channel,
-        time: String::new(),
+        time: format::clock(sale.intent.txn.opened_at()),
         state: open_state(sale),
         attention: sale.attention,
+        asked: sale.asked,
     }
 }
 
 fn open_state(sale: &Sale) -> RowState {
     match &sale.phase {
-        Phase::Sending { .. } | Phase::Polling(_) => RowState::Checking,
-        Phase::Revoking(_) | Phase::Provisional(_) => RowState::Revoking,
+        Phase::Sending { .. }
+        | Phase::Ordering { .. }
+        | Phase::Presenting(_)
+        | Phase::Polling(_) => RowState::Checking,
+        Phase::Revoking(_) | Phase::Provisional(_) | Phase::Returning { .. } => RowState::Revoking,
         Phase::Closed { outcome, .. } => outcome_row(outcome),
     }
 }
@@ -171,27 +263,47 @@ pub const fn outcome_row(outcome: &Outcome) -> RowState {
     }
 }
 
-fn waiting(sale: &Sale, now: Now, policy: &Policy) -> Waiting {
+fn waiting(sale: &Sale, clock: ClockState, now: Now, policy: &Policy) -> Waiting {
     let timing = policy.timing(sale.intent.channel);
     let elapsed_ms = now.tick.since_ms(sale.sent);
     let (kind, cause) = match &sale.phase {
-        Phase::Sending { .. } => (WaitKind::Paying, None),
+        Phase::Sending { .. } | Phase::Ordering { .. } | Phase::Presenting(_) => {
+            (WaitKind::Paying, None)
+        }
         Phase::Polling(polling) if polling.customer_acts && !sale.cancel_wanted => {
             (WaitKind::Password, Some(Cause::CustomerActs))
         }
-        Phase::Polling(_) => (WaitKind::Checking, Some(Cause::ResultUnknown)),
-        Phase::Revoking(_) | Phase::Provisional(_) | Phase::Closed { .. } => {
-            (WaitKind::Revoking, Some(Cause::Revoking))
+        Phase::Polling(polling) => {
+            let cause = match &polling.refusal {
+                Some(refusal) => Cause::RefusalUnproved(refusal.host_code.clone()),
+                None => Cause::ResultUnknown,
+            };
+            (WaitKind::Checking, Some(cause))
         }
+        Phase::Revoking(_)
+        | Phase::Provisional(_)
+        | Phase::Returning { .. }
+        | Phase::Closed { .. } => (WaitKind::Revoking, Some(Cause::Revoking)),
+    };
+    let held_up = clock == ClockState::Wrong && kind != WaitKind::Paying;
+    let cause = if held_up {
+        Some(Cause::ClockHoldsUp)
+    } else {
+        cause
     };
     let idle = match &sale.phase {
         Phase::Polling(polling) => polling.in_flight.is_none(),
         Phase::Sending { .. }
+        | Phase::Ordering { .. }
+        | Phase::Presenting(_)
         | Phase::Revoking(_)
         | Phase::Provisional(_)
+        | Phase::Returning { .. }
         | Phase::Closed { .. } => false,
     };
+    let sending = matches!(sale.phase, Phase::Sending { .. });
     let asking = matches!(sale.phase, Phase::Polling(_));
+    let early = elapsed_ms < QUERY_AFTER_S * 1000;
     Waiting {
         kind,
         amount: format::amount(sale.intent.amount),
@@ -204,21 +316,33 @@ fn waiting(sale: &Sale, now: Now, policy: &Policy) -> Waiting {
             .saturating_sub(elapsed_ms)
             .div_ceil(1000),
         asked: sale.asked,
-        can_query: idle && elapsed_ms >= QUERY_AFTER_S * 1000,
-        can_stop: asking && !sale.cancel_wanted,
+        can_query: idle && !early,
+        query_in_s: (QUERY_AFTER_S * 1000)
+            .saturating_sub(elapsed_ms)
+            .div_ceil(1000),
+        // While the charge's own answer is out, too: no wait may be without a way out (features.md C4).
+        can_stop: (asking || sending && !early) && !sale.cancel_wanted,
         can_park: kind == WaitKind::Checking || kind == WaitKind::Revoking,
-        stopping: sale.cancel_wanted && asking,
+        stopping: sale.cancel_wanted && (asking || sending),
         notice: cause.map(Into::into),
     }
 }
 
-fn outcome_page(sale: &Sale, outcome: &Outcome, at: crate::domain::Timestamp) -> OutcomePage {
+fn outcome_page(
+    sale: &Sale,
+    clock: ClockState,
+    outcome: &Outcome,
+    at: crate::domain::Timestamp,
+) -> OutcomePage {
     let (kind, cause) = match outcome {
         Outcome::Paid(_) => (OutcomeKind::Paid, None),
         Outcome::Declined { host_code } => (
             OutcomeKind::NotPaid,
             Some(Cause::Declined(host_code.clone())),
         ),
+        Outcome::NotSent if clock != ClockState::Trusted => {
+            (OutcomeKind::NotPaid, Some(Cause::ClockWrong))
+        }
         Outcome::NotSent => (OutcomeKind::NotPaid, Some(Cause::NotSent)),
         Outcome::Revoked => (OutcomeKind::Revoked, Some(Cause::Revoked)),
     };

@@ -6,6 +6,10 @@
 use crate::domain::{Channel, TxnId};
 
 use super::notice::Notice;
+use super::pages::{
+    ApprovePage, CodePage, ConfirmPage, InstalmentsPage, RecordPage, RecordsPage, UndoPage,
+    UndoWaiting,
+};
 
 /// Everything on the screen at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +62,8 @@ pub struct Status {
     pub link: Link,
     /// Whether frames arrive from the camera.
     pub camera: bool,
+    /// Whether tones can be heard; a silent till must say so (features.md C12).
+    pub audible: bool,
     /// Sales whose result is still open in the background.
     pub pending: usize,
     /// True against the sandbox: a lasting mark says that no real money moves.
@@ -83,6 +89,22 @@ pub enum Page {
     Outcome(OutcomePage),
     /// Sales that are being checked in the background (待核实).
     Pending(PendingPage),
+    /// Our code is shown.
+    Code(CodePage),
+    /// Choose how the customer pays.
+    Instalments(InstalmentsPage),
+    /// Something has to be confirmed.
+    Confirm(ConfirmPage),
+    /// The list of sales.
+    Records(RecordsPage),
+    /// One sale.
+    Record(RecordPage),
+    /// How much goes back.
+    Undo(UndoPage),
+    /// A supervisor types the PIN.
+    Approve(ApprovePage),
+    /// Money goes back, or how that ended.
+    Undoing(UndoWaiting),
     /// No sale is possible.
     OutOfService(Notice),
 }
@@ -119,6 +141,12 @@ pub enum RowState {
     Revoking,
     /// Revoked: not paid, money returned.
     Revoked,
+    /// Paid, and a part went back.
+    PartReturned,
+    /// Paid, and all of it went back.
+    Returned,
+    /// Paid, and money is on its way back.
+    Returning,
 }
 
 /// One sale in a list.
@@ -138,6 +166,8 @@ pub struct Row {
     pub state: RowState,
     /// A person must look at it.
     pub attention: bool,
+    /// How often the acquirer was asked since this start; 0 for an ended sale.
+    pub asked: u32,
 }
 
 /// What would make the code readable.
@@ -166,6 +196,12 @@ pub struct Prompt {
     pub can_type: bool,
     /// Whole seconds since the camera opened.
     pub elapsed_s: u64,
+    /// The wallets for which 出码 exists; [`Channel::Unknown`] is one code for all of them.
+    pub codes: Vec<Channel>,
+    /// Whether 分期 exists.
+    pub can_instalments: bool,
+    /// The chosen plan: months, and whether the merchant pays.
+    pub plan: Option<(u8, bool)>,
     /// Why the last code was not taken.
     pub notice: Option<Notice>,
 }
@@ -219,6 +255,8 @@ pub struct Waiting {
     pub asked: u32,
     /// Whether 立即核实 exists.
     pub can_query: bool,
+    /// Whole seconds until it may exist; 0 when something else than time hinders it.
+    pub query_in_s: u64,
     /// Whether 停止等待 exists.
     pub can_stop: bool,
     /// Whether 下一笔 exists (the sale moves to 待核实).

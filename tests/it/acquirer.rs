@@ -12,7 +12,7 @@
 mod answers;
 mod setup;
 #[cfg(feature = "live")]
-mod sockets;
+pub mod sockets;
 mod task;
 
 use std::collections::VecDeque;
@@ -30,7 +30,7 @@ use shouyin::acquirer::{Acquirer, Lakala, LakalaConfig, Post, RawAnswer, Reply, 
 use shouyin::code::{CodeTable, PaymentCode, Recognised, recognise};
 use shouyin::domain::{MerchantNo, Money, Now, OrderNo, TermNo, Tick, Timestamp};
 use shouyin::entropy::Entropy;
-use shouyin::payment::Request;
+use shouyin::payment::{EntryMode, Request};
 
 /// 2021-09-06 13:19:45 in China, the time of the documented vector.
 pub const NOW: Now = Now {
@@ -104,6 +104,7 @@ pub fn config() -> LakalaConfig {
         request_ip: "203.0.113.7".to_owned(),
         subject: "收银".to_owned(),
         out_org_code: None,
+        notify_url: None,
     }
 }
 
@@ -127,11 +128,15 @@ pub fn authorize() -> Request {
         order_no: order(),
         amount: price(),
         code: code(),
+        instalments: None,
     }
 }
 
 pub fn inquire() -> Request {
-    Request::Inquire { order_no: order() }
+    Request::Inquire {
+        order_no: order(),
+        entry: EntryMode::Camera,
+    }
 }
 
 pub fn revoke() -> Request {

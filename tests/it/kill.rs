@@ -3,15 +3,15 @@
 //! After each death the books of the sandbox and the journal must agree, order by order.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use tempfile::TempDir;
 
 use crate::till::{FASTER, reconcile, runtime, sandbox, till};
 
 /// The waits of the terminal, divided like the sandbox's.
-fn fast(dir: &Path) -> std::path::PathBuf {
+pub fn fast(dir: &Path) -> PathBuf {
     let ms = |wait: u64| wait / FASTER;
     let text = format!(
         "[timing]\nanswer_wait_ms = {}\npoll_ms = [{}, {}, {}]\nrevoke_not_before_ms = {}\n\
@@ -31,15 +31,23 @@ fn fast(dir: &Path) -> std::path::PathBuf {
     path
 }
 
-fn start(dir: &Path, appends: u64) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_shouyin"))
-        .args([
-            "--config".as_ref(),
-            dir.join("sandbox/terminal.toml").as_os_str(),
-        ])
-        .args(["--config".as_ref(), fast(dir).as_os_str()])
-        .args(["--data".as_ref(), dir.join("data").as_os_str()])
-        .args(["--abort-after-appends", &appends.to_string()])
+/// A life of the terminal process.
+pub struct Life {
+    pub configs: Vec<PathBuf>,
+    pub data: PathBuf,
+    /// Ends after so many appends.
+    pub appends: u64,
+}
+
+fn start(life: &Life) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shouyin"));
+    for config in &life.configs {
+        command.arg("--config").arg(config);
+    }
+    command
+        .arg("--data")
+        .arg(&life.data)
+        .args(["--abort-after-appends", &life.appends.to_string()])
         .arg("--console")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -51,9 +59,9 @@ fn start(dir: &Path, appends: u64) -> Child {
 /// Screens after which the till is free.
 const ENDS: [&str; 4] = ["[Paid]", "[NotPaid]", "[Revoked]", "[keypad] 0.00"];
 
-/// Sells once; returns whether the process died before the sale had ended on the screen.
-fn dies(dir: &Path, appends: u64, amount: &str, code: u64) -> bool {
-    let mut child = start(dir, appends);
+/// Sells once and leaves; returns how the process ended.
+pub fn live(life: &Life, amount: &str, code: u64) -> ExitStatus {
+    let mut child = start(life);
     let mut typed = child.stdin.take().unwrap();
     let screens = BufReader::new(child.stdout.take().unwrap());
     let mut sold = false;
@@ -66,7 +74,7 @@ fn dies(dir: &Path, appends: u64, amount: &str, code: u64) -> bool {
             writeln!(typed, "quit").ok();
         }
     }
-    !child.wait().unwrap().success()
+    child.wait().unwrap()
 }
 
 #[test]
@@ -80,7 +88,12 @@ fn a_terminal_killed_after_any_append_never_charges_twice_and_loses_nothing() {
     ] {
         for appends in 1..60 {
             code += 1;
-            let died = dies(dir.path(), appends, amount, code);
+            let life = Life {
+                configs: vec![dir.path().join("sandbox/terminal.toml"), fast(dir.path())],
+                data: dir.path().join("data"),
+                appends,
+            };
+            let died = !live(&life, amount, code).success();
             world.block_on(async {
                 let mut till = till(&dir).await;
                 till.settle().await;

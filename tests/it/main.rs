@@ -11,17 +11,37 @@
 )]
 
 mod acquirer;
+#[cfg(feature = "live")]
+mod badinput;
 mod checker;
+#[cfg(feature = "live")]
+mod corpus;
 mod crash;
+mod crash_damage;
+mod crash_vfs;
+#[cfg(feature = "live")]
+mod decoder;
+mod desk;
+#[cfg(feature = "live")]
+mod faults;
 mod journal;
 #[cfg(feature = "live")]
 mod kill;
 mod model;
+#[cfg(all(feature = "live", feature = "ui"))]
+mod page;
 mod payment;
+mod pin;
+mod profile;
+#[cfg(feature = "live")]
+mod qr;
+mod sandbox;
 #[cfg(feature = "live")]
 mod scanner;
 mod simulator;
 mod tidy;
 #[cfg(feature = "live")]
 mod till;
+#[cfg(feature = "live")]
+mod undo;
 mod world;

@@ -47,6 +47,7 @@ enum OrderState {
 pub struct Acquirer {
     pub orders: BTreeMap<String, Order>,
     revokes: BTreeSet<String>,
+    refunds: BTreeSet<String>,
     /// A refused number stays refused when the network delivers the request twice.
     refused: BTreeSet<String>,
 }
@@ -103,6 +104,31 @@ impl Acquirer {
         }
     }
 
+    /// Returns a paid order as a whole, once a number.
+    pub fn refund(&mut self, refund_no: &str, order_no: &str, amount: u64, now: u64) -> ClaimState {
+        self.query(order_no, now);
+        if self.refunds.contains(refund_no) {
+            return ClaimState::Returned;
+        }
+        match self.orders.get_mut(order_no) {
+            Some(order) if order.state == OrderState::Paid && order.charged == amount => {
+                order.refunded = order.charged;
+                order.state = OrderState::Revoked;
+                self.refunds.insert(refund_no.to_owned());
+                ClaimState::Returned
+            }
+            _ => ClaimState::Declined,
+        }
+    }
+
+    pub fn query_refund(&self, refund_no: &str) -> ClaimState {
+        if self.refunds.contains(refund_no) {
+            ClaimState::Returned
+        } else {
+            ClaimState::NotFound
+        }
+    }
+
     pub fn revoke(&mut self, revoke_no: &str, order_no: &str, now: u64) -> ClaimState {
         self.query(order_no, now);
         if self.revokes.insert(revoke_no.to_owned())
@@ -144,7 +170,8 @@ pub fn open(
     )
 }
 
-const STATES: [(ClaimState, &str); 8] = [
+const STATES: [(ClaimState, &str); 9] = [
+    (ClaimState::Returned, "RETURNED"),
     (ClaimState::Paid, "PAID"),
     (ClaimState::Paying, "PAYING"),
     (ClaimState::Declined, "DECLINED"),

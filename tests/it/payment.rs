@@ -18,6 +18,7 @@ fn requests(world: &World) -> Vec<(u64, &'static str)> {
         Request::Authorize { .. } => "charge",
         Request::Inquire { .. } => "ask",
         Request::Revoke { .. } => "revoke",
+        other => panic!("a sale by customer code never asks {other:?}"),
     };
     world
         .sent_log
@@ -81,17 +82,20 @@ fn a_customer_who_fails_the_password_has_paid_nothing() {
 }
 
 #[test]
-fn a_refusal_that_names_our_order_is_final_at_once() {
+fn a_refusal_that_names_our_order_is_final_when_an_inquiry_finds_no_order() {
     let (world, txn) = one_sale(Story::Declines);
     assert_eq!(told(&world, txn), "declined");
-    assert_eq!(requests(&world), [(0, "charge")]);
+    assert_eq!(requests(&world), [(0, "charge"), (0, "ask")]);
 }
 
 #[test]
-fn a_refusal_that_names_no_order_is_believed_only_after_asking() {
+fn a_refusal_that_names_no_order_is_made_sure_of_by_a_revoke() {
     let (world, txn) = one_sale(Story::DeclinesUnnamed);
-    assert_eq!(told(&world, txn), "declined");
-    assert_eq!(requests(&world), [(0, "charge"), (0, "ask")]);
+    assert_eq!(told(&world, txn), "revoked");
+    let log = requests(&world);
+    assert_eq!(log[..2], [(0, "charge"), (0, "ask")]);
+    let revoked_at = log.iter().find(|(_, word)| *word == "revoke").unwrap().0;
+    assert!((15..17).contains(&revoked_at), "{log:?}");
 }
 
 #[test]

@@ -1,257 +1,27 @@
-//! The scanner as a whole: how much it reads beside zxing-cpp with everything switched on, that it
-//! never reads a wrong text, and that no worker, however broken, stalls the till.
-//!
-//! `SHOUYIN_SEED=n` draws other frames, `SHOUYIN_SOAK=1` many more.
+//! The scanner as a whole: its pipe, and that no worker, however broken, stalls the till. What the
+//! decoder reads is tested in `decoder.rs`.
 #![allow(
     clippy::disallowed_methods,
     reason = "real processes are killed here and have to come back"
 )]
 
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 use shouyin::code::{CodeTable, Recognised, WrongCode};
 use shouyin::domain::Channel;
-use shouyin::scanner::decode::{Decoder, Format, Seen, thread_cpu_ms, yardstick};
-use shouyin::scanner::frame::GreyFrame;
+use shouyin::scanner::decode::Format;
 use shouyin::scanner::wire::{Frames, Report, report_bytes};
 use shouyin::scanner::{ScanEvent, Scanner, ScannerConfig, ScannerHandle};
 use tokio::sync::mpsc;
 
 #[path = "../support/phone_frames.rs"]
-mod phone_frames;
+pub mod phone_frames;
 
-use phone_frames::{Condition, HEIGHT, Kind, PhoneFrame, WIDTH, cells, draw};
-
-/// Most thread CPU time for one 720p frame, in milliseconds.
-const FRAME_MS_MAX: f64 = 100.0;
-/// A seed that no stage was chosen on.
-const FIXED_SEED: u64 = 20_260_731;
-
-fn soak() -> bool {
-    std::env::var("SHOUYIN_SOAK").is_ok_and(|value| value == "1")
-}
-
-fn env_seed() -> u64 {
-    let seed = std::env::var("SHOUYIN_SEED")
-        .ok()
-        .and_then(|text| text.parse().ok());
-    seed.unwrap_or(77)
-}
-
-fn grey(frame: &PhoneFrame) -> GreyFrame {
-    GreyFrame::new(WIDTH, HEIGHT, frame.pixels.clone()).expect("a valid size")
-}
-
-fn holds(seen: &[Seen], truth: &str) -> bool {
-    seen.iter().any(|seen| seen.text.as_str() == truth)
-}
-
-/// What a set of frames gave.
-#[derive(Default)]
-struct Tally {
-    frames: [usize; 3],
-    ours: [usize; 3],
-    yardstick: [usize; 3],
-    wrong: Vec<String>,
-    times: Vec<f64>,
-}
-
-impl Tally {
-    fn of(seed: u64, each: usize) -> Self {
-        let mut tally = Self::default();
-        let mut decoder = Decoder::new();
-        for (number, cell) in cells(each).into_iter().enumerate() {
-            let frame = draw(seed, number, cell);
-            let picture = grey(&frame);
-            let begun = thread_cpu_ms();
-            let seen = decoder.exhaustive(&picture);
-            tally.times.push(thread_cpu_ms() - begun);
-            if seen.iter().any(|seen| seen.text.as_str() != frame.truth) {
-                tally
-                    .wrong
-                    .push(format!("seed {seed} frame {number} {cell:?}"));
-            }
-            let row = match frame.kind {
-                Kind::Qr => 0,
-                Kind::Code128 => 1,
-                Kind::Both => 2,
-                Kind::Empty => continue,
-            };
-            tally.frames[row] += 1;
-            tally.ours[row] += usize::from(holds(&seen, &frame.truth));
-            tally.yardstick[row] += usize::from(holds(&yardstick(&picture), &frame.truth));
-        }
-        tally.times.sort_by(f64::total_cmp);
-        tally
-    }
-
-    fn check(&self, seed: u64) {
-        let (median, max) = (
-            self.times[self.times.len() / 2],
-            self.times[self.times.len() - 1],
-        );
-        println!(
-            "seed {seed}: QR, Code 128, both of {:?}: ours {:?}, zxing-cpp {:?}; \
-             CPU ms median {median:.1} max {max:.1}",
-            self.frames, self.ours, self.yardstick
-        );
-        assert!(self.wrong.is_empty(), "wrong texts: {:?}", self.wrong);
-        let (ours, theirs) = (self.ours.iter().sum::<usize>(), self.yardstick.iter().sum());
-        assert!(
-            ours >= theirs,
-            "seed {seed}: {ours} read, zxing-cpp alone reads {theirs}"
-        );
-        assert!(max < FRAME_MS_MAX, "seed {seed}: a frame took {max:.1} ms");
-    }
-}
-
-fn each() -> usize {
-    if soak() { 10 } else { 1 }
-}
-
-#[test]
-fn more_is_read_than_by_zxing_cpp_alone_and_nothing_wrong_and_no_frame_is_slow() {
-    Tally::of(FIXED_SEED, each()).check(FIXED_SEED);
-}
-
-#[test]
-fn the_same_holds_for_any_seed() {
-    let seed = env_seed();
-    Tally::of(seed, each()).check(seed);
-}
-
-#[test]
-fn live_video_reads_what_single_images_show_and_confirms_every_code_128() {
-    for (kind, condition) in [
-        (Kind::Qr, Condition::Clean),
-        (Kind::Code128, Condition::Moire),
-    ] {
-        let frame = draw(5, 3, (kind, condition, 0));
-        let picture = grey(&frame);
-        let mut decoder = Decoder::new();
-        let looks: Vec<_> = (0..8).map(|_| decoder.next_frame(&picture).seen).collect();
-        assert!(
-            looks.iter().any(|seen| holds(seen, &frame.truth)),
-            "{kind:?}"
-        );
-        assert!(
-            looks
-                .iter()
-                .flatten()
-                .all(|seen| seen.text.as_str() == frame.truth)
-        );
-    }
-}
-
-#[test]
-fn live_frames_without_a_code_cost_little_on_average() {
-    let mut decoder = Decoder::new();
-    decoder.use_second_engine(false);
-    let picture = grey(&draw(6, 0, (Kind::Empty, Condition::Clean, 1)));
-    let begun = thread_cpu_ms();
-    for _ in 0..21 {
-        assert!(decoder.next_frame(&picture).seen.is_empty());
-    }
-    let mean = (thread_cpu_ms() - begun) / 21.0;
-    println!("live frame without a code: {mean:.1} ms CPU on average");
-    assert!(mean < 33.0, "{mean:.1} ms");
-}
-
-#[test]
-fn ten_thousand_noise_frames_give_nothing_and_hurt_nothing() {
-    let (count, width, height) = if soak() {
-        (2_000, 1280, 720)
-    } else {
-        (10_000, 160, 120)
-    };
-    let mut dice = ChaCha8Rng::seed_from_u64(env_seed());
-    let mut decoder = Decoder::new();
-    for number in 0..count {
-        let mut pixels = vec![0; width * height];
-        dice.fill_bytes(&mut pixels);
-        // Coarser noise has more edges that look like modules.
-        let frame = GreyFrame::new(width, height, pixels).expect("a valid size");
-        let frame = if number % 3 == 0 {
-            frame.box_blur(2).sharpen(1, 16)
-        } else {
-            frame
-        };
-        let seen = if number % 2 == 0 {
-            decoder.exhaustive(&frame)
-        } else {
-            decoder.use_second_engine(false);
-            decoder.next_frame(&frame).seen
-        };
-        assert!(seen.is_empty(), "frame {number}: {} texts", seen.len());
-    }
-}
-
-#[test]
-fn frames_of_every_tiny_size_are_harmless() {
-    let mut decoder = Decoder::new();
-    for width in 1..24 {
-        for height in 1..24 {
-            let pixels = (0..width * height).map(|i| (i * 89 % 251) as u8).collect();
-            let frame = GreyFrame::new(width, height, pixels).expect("a valid size");
-            assert!(decoder.exhaustive(&frame).is_empty());
-            assert!(decoder.next_frame(&frame).seen.is_empty());
-        }
-    }
-}
-
-#[test]
-fn the_decode_tool_answers_every_line() {
-    let folder = tempfile::tempdir().expect("a scratch folder");
-    let frame = draw(8, 1, (Kind::Qr, Condition::Clean, 0));
-    let good = folder.path().join("good one.png");
-    save(&good, &frame);
-    let pgm = folder.path().join("good.pgm");
-    let mut bytes = format!("P5 {WIDTH} {HEIGHT} 255\n").into_bytes();
-    bytes.extend_from_slice(&frame.pixels);
-    std::fs::write(&pgm, bytes).expect("written");
-    let bad = folder.path().join("bad.jpg");
-    std::fs::write(&bad, b"\xff\xd8\xff nothing").expect("written");
-    let input = format!(
-        "{}\n/nonexistent.png\n{}\n\n{}",
-        good.display(),
-        bad.display(),
-        pgm.display()
-    );
-    let mut child = Command::new(env!("CARGO_BIN_EXE_shouyinctl"))
-        .arg("decode")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("started");
-    let mut stdin = child.stdin.take().expect("piped");
-    stdin.write_all(input.as_bytes()).expect("written");
-    drop(stdin);
-    let output = child.wait_with_output().expect("ended");
-    assert!(output.status.success());
-    let text = String::from_utf8(output.stdout).expect("JSON is text");
-    let lines: Vec<serde_json::Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect();
-    assert_eq!(lines.len(), 4);
-    for line in [&lines[0], &lines[3]] {
-        assert_eq!(line["texts"][0]["format"], "QR");
-        assert_eq!(line["texts"][0]["text"], frame.truth.as_str());
-        assert!(line["ms"].as_f64().expect("a number") > 0.0);
-        assert!(line.get("error").is_none());
-    }
-    for line in [&lines[1], &lines[2]] {
-        assert_eq!(line["texts"], serde_json::json!([]));
-        assert!(line["error"].as_str().expect("a reason").len() > 10);
-    }
-}
+use phone_frames::{Condition, HEIGHT, Kind, PhoneFrame, WIDTH, draw};
 
 proptest! {
     #[test]
@@ -284,7 +54,8 @@ proptest! {
     }
 }
 
-fn save(path: &Path, frame: &PhoneFrame) {
+/// Puts a frame into a folder whole.
+pub fn save(path: &Path, frame: &PhoneFrame) {
     let (width, height) = (WIDTH as u32, HEIGHT as u32);
     let temporary = path.with_extension("part");
     image::save_buffer_with_format(

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rust::{code_only, is_word, line_of, lines_with};
+use rust::{code_only, is_word, line_of, lines_with, without_comments};
 
 mod planted;
 mod rust;
@@ -21,22 +21,33 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("evidence", &["domain", "limits"]),
     ("code", &["domain", "limits"]),
     ("payment", &["domain", "limits", "evidence", "code"]),
-    ("view", &["domain", "limits", "evidence", "code", "payment"]),
+    // The profile is data: which buttons exist is its to say.
+    (
+        "view",
+        &["domain", "limits", "evidence", "code", "payment", "profile"],
+    ),
     ("journal", EDGE),
     ("acquirer", EDGE),
-    ("config", &["domain", "limits", "payment", "view"]),
+    ("profile", &["domain", "evidence", "code", "payment"]),
+    ("people", &["domain", "entropy"]),
+    ("config", &["domain", "code", "payment", "profile", "view"]),
     ("terminal", TERMINAL),
     ("sim", &["domain"]),
     ("simulator", SIMULATOR),
     ("scanner", EDGE),
+    ("sound", EDGE),
     // The terminal program's console front end.
     ("console", &["view"]),
-    ("ui", &["domain", "limits", "code", "view", "terminal"]),
+    ("refusal", &["view"]),
+    (
+        "ui",
+        &["domain", "limits", "code", "view", "terminal", "sound"],
+    ),
 ];
 const EDGE: &[&str] = &["domain", "limits", "evidence", "code", "payment", "entropy"];
 const TERMINAL: &[&str] = &[
     "domain", "limits", "evidence", "code", "payment", "view", "journal", "acquirer", "scanner",
-    "clock", "entropy",
+    "clock", "entropy", "profile", "people",
 ];
 
 /// The terminal without its edges; its model acquirer imports nothing (`tests/it/simulator.rs`).
@@ -79,6 +90,23 @@ const CLOCKS: &[&str] = &[
     "Instant::now",
     "OffsetDateTime::now",
     "UtcDateTime::now",
+];
+
+/// Words of one acquirer, in lower case: its name, its headers, its codes, its paths.
+const ACQUIRER_WORDS: &[&str] = &["lakala", "拉卡拉", "lklapi", "bbs0", "bbs1", "labs/"];
+/// Where they belong: the adapter, the sandbox that plays the acquirer, the program that puts the parts together, and
+/// what the sample pictures show.
+const ACQUIRER_PLACES: &[&str] = &[
+    "src/acquirer/lakala",
+    "src/sim/",
+    "src/main.rs",
+    "src/ui/samples.rs",
+];
+/// Code outside that may name the adapter or its profile, as it stands.
+const ACQUIRER_LINES: &[(&str, &str)] = &[
+    ("src/acquirer/mod.rs", "mod lakala;"),
+    ("src/acquirer/mod.rs", "pub use lakala::"),
+    ("src/", "include_str!(\""),
 ];
 
 const RUST_LINES_MAX: usize = 600;
@@ -293,6 +321,27 @@ fn banned(path: &str, source: &str) -> Vec<String> {
     found
 }
 
+/// What differs between acquirers stands in a profile or an adapter, nowhere else. Comments may cite their source.
+fn acquirer_words(path: &str, source: &str) -> Vec<String> {
+    let inside = path.starts_with("src/") || path.starts_with("ui/");
+    if !inside || ACQUIRER_PLACES.iter().any(|place| path.starts_with(place)) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for (index, line) in without_comments(source).lines().enumerate() {
+        let excused = ACQUIRER_LINES
+            .iter()
+            .any(|(place, start)| path.starts_with(place) && line.contains(start));
+        let lower = line.to_lowercase();
+        let words = ACQUIRER_WORDS.iter().filter(|word| lower.contains(*word));
+        found.extend(words.filter(|_| !excused).map(|word| {
+            let line = index + 1;
+            format!("{path}:{line}: `{word}` belongs to the adapter or the profile")
+        }));
+    }
+    found
+}
+
 /// Returns the notice codes of `src/view/notice.rs`: arms that end in a literal of a letter and two digits.
 fn notice_codes(source: &str) -> Vec<String> {
     let literals = source.lines().filter_map(|line| line.split("=> \"").nth(1));
@@ -465,6 +514,11 @@ mod tree {
     #[test]
     fn banned_idioms_are_absent() {
         check_sources(banned);
+    }
+
+    #[test]
+    fn no_word_of_an_acquirer_stands_outside_its_adapter_and_profile() {
+        check_sources(acquirer_words);
     }
 
     #[test]

@@ -2,18 +2,21 @@
 //!
 //! Waits of both sides are divided by the same factor; nothing sleeps, every wait is for a screen.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shouyin::acquirer::{self, HttpsPost, Lakala, LakalaConfig};
+use shouyin::acquirer::{self, Acquirer, HttpsPost, Lakala, LakalaConfig};
 use shouyin::clock::Clock;
-use shouyin::code::CodeTable;
+use shouyin::code::{CodeTable, recognise};
 use shouyin::config::Config;
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig, SaleState, inspect};
 use shouyin::limits;
+use shouyin::payment::{Policy, Timing};
+use shouyin::people::{Approver, Pin, PinHash, PinLock, SupervisorPin};
 use shouyin::sim::{Options, Running, serve};
-use shouyin::terminal::{Driver, DriverParts, Input, recover};
+use shouyin::terminal::{Cue, Driver, DriverParts, Input, ScanNews, recover};
 use shouyin::view::{Desk, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap, Theme};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,8 +26,8 @@ pub const FASTER: u64 = 40;
 
 pub struct Till {
     taps: mpsc::Sender<Tap>,
-    screens: watch::Receiver<Option<Screen>>,
-    inputs: mpsc::Sender<Input>,
+    pub screens: watch::Receiver<Option<Screen>>,
+    pub inputs: mpsc::Sender<Input>,
     pub journal: Journal,
     driving: tokio::task::JoinHandle<()>,
 }
@@ -37,17 +40,76 @@ pub async fn sandbox(dir: &TempDir) -> Running {
         page_port: 0,
         in_memory: false,
         time_scale: FASTER,
+        abort_after_lines: None,
     };
     serve(options).await.unwrap()
 }
 
+/// What a till is made of.
+pub struct Plan {
+    pub config: Config,
+    pub data: PathBuf,
+    pub timing: Timing,
+    /// Longest connecting, TLS included.
+    pub connect: Duration,
+    /// Longest request.
+    pub wait: Duration,
+    pub sound: Box<dyn FnMut(Cue) + Send>,
+}
+
+impl Plan {
+    /// A till in `data`, configured by these files, with all waits divided by [`FASTER`].
+    pub fn new(files: &[PathBuf], data: PathBuf) -> Self {
+        let mut config = Config::load(files).unwrap();
+        // Robots sell the same amount again and again, and mean it.
+        config.profile.limits.repeat_ms = 0;
+        config.profile.limits.large_amount = None;
+        let wait = Duration::from_millis(config.acquirer.total_ms / FASTER * 8);
+        Self {
+            timing: config.profile.timing.faster(FASTER),
+            connect: wait,
+            wait,
+            config,
+            data,
+            sound: Box::new(|_| {}),
+        }
+    }
+}
+
 pub async fn till(dir: &TempDir) -> Till {
-    let config = Config::load(&[dir.path().join("sandbox/terminal.toml")]).unwrap();
-    let data = dir.path().join("data");
+    till_with(dir, |_, _| {}).await
+}
+
+/// A till with other timings, or with another desk.
+pub async fn till_with(dir: &TempDir, change: impl FnOnce(&mut Policy, &mut Desk)) -> Till {
+    let file = dir.path().join("sandbox/terminal.toml");
+    let plan = Plan::new(&[file], dir.path().join("data"));
+    started(plan, |lakala| lakala, change).await
+}
+
+/// Starts a till whose requests go through `client`, which may count or spoil them.
+pub async fn start<A: Acquirer>(plan: Plan, client: impl FnOnce(Lakala<HttpsPost>) -> A) -> Till {
+    started(plan, client, |_, _| {}).await
+}
+
+async fn started<A: Acquirer>(
+    plan: Plan,
+    client: impl FnOnce(Lakala<HttpsPost>) -> A,
+    change: impl FnOnce(&mut Policy, &mut Desk),
+) -> Till {
+    let Plan {
+        config,
+        data,
+        connect,
+        wait,
+        ..
+    } = plan;
     std::fs::create_dir_all(&data).unwrap();
     let (journal, opened) = open(&data);
     let mut policy = config.policy([9; 32]);
-    policy.timing = policy.timing.faster(FASTER);
+    policy.timing = plan.timing;
+    let mut desk = Desk::new(Language::Chinese, Theme::Light);
+    change(&mut policy, &mut desk);
     let (clock, entropy) = (Clock::start(), Entropy::default());
     let state = recover(&journal, opened, entropy.start_tag(), clock.now(), &policy)
         .await
@@ -58,11 +120,10 @@ pub async fn till(dir: &TempDir) -> Till {
     let (requests, asked) = mpsc::channel(limits::ACQUIRER_QUEUE);
     let (events, mut told) = mpsc::channel(limits::ACQUIRER_QUEUE);
     let a = &config.acquirer;
-    let wait = Duration::from_millis(a.total_ms / FASTER * 8);
-    let post = HttpsPost::new(&a.url, &a.ca_file, wait, wait).unwrap();
+    let post = HttpsPost::new(&a.url, &a.ca_file, connect, wait).unwrap();
     let lakala = Lakala::open(lakala_config(&config), post, entropy.clone()).unwrap();
     tokio::spawn(acquirer::serve(
-        Arc::new(lakala),
+        Arc::new(client(lakala)),
         asked,
         events,
         move || clock.now(),
@@ -79,19 +140,21 @@ pub async fn till(dir: &TempDir) -> Till {
         state,
         journal: journal.clone(),
         policy,
-        table: CodeTable::built_in(),
+        table: config.profile.codes.clone(),
         operator: config.operator.clone(),
         shop: Shop {
             name: config.shop.clone(),
             sandbox: true,
+            profile: Arc::new(config.profile.clone()),
         },
-        desk: Desk::new(Language::Chinese, Theme::Light),
+        desk,
         clock,
-        entropy,
+        entropy: entropy.clone(),
         acquirer: requests,
         scanner,
         screens: publish,
-        sound: Box::new(|_| {}),
+        approver: Some(supervisor(&entropy)),
+        sound: plan.sound,
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));
     Till {
@@ -103,7 +166,16 @@ pub async fn till(dir: &TempDir) -> Till {
     }
 }
 
-fn open(data: &std::path::Path) -> (Journal, shouyin::journal::Opened) {
+/// The PIN that the tests' supervisor knows.
+pub const PIN: &str = "472913";
+
+fn supervisor(entropy: &Entropy) -> Box<dyn Approver> {
+    let hash = PinHash::make(&Pin::typed(PIN).unwrap(), entropy);
+    Box::new(SupervisorPin::new(Some(hash), PinLock::default()))
+}
+
+/// Opens a journal as soon as an earlier user of it has let go.
+pub fn open(data: &std::path::Path) -> (Journal, shouyin::journal::Opened) {
     let config = JournalConfig::new(data.to_owned(), data.join("mirror.log"));
     // Waits until the thread of an earlier journal has let go of the lock.
     if let Ok(file) = std::fs::File::open(data.join("journal.lock")) {
@@ -112,7 +184,7 @@ fn open(data: &std::path::Path) -> (Journal, shouyin::journal::Opened) {
     Journal::open(config).unwrap()
 }
 
-fn lakala_config(config: &Config) -> LakalaConfig {
+pub fn lakala_config(config: &Config) -> LakalaConfig {
     let a = config.acquirer.clone();
     LakalaConfig {
         appid: a.appid,
@@ -124,22 +196,23 @@ fn lakala_config(config: &Config) -> LakalaConfig {
         request_ip: a.request_ip,
         subject: a.subject,
         out_org_code: a.out_org_code,
+        notify_url: a.notify_url,
     }
 }
 
 impl Till {
-    async fn wait(&mut self, what: &str, found: impl Fn(&Page) -> bool) -> Page {
+    pub async fn wait(&mut self, what: &str, found: impl Fn(&Page) -> bool) -> Page {
         let shown = self
             .screens
             .wait_for(|s| s.as_ref().is_some_and(|s| found(&s.page)));
-        let shown = tokio::time::timeout(Duration::from_secs(60), shown).await;
-        let shown = shown
-            .unwrap_or_else(|_| panic!("no screen: {what}"))
-            .unwrap();
-        shown.as_ref().unwrap().page.clone()
+        let page = match tokio::time::timeout(Duration::from_secs(60), shown).await {
+            Ok(shown) => shown.unwrap().as_ref().map(|screen| screen.page.clone()),
+            Err(_) => None,
+        };
+        page.unwrap_or_else(|| panic!("no screen: {what}; shown: {:?}", self.look()))
     }
 
-    async fn tap(&self, intent: Intent) {
+    pub async fn tap(&self, intent: Intent) {
         let seq = self
             .screens
             .borrow()
@@ -149,7 +222,18 @@ impl Till {
     }
 
     /// Types amount and code as a cashier without a camera would; returns once the till is free or has a result.
-    async fn sell(&mut self, fen: u64, code: &str) -> Option<OutcomeKind> {
+    pub async fn sell(&mut self, fen: u64, code: &str) -> Option<OutcomeKind> {
+        self.charge(fen).await;
+        self.type_code(code).await;
+        let done = |page: &Page| matches!(page, Page::Outcome(_) | Page::Keypad(_));
+        match self.wait("result", done).await {
+            Page::Outcome(outcome) => Some(outcome.kind),
+            _ => None,
+        }
+    }
+
+    /// Types an amount and waits for the page that asks for a code.
+    pub async fn charge(&mut self, fen: u64) {
         if let Page::Outcome(_) = self.wait("start", |_| true).await {
             self.tap(Intent::Dismiss).await;
         }
@@ -163,6 +247,10 @@ impl Till {
             self.tap(digit.unwrap_or(Intent::Dot)).await;
         }
         self.tap(Intent::Charge).await;
+    }
+
+    /// Types a code on the page that asks for one, and sends it.
+    pub async fn type_code(&mut self, code: &str) {
         self.wait(
             "prompt",
             |page| matches!(page, Page::Prompt(prompt) if prompt.can_type),
@@ -175,11 +263,42 @@ impl Till {
             self.tap(Intent::CodeDigit(digit - b'0')).await;
         }
         self.tap(Intent::CodeSend).await;
-        let done = |page: &Page| matches!(page, Page::Outcome(_) | Page::Keypad(_));
-        match self.wait("result", done).await {
-            Page::Outcome(outcome) => Some(outcome.kind),
-            _ => None,
+    }
+
+    /// Returns the screen that is shown.
+    pub fn look(&self) -> (u64, Page) {
+        let shown = self.screens.borrow();
+        let screen = shown.as_ref().unwrap();
+        (screen.seq, screen.page.clone())
+    }
+
+    /// Tells whether nothing is open in the background.
+    pub fn is_calm(&self) -> bool {
+        let shown = self.screens.borrow();
+        shown
+            .as_ref()
+            .is_some_and(|screen| screen.status.pending == 0)
+    }
+
+    /// Waits for another page than the one with this number, or for any news on it.
+    pub async fn changes(&mut self, seq: u64) {
+        self.screens.mark_unchanged();
+        if self.look().0 == seq {
+            self.next_screen().await;
         }
+    }
+
+    /// Waits for any news.
+    pub async fn next_screen(&mut self) {
+        let news = tokio::time::timeout(Duration::from_secs(60), self.screens.changed());
+        news.await.expect("the screen moves").unwrap();
+    }
+
+    /// Holds a payment code in front of the camera.
+    pub async fn present(&self, code: &str) {
+        let found = recognise(code, &CodeTable::built_in());
+        let news = Input::Scan(ScanNews::Code(found));
+        self.inputs.send(news).await.unwrap();
     }
 
     pub async fn stop(self) {
@@ -201,7 +320,7 @@ impl Till {
     }
 }
 
-async fn ledger(port: u16) -> serde_json::Value {
+pub async fn ledger(port: u16) -> serde_json::Value {
     let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port))
         .await
         .unwrap();
@@ -228,7 +347,9 @@ pub async fn reconcile(journal: &Journal, port: u16) -> (usize, usize) {
         let net = charged(sale.order_no.as_str());
         match sale.state {
             SaleState::Paid => {
-                assert_eq!(net, sale.amount.minor(), "{}", sale.order_no);
+                let kept = sale.amount.minor() - sale.returned.minor();
+                assert_eq!(net, kept, "{}", sale.order_no);
+                assert!(!sale.returning, "{} is still going back", sale.order_no);
                 paid += 1;
             }
             SaleState::Declined | SaleState::NotSent | SaleState::Revoked => {

@@ -293,7 +293,7 @@ impl World {
                     .charge(order_no.as_str(), amount.minor(), story, now);
                 (order_no, state, amount.minor())
             }
-            Request::Inquire { order_no } => {
+            Request::Inquire { order_no, .. } => {
                 let state = self.acquirer.query(order_no.as_str(), now);
                 let amount = self
                     .acquirer
@@ -311,6 +311,28 @@ impl World {
                     .revoke(revoke_no.as_str(), order_no.as_str(), now);
                 (order_no, state, 0)
             }
+            Request::Refund {
+                refund_no,
+                order_no,
+                amount,
+                ..
+            } => {
+                let (number, order) = (refund_no.as_str(), order_no.as_str());
+                let state = self.acquirer.refund(number, order, amount.minor(), now);
+                (refund_no, state, amount.minor())
+            }
+            Request::InquireRefund { refund_no } => {
+                let state = self.acquirer.query_refund(refund_no.as_str());
+                let facts = self.facts();
+                let amount = facts.iter().find_map(|fact| match &fact.kind {
+                    FactKind::UndoIntended(undo) if undo.undo_no == *refund_no => {
+                        Some(undo.amount.minor())
+                    }
+                    _ => None,
+                });
+                (refund_no, state, amount.unwrap_or(0))
+            }
+            other => panic!("this world knows customer codes only: {other:?}"),
         };
         if self.dice.chance(self.faults.lost_answer) {
             self.injected += 1;
@@ -455,13 +477,17 @@ impl World {
         for (at, ticket, request) in self.sent_log.iter().rev().take(3) {
             let stored = facts.iter().any(|fact| match (&fact.kind, request) {
                 (FactKind::IntentRecorded(intent), Request::Authorize { order_no, .. })
-                | (FactKind::IntentRecorded(intent), Request::Inquire { order_no }) => {
+                | (FactKind::IntentRecorded(intent), Request::Inquire { order_no, .. }) => {
                     intent.order_no == *order_no
                 }
                 (
                     FactKind::RevokeIntended { revoke_no, .. },
                     Request::Revoke { revoke_no: r, .. },
                 ) => revoke_no == r,
+                (FactKind::UndoIntended(undo), Request::Refund { refund_no, .. })
+                | (FactKind::UndoIntended(undo), Request::InquireRefund { refund_no }) => {
+                    undo.undo_no == *refund_no
+                }
                 _ => false,
             });
             assert!(stored, "sent at {at} without a stored intent: {ticket:?}");

@@ -2,8 +2,8 @@
 //! frames with a known payment code, or without any, under eight conditions and three sizes. The
 //! same seed draws the same frames.
 //!
-//! Shares no code with the reader that it tests. Used by `tests/it/scanner.rs` and
-//! `benches/scan.rs` through `#[path]`.
+//! Shares no code with the reader that it tests. Used by the tests, `benches/scan.rs` and
+//! `examples/phone_frames.rs` through `#[path]`.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

@@ -13,12 +13,23 @@ use serde_json::value::RawValue;
 
 use crate::domain::{Channel, HostTradeNo, MerchantNo, Money, OrderNo};
 use crate::evidence::{Claim, ClaimState, TradeDetails, Undone};
-use crate::payment::Request;
+use crate::payment::{EntryMode, Request};
+
+use super::counter;
 
 /// Definitive refusals of a charge: nothing was charged (acquirer.md 3.1, rows marked FAIL; `BBS16111` is the SIT answer).
 const REFUSALS: [&str; 5] = ["BBS11000", "BBS11106", "BBS11184", "BBS11200", "BBS16111"];
 /// The customer has to act, or the wallet is at work.
 const PAYING: [&str; 2] = ["BBS10000", "DCP10000"];
+/// A refund is at work (3.1).
+const REFUND_PENDING: [&str; 6] = [
+    "BBS10000", "BBS11105", "BBS11112", "BPS10034", "710038", "710039",
+];
+/// A refund failed for good (3.1).
+const REFUND_FAILED: [&str; 10] = [
+    "710033", "710035", "710036", "710037", "710047", "710049", "710050", "710051", "710052",
+    "710053",
+];
 const SUCCESS: &str = "BBS00000";
 /// "Order not paid or not found" on an inquiry (weak source, acquirer.md 3.1).
 const NOT_FOUND: &str = "BBS11114";
@@ -56,6 +67,19 @@ struct Data {
     acc_trade_no: Option<String>,
     #[serde(default)]
     trade_time: Option<String>,
+    #[serde(default)]
+    trade_main_type: Option<String>,
+    #[serde(default)]
+    refund_amount: Option<String>,
+    #[serde(default)]
+    acc_resp_fields: Option<AccountFields>,
+}
+
+/// The wallet's own members; only the text of a code is ours to know.
+#[derive(Deserialize, Default)]
+struct AccountFields {
+    #[serde(default)]
+    code: Option<String>,
 }
 
 /// Reads the answer to `request`.
@@ -63,6 +87,31 @@ struct Data {
 /// # Errors
 /// What is unreadable about it; the result of the payment stays unknown.
 pub(super) fn claim(request: &Request, body: &[u8]) -> Result<Claim, String> {
+    match request {
+        Request::Inquire {
+            entry: EntryMode::OneCode,
+            ..
+        }
+        | Request::Close {
+            entry: EntryMode::OneCode,
+            ..
+        }
+        | Request::Preorder {
+            channel: Channel::Unknown,
+            ..
+        } => counter::claim(request, body),
+        Request::Inquire { .. }
+        | Request::Close { .. }
+        | Request::Preorder { .. }
+        | Request::Authorize { .. }
+        | Request::Revoke { .. }
+        | Request::Void { .. }
+        | Request::Refund { .. }
+        | Request::InquireRefund { .. } => trade(request, body),
+    }
+}
+
+fn trade(request: &Request, body: &[u8]) -> Result<Claim, String> {
     refuse_deep(body)?;
     refuse_twins(body)?;
     let answer: Answer<'_> = serde_json::from_slice(body).map_err(|error| place(&error))?;
@@ -75,9 +124,30 @@ pub(super) fn claim(request: &Request, body: &[u8]) -> Result<Claim, String> {
         }
     };
     let order_no = match request {
-        Request::Authorize { .. } | Request::Inquire { .. } => data.out_trade_no.as_deref(),
-        Request::Revoke { .. } => data.origin_out_trade_no.as_deref(),
+        Request::Authorize { .. }
+        | Request::Preorder { .. }
+        | Request::Inquire { .. }
+        | Request::Refund { .. }
+        | Request::InquireRefund { .. } => data.out_trade_no.as_deref(),
+        Request::Revoke { .. } | Request::Void { .. } | Request::Close { .. } => {
+            data.origin_out_trade_no.as_deref()
+        }
     };
+    let sum = match request {
+        Request::Refund { .. } => data.refund_amount.as_deref(),
+        Request::InquireRefund { .. } => data
+            .refund_amount
+            .as_deref()
+            .or(data.total_amount.as_deref()),
+        Request::Authorize { .. }
+        | Request::Preorder { .. }
+        | Request::Inquire { .. }
+        | Request::Revoke { .. }
+        | Request::Void { .. }
+        | Request::Close { .. } => data.total_amount.as_deref(),
+    };
+    let state = state(request, &answer.code, &data);
+    let code_text = data.acc_resp_fields.and_then(|fields| fields.code);
     Ok(Claim {
         merchant: named(
             "merchant number",
@@ -85,8 +155,8 @@ pub(super) fn claim(request: &Request, body: &[u8]) -> Result<Claim, String> {
             MerchantNo::new,
         )?,
         order_no: named("order number", order_no, OrderNo::new)?,
-        amount: total(data.total_amount.as_deref())?,
-        state: state(request, &answer.code, &data),
+        amount: total(sum)?,
+        state,
         host_code: answer.code.chars().take(16).collect(),
         details: TradeDetails {
             trade_no: particular(data.trade_no.as_deref()),
@@ -94,6 +164,7 @@ pub(super) fn claim(request: &Request, body: &[u8]) -> Result<Claim, String> {
             channel: data.account_type.as_deref().map(channel),
             payer_amount: amount(data.payer_amount.as_deref())?,
             host_time: data.trade_time.map(|time| time.chars().take(14).collect()),
+            code_text: code_text.filter(|text| !text.is_empty() && text.len() <= 512),
         },
     })
 }
@@ -107,8 +178,16 @@ fn state(request: &Request, code: &str, data: &Data) -> ClaimState {
             (code, _) if REFUSALS.contains(&code) => ClaimState::Declined,
             _ => ClaimState::Unknown,
         },
-        Request::Inquire { .. } => match (code, data.trade_state.as_deref()) {
+        Request::Preorder { .. } => match code {
+            SUCCESS => ClaimState::Presentable,
+            code if REFUSALS.contains(&code) => ClaimState::Declined,
+            _ => ClaimState::Unknown,
+        },
+        Request::Inquire { entry, .. } => match (code, data.trade_state.as_deref()) {
             (SUCCESS, Some("SUCCESS" | "PART_REFUND")) => ClaimState::Paid,
+            (SUCCESS, Some("INIT" | "CREATE")) if entry.is_merchant_code() => {
+                ClaimState::Presentable
+            }
             (SUCCESS, Some("INIT" | "CREATE" | "DEAL")) => ClaimState::Paying,
             (SUCCESS, Some("FAIL")) => ClaimState::Undone(Undone::Failed),
             (SUCCESS, Some("CLOSE")) => ClaimState::Undone(Undone::Closed),
@@ -117,16 +196,46 @@ fn state(request: &Request, code: &str, data: &Data) -> ClaimState {
             (NOT_FOUND, _) => ClaimState::NotFound,
             _ => ClaimState::Unknown,
         },
-        Request::Revoke { .. } => match code {
+        Request::Revoke { .. } | Request::Void { .. } | Request::Close { .. } => match code {
             SUCCESS => ClaimState::RevokeAccepted,
             NOT_FOUND => ClaimState::NotFound,
+            code if REFUSALS.contains(&code) => ClaimState::Declined,
             _ => ClaimState::Unknown,
         },
+        Request::Refund { .. } => match (code, data.trade_state.as_deref()) {
+            (SUCCESS, Some("SUCCESS")) => ClaimState::Returned,
+            (SUCCESS, Some("FAIL" | "EXCEPTION")) => ClaimState::ReturnFailed,
+            // Without a state the answer is an acknowledgement: an inquiry has to prove the outcome.
+            (SUCCESS, _) => ClaimState::Returning,
+            (code, _) if REFUND_PENDING.contains(&code) => ClaimState::Returning,
+            (code, _) if REFUSALS.contains(&code) || REFUND_FAILED.contains(&code) => {
+                ClaimState::Declined
+            }
+            _ => ClaimState::Unknown,
+        },
+        Request::InquireRefund { .. } => refund_state(code, data),
+    }
+}
+
+/// A refund's own record (2.3, 2.5). A record of another kind under its number says nothing.
+fn refund_state(code: &str, data: &Data) -> ClaimState {
+    if code == NOT_FOUND {
+        return ClaimState::NotFound;
+    }
+    let kind = data.trade_main_type.as_deref().unwrap_or("REFUND");
+    if code != SUCCESS || kind != "REFUND" {
+        return ClaimState::Unknown;
+    }
+    match data.trade_state.as_deref() {
+        Some("SUCCESS" | "REFUND") => ClaimState::Returned,
+        Some("INIT" | "CREATE" | "DEAL" | "TIMEOUT" | "PROCESSING") => ClaimState::Returning,
+        Some("FAIL" | "EXCEPTION" | "CLOSE") => ClaimState::ReturnFailed,
+        Some(_) | None => ClaimState::Unknown,
     }
 }
 
 /// Reads a number that binds the answer to an order. The text is never repeated: it may be anything.
-fn named<T, E>(
+pub(super) fn named<T, E>(
     what: &str,
     text: Option<&str>,
     make: impl FnOnce(&str) -> Result<T, E>,
@@ -140,12 +249,12 @@ fn named<T, E>(
 }
 
 /// Reads a number that only decorates a record: one that we cannot keep never holds up a paid sale.
-fn particular(text: Option<&str>) -> Option<HostTradeNo> {
+pub(super) fn particular(text: Option<&str>) -> Option<HostTradeNo> {
     text.and_then(|text| HostTradeNo::new(text).ok())
 }
 
 /// Says what is wrong with the JSON and where, without a word of its contents: they may hold anything.
-fn place(error: &serde_json::Error) -> String {
+pub(super) fn place(error: &serde_json::Error) -> String {
     let what = match error.classify() {
         Category::Io | Category::Syntax => "it is not JSON",
         Category::Data => "a member is missing, stands twice or is of the wrong kind",
@@ -192,7 +301,7 @@ fn channel(account_type: &str) -> Channel {
     }
 }
 
-fn refuse_deep(body: &[u8]) -> Result<(), String> {
+pub(super) fn refuse_deep(body: &[u8]) -> Result<(), String> {
     let (mut depth, mut deepest, mut quoted, mut escaped) = (0_usize, 0, false, false);
     for byte in body {
         match byte {
@@ -213,7 +322,7 @@ fn refuse_deep(body: &[u8]) -> Result<(), String> {
 }
 
 /// Two members of one name would let two readers see two answers.
-fn refuse_twins(body: &[u8]) -> Result<(), String> {
+pub(super) fn refuse_twins(body: &[u8]) -> Result<(), String> {
     serde_json::from_slice::<Unique>(body)
         .map(drop)
         .map_err(|error| place(&error))
@@ -253,6 +362,7 @@ mod tests {
     fn inquire() -> Request {
         Request::Inquire {
             order_no: OrderNo::new("A1").expect("order"),
+            entry: EntryMode::Camera,
         }
     }
 

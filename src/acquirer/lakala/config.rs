@@ -25,6 +25,8 @@ pub struct LakalaConfig {
     pub request_ip: String,
     /// Order title, at most 42 characters; mandatory for WeChat.
     pub subject: String,
+    /// Where the acquirer may send notices; none by default.
+    pub notify_url: Option<String>,
     /// `out_org_code`, sent when configured (sources conflict, acquirer.md 1.3).
     pub out_org_code: Option<String>,
 }

@@ -1,15 +1,19 @@
-//! Lakala V3: micropay, tradequery, revoked. The only place that knows Lakala's words.
+//! Lakala V3: trades by customer code and by merchant code, cashier orders, revokes, refunds, notices. The only place
+//! that knows Lakala's words.
 //!
 //! Owns the order "build, sign, post, verify, read". Sources: `acquirer.md` 1.2–1.4, 2.1, 2.3, 2.4, 3.1 (marks there).
 
 mod classify;
 mod config;
+mod counter;
 mod sign;
 mod wire;
 
 use std::fmt;
 
-use super::{Acquirer, Post, Reply};
+use tokio::sync::watch;
+
+use super::{Acquirer, ClockDoubt, Post, Reply, SendError};
 use crate::domain::{Now, Timestamp};
 use crate::entropy::Entropy;
 use crate::evidence::{Rejection, SignedMessage, TrustedKeys, Verified};
@@ -17,10 +21,10 @@ use crate::payment::Request;
 
 pub use config::LakalaConfig;
 
-/// One HTTP answer with status 200: the signature headers as they came, and the raw body.
+/// One HTTP answer with status 200: its headers as they came, and the raw body.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct RawAnswer {
-    /// Header names (lower case) and values of every `Lklapi-` header.
+    /// Names (lower case) and values of every header; the adapter picks those that it knows.
     pub headers: Vec<(String, String)>,
     /// The body, byte for byte.
     pub body: Vec<u8>,
@@ -42,6 +46,7 @@ pub struct Lakala<P> {
     validities: Vec<sign::Validity>,
     entropy: Entropy,
     post: P,
+    doubts: watch::Sender<Option<ClockDoubt>>,
 }
 
 impl<P: Post> Lakala<P> {
@@ -64,7 +69,14 @@ impl<P: Post> Lakala<P> {
             validities,
             entropy,
             post,
+            doubts: watch::Sender::new(None),
         })
+    }
+
+    /// Tells what speaks against this terminal's clock; nothing does any more once a genuine answer of the right time
+    /// has come.
+    pub fn clock_doubts(&self) -> watch::Receiver<Option<ClockDoubt>> {
+        self.doubts.subscribe()
     }
 
     /// Names the platform certificates that are outside their validity at `at`: for the log and the self-test.
@@ -76,7 +88,7 @@ impl<P: Post> Lakala<P> {
     }
 
     fn verify(&self, request: &Request, raw: &RawAnswer, now: Now) -> Result<Reply, Rejection> {
-        let headers = sign::AnswerHeaders::read(&raw.headers, &self.config.appid, now)?;
+        let headers = sign::AnswerHeaders::read(&raw.headers, &self.config.appid)?;
         let message = headers.message(&raw.body);
         let signed = SignedMessage {
             key_id: &headers.serial,
@@ -84,24 +96,63 @@ impl<P: Post> Lakala<P> {
             signature: &headers.signature,
         };
         let claim = Verified::open(&self.keys, signed, |message| {
+            // Genuine, but an old answer may be played back: only one of our time is read.
+            let doubt = headers.off_s(now).map(|off_s| ClockDoubt::Time { off_s });
+            self.doubt(doubt);
+            if doubt.is_some() {
+                let why = "the answer's time and this clock differ by over 5 minutes";
+                return Err(why.to_owned());
+            }
             let body = headers.body_of(message);
             classify::claim(request, body)
         })?;
         Ok(Reply::Answer(claim))
     }
+
+    fn doubt(&self, doubt: Option<ClockDoubt>) {
+        self.doubts.send_if_modified(|known| {
+            let new = *known != doubt;
+            *known = doubt;
+            new
+        });
+    }
+
+    /// Looks at a failure for what it says about the clock.
+    fn failed(&self, error: SendError, now: Now) -> SendError {
+        match error {
+            SendError::CertificateTime(_) => self.doubt(Some(ClockDoubt::Certificate)),
+            SendError::StatusAt { status, date_s } => {
+                if let Some(off_s) = sign::clock_off_s(date_s, now) {
+                    self.doubt(Some(ClockDoubt::Time { off_s }));
+                }
+                return SendError::Status(status);
+            }
+            SendError::NotConnected(_)
+            | SendError::NotBuilt(_)
+            | SendError::NoAnswer(_)
+            | SendError::Status(_)
+            | SendError::TooLong(_) => {}
+        }
+        error
+    }
 }
 
 impl<P: Post> Acquirer for Lakala<P> {
     async fn ask(&self, request: Request, now: Now) -> Reply {
-        let (path, body) = wire::build(&self.config, &request, now);
+        let (path, mut body) = match wire::build(&self.config, &request, now) {
+            Ok(built) => built,
+            Err(problem) => return Reply::Failed(SendError::NotBuilt(problem)),
+        };
         let mut nonce = [0; 12];
         self.entropy.fill(&mut nonce);
         let authorization = match self.signer.authorize(&self.config, now, nonce, &body) {
             Ok(authorization) => authorization,
-            Err(problem) => return Reply::Failed(super::SendError::NotBuilt(problem)),
+            Err(problem) => return Reply::Failed(SendError::NotBuilt(problem)),
         };
+        // Moved, not copied; the transport wipes it.
+        let body = std::mem::take(&mut *body);
         match self.post.post(path, authorization, body).await {
-            Err(error) => Reply::Failed(error),
+            Err(error) => Reply::Failed(self.failed(error, now)),
             Ok(raw) => match self.verify(&request, &raw, now) {
                 Ok(reply) => reply,
                 Err(rejection) => Reply::Rejected(rejection),

@@ -12,8 +12,9 @@ use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject;
 use x509_parser::prelude::{FromDer, Pem, X509Certificate};
 use x509_parser::public_key::PublicKey;
+use zeroize::Zeroizing;
 
-use super::super::SetupError;
+use super::super::{SetupError, pem};
 use super::LakalaConfig;
 use crate::domain::{Now, Timestamp};
 use crate::evidence::{KeyId, Rejection, TrustedKey, TrustedKeys};
@@ -39,18 +40,22 @@ impl Signer {
                 mode,
             });
         }
-        let pem = zeroize::Zeroizing::new(std::fs::read(path).map_err(file)?);
+        let bytes = pem::read(what, path)?;
         let content = |problem: String| SetupError::Content {
             what,
             path: path.to_owned(),
             problem,
         };
-        let key = PrivatePkcs8KeyDer::from_pem_slice(&pem)
-            .map_err(|_| content("it must be a PKCS#8 PEM (BEGIN PRIVATE KEY)".to_owned()))?;
-        let pair = RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).map_err(|why| {
+        let key = PrivatePkcs8KeyDer::from_pem_slice(&bytes).map_err(|_| {
+            let found = pem::found(&bytes);
             content(format!(
-                "it must be an RSA key of at least 2048 bits ({why})"
+                "it must be a PKCS#8 PEM (BEGIN PRIVATE KEY); it holds {found}"
             ))
+        })?;
+        // The library's reasons are names of its own; which of them it is helps nobody.
+        let pair = RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).map_err(|_| {
+            let rule = "it must be an RSA key of 2048 to 4096 bits, whole and unaltered";
+            content(rule.to_owned())
         })?;
         Ok(Self(pair))
     }
@@ -88,10 +93,15 @@ impl Signer {
     }
 }
 
-/// Four lines and the raw body, each ended by a line feed.
-pub(super) fn canonical(lines: [&str; 4], body: &[u8]) -> Vec<u8> {
-    let mut message = lines.join("\n").into_bytes();
-    message.push(b'\n');
+/// Four lines and the raw body, each ended by a line feed. Wiped when dropped: the body may hold a payment code.
+pub(super) fn canonical(lines: [&str; 4], body: &[u8]) -> Zeroizing<Vec<u8>> {
+    let length: usize = lines.iter().map(|line| line.len() + 1).sum();
+    // Of full size from the start: a vector that grows leaves its old bytes behind.
+    let mut message = Zeroizing::new(Vec::with_capacity(length + body.len() + 1));
+    for line in lines {
+        message.extend_from_slice(line.as_bytes());
+        message.push(b'\n');
+    }
     message.extend_from_slice(body);
     message.push(b'\n');
     message
@@ -107,8 +117,9 @@ pub(super) struct AnswerHeaders {
 }
 
 impl AnswerHeaders {
-    /// Reads them: each exactly once, ours by application number, and not older or newer than five minutes.
-    pub fn read(headers: &[(String, String)], appid: &str, now: Now) -> Result<Self, Rejection> {
+    /// Reads them: each exactly once, and ours by application number. How old they are is looked at when they are
+    /// known to be genuine ([`Self::off_s`]).
+    pub fn read(headers: &[(String, String)], appid: &str) -> Result<Self, Rejection> {
         let unreadable = |problem: &str| Rejection::Unreadable(problem.to_owned());
         let one = |name: &str| -> Result<String, Rejection> {
             let mut found = headers
@@ -132,19 +143,19 @@ impl AnswerHeaders {
         if read.appid != appid {
             return Err(unreadable("the answer is for another application"));
         }
-        let at: i64 = read
-            .timestamp
-            .parse()
-            .map_err(|_| unreadable("the answer has no time"))?;
-        if at.abs_diff(now.utc.0.div_euclid(1000)) > CLOCK_SKEW_S_MAX.unsigned_abs() {
-            return Err(unreadable(
-                "the answer's time and this clock differ by over 5 minutes",
-            ));
+        if read.timestamp.parse::<i64>().is_err() {
+            return Err(unreadable("the answer has no time"));
         }
         Ok(read)
     }
 
-    pub fn message(&self, body: &[u8]) -> Vec<u8> {
+    /// Returns the answer's time less ours in seconds, when they differ by more than five minutes.
+    pub fn off_s(&self, now: Now) -> Option<i64> {
+        let at: i64 = self.timestamp.parse().ok()?;
+        clock_off_s(at, now)
+    }
+
+    pub fn message(&self, body: &[u8]) -> Zeroizing<Vec<u8>> {
         canonical(
             [&self.appid, &self.serial, &self.timestamp, &self.nonce],
             body,
@@ -159,6 +170,12 @@ impl AnswerHeaders {
             .get(head..message.len().saturating_sub(1))
             .unwrap_or_default()
     }
+}
+
+/// Returns `at_s` less our time in seconds, when they differ by more than is allowed.
+pub(super) fn clock_off_s(at_s: i64, now: Now) -> Option<i64> {
+    let off_s = at_s.saturating_sub(now.utc.0.div_euclid(1000));
+    (off_s.unsigned_abs() > CLOCK_SKEW_S_MAX.unsigned_abs()).then_some(off_s)
 }
 
 /// Strips at most one balanced pair of quotes (seen in official examples).
@@ -182,9 +199,9 @@ impl Validity {
     pub fn warning(&self, at: Timestamp) -> Option<String> {
         let now_s = at.0.div_euclid(1000);
         let what = if now_s < self.not_before_s {
-            "is not yet valid; check the clock"
+            "is not yet valid by this terminal's clock: set the clock if it is wrong, or ask the acquirer"
         } else if now_s > self.not_after_s {
-            "has expired; ask the acquirer for the next one"
+            "has expired by this terminal's clock: set the clock if it is wrong, or ask the acquirer for the next one"
         } else {
             return None;
         };
@@ -214,11 +231,7 @@ fn load_certificates(
     validities: &mut Vec<Validity>,
 ) -> Result<(), SetupError> {
     let what = "the platform certificate";
-    let text = std::fs::read(path).map_err(|source| SetupError::File {
-        what,
-        path: path.to_owned(),
-        source,
-    })?;
+    let text = pem::read(what, path)?;
     let content = |problem: &str| SetupError::Content {
         what,
         path: path.to_owned(),
@@ -227,8 +240,10 @@ fn load_certificates(
     let before = keys.len();
     for pem in Pem::iter_from_buffer(&text) {
         let pem = pem.map_err(|_| content("its PEM blocks cannot be read"))?;
-        let (_, certificate) = X509Certificate::from_der(&pem.contents)
-            .map_err(|_| content("it is not a certificate"))?;
+        let (_, certificate) = X509Certificate::from_der(&pem.contents).map_err(|_| {
+            let found = pem::found(&text);
+            content(&format!("it must be a certificate; it holds {found}"))
+        })?;
         let PublicKey::RSA(key) = certificate
             .public_key()
             .parsed()
@@ -250,7 +265,9 @@ fn load_certificates(
         keys.push((serial, TrustedKey::RsaSha256(public)));
     }
     if keys.len() == before {
-        return Err(content("it must be a PEM certificate (BEGIN CERTIFICATE)"));
+        let found = pem::found(&text);
+        let rule = "it must be a PEM certificate (BEGIN CERTIFICATE)";
+        return Err(content(&format!("{rule}; it holds {found}")));
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 mod canary;
 mod rest;
+mod undos;
 mod watch;
 
 use std::fmt;

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::undos::Undo;
 use super::{Invariant, Violation};
 use crate::domain::TxnId;
 use crate::limits;
@@ -37,12 +38,21 @@ pub enum Word {
     NotPaid,
     /// Not paid, what was taken came back.
     Revoked,
+    /// Money is on its way back.
+    GoingBack,
+    /// The customer has the money back.
+    WentBack,
+    /// The money did not go back.
+    NotReturned,
 }
 
 impl Word {
     /// Tells whether it is the last word on a sale.
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::Paid | Self::NotPaid | Self::Revoked)
+        matches!(
+            self,
+            Self::Paid | Self::NotPaid | Self::Revoked | Self::WentBack | Self::NotReturned
+        )
     }
 
     /// Returns how an outcome is told.
@@ -74,14 +84,14 @@ pub struct Sale {
     pub shown: Option<Word>,
     /// A person was called.
     pub attention: bool,
-    /// When it was last asked about.
-    pub asked_at: u64,
     revokes: Vec<String>,
     provisional_at: Option<u64>,
     success_noted: bool,
     cancelled: bool,
+    merchant_code: bool,
     charges: u32,
     facts: u32,
+    code: Option<String>,
     on_disk: BTreeSet<String>,
 }
 
@@ -102,12 +112,14 @@ impl Sale {
 pub struct Watch {
     /// Every sale with a stored intent.
     pub sales: BTreeMap<TxnId, Sale>,
+    /// Every undo with a stored intent.
+    pub undos: BTreeMap<TxnId, Undo>,
     /// What did not hold.
     pub found: Vec<Violation>,
     /// What was asserted, for the report.
     pub checks: u64,
-    numbers: BTreeSet<String>,
-    vouchers: BTreeSet<u32>,
+    pub(super) numbers: BTreeSet<String>,
+    pub(super) vouchers: BTreeSet<u32>,
 }
 
 impl Watch {
@@ -173,7 +185,29 @@ impl Watch {
                 }
             }
             FactKind::Closed { txn, outcome } => self.closed(*txn, outcome, host, now),
+            FactKind::UndoIntended(intent) => self.undo_intent(intent, now),
+            FactKind::UndoClosed { txn, outcome } => self.undo_closed(*txn, outcome, host, now),
+            FactKind::StopRequested { txn } => {
+                if let Some(sale) = self.sales.get_mut(txn) {
+                    sale.cancelled = true;
+                    if sale.merchant_code {
+                        sale.since = now;
+                    }
+                }
+            }
+            FactKind::CodeShown { txn, digest } => {
+                if let Some(sale) = self.sales.get_mut(txn) {
+                    sale.code = Some(digest.clone());
+                }
+            }
+            // A refusal that proves nothing lets the order be revoked early.
+            FactKind::AnswerNoted { txn, host_code, .. } if host_code == "declined" => {
+                if let Some(sale) = self.sales.get_mut(txn) {
+                    sale.cancelled = true;
+                }
+            }
             FactKind::Started { .. }
+            | FactKind::Rechecked { .. }
             | FactKind::AnswerNoted { .. }
             | FactKind::AnswerRefused { .. }
             | FactKind::SendFailed { .. } => {}
@@ -190,13 +224,14 @@ impl Watch {
             ended_at: 0,
             shown: None,
             attention: false,
-            asked_at: now,
             revokes: Vec::new(),
             provisional_at: None,
             success_noted: false,
             cancelled: false,
+            merchant_code: intent.entry.is_merchant_code(),
             charges: 0,
             facts: 1,
+            code: None,
             on_disk: BTreeSet::new(),
         };
         let fresh = self.numbers.insert(sale.order.clone());
@@ -223,8 +258,10 @@ impl Watch {
         sale.provisional_at = None;
         let counted = u32::try_from(sale.revokes.len()) == Ok(attempt);
         let open = sale.ended.is_none();
-        let waited =
-            sale.cancelled || attempt > 1 || now.saturating_sub(sale.since) >= drifted(SCHEDULE_MS);
+        let waited = sale.cancelled
+            || sale.merchant_code
+            || attempt > 1
+            || now.saturating_sub(sale.since) >= drifted(SCHEDULE_MS);
         self.holds(
             Invariant::I9,
             counted,
@@ -280,7 +317,11 @@ impl Watch {
             Outcome::Revoked => {
                 let waited = |at: u64| now.saturating_sub(at) >= drifted(RECHECKS_MS);
                 let refused = host.was_refused(&order);
-                let real = undone || refused || !known && provisional_at.is_some_and(waited);
+                let returned = host
+                    .order(&order)
+                    .is_some_and(|o| o.was_charged() && o.net() == 0);
+                let real =
+                    undone || refused || returned || !known && provisional_at.is_some_and(waited);
                 self.holds(Invariant::I2, real, "told revoked, it can be paid", now);
                 let what = "told revoked without an intent";
                 self.holds(Invariant::I6, revoking, what, now);
@@ -297,23 +338,19 @@ impl Watch {
         durable: &mut dyn FnMut(&str) -> bool,
         now: u64,
     ) {
+        let (order, number) = numbers(request);
+        if self.undos.contains_key(&ticket.txn) {
+            return self.undo_sent(ticket, (order, number), durable, now);
+        }
         let Some(sale) = self.sales.get_mut(&ticket.txn) else {
             return self.blame(Invariant::I6, "sent without a stored intent".into(), now);
         };
-        sale.asked_at = now;
-        sale.charges += u32::from(ticket.kind == RequestKind::Authorize);
-        let (order_no, number) = match request {
-            Request::Authorize { order_no, .. } | Request::Inquire { order_no } => {
-                (order_no.as_str(), order_no.as_str())
-            }
-            Request::Revoke {
-                revoke_no,
-                order_no,
-            } => (order_no.as_str(), revoke_no.as_str()),
-        };
-        let ours = sale.order == order_no;
+        let charges = matches!(ticket.kind, RequestKind::Authorize | RequestKind::Preorder);
+        sale.charges += u32::from(charges);
+        let ours = sale.order == order;
         let stored = number == sale.order || sale.revokes.iter().any(|known| known == number);
         let (open, charges) = (sale.ended.is_none(), sale.charges);
+        let merchant_code = sale.merchant_code;
         let unsure = stored && !sale.on_disk.contains(number);
         let survives = !unsure || durable(number);
         if unsure && survives {
@@ -336,13 +373,16 @@ impl Watch {
         self.holds(Invariant::I1, charges <= 1, "a second charge was sent", now);
         self.holds(Invariant::I2, open, "a request for a closed sale", now);
         if ticket.kind == RequestKind::Revoke {
-            let grown = age_ms >= drifted(REVOKE_NOT_BEFORE_MS);
+            let grown = age_ms >= drifted(REVOKE_NOT_BEFORE_MS) || merchant_code;
             self.holds(Invariant::L4, grown, "a revoke was sent before 15 s", now);
         }
     }
 
     /// A screen is shown.
     pub fn shown(&mut self, txn: TxnId, word: Word, host: &Host, now: u64) {
+        if self.undos.contains_key(&txn) {
+            return self.undo_shown(txn, word, host, now);
+        }
         let Some(sale) = self.sales.get_mut(&txn) else {
             return self.blame(
                 Invariant::I7,
@@ -381,7 +421,21 @@ impl Watch {
                 self.holds(Invariant::I7, revoking, what, now);
             }
             Word::Wait => {}
+            Word::GoingBack | Word::WentBack | Word::NotReturned => {
+                self.blame(
+                    Invariant::I7,
+                    "money back of a sale that has none".into(),
+                    now,
+                );
+            }
         }
+    }
+
+    /// Tells whether the code of an order was stored before it is shown.
+    pub fn code_stored(&self, txn: TxnId, text: &str) -> bool {
+        let digest = data_encoding::HEXLOWER.encode(&sha256(text.as_bytes()));
+        let sale = self.sales.get(&txn);
+        sale.is_some_and(|sale| sale.code.as_deref() == Some(&*digest))
     }
 
     /// A proven success came back for a sale whose revoke was decided.
@@ -404,6 +458,9 @@ impl Watch {
                 lost.push(*txn);
             }
         }
+        let undos = self.undos.iter();
+        let gone = undos.filter(|(txn, undo)| undo.ended.is_none() && !open.contains(txn));
+        lost.extend(gone.map(|(txn, _)| *txn));
         for txn in lost {
             let what = format!("the start does not go on with the open sale {txn}");
             self.blame(Invariant::I8, what, now);
@@ -419,8 +476,10 @@ impl Watch {
             "too many open sales",
             now,
         );
-        let open = self.sales.iter().filter(|(_, sale)| sale.ended.is_none());
-        let gone = open.map(|(txn, _)| *txn).find(|txn| !holds(*txn));
+        let sales = self.sales.iter().filter(|(_, sale)| sale.ended.is_none());
+        let undos = self.undos.iter().filter(|(_, undo)| undo.ended.is_none());
+        let open = sales.map(|(txn, _)| *txn).chain(undos.map(|(txn, _)| *txn));
+        let gone = open.into_iter().find(|txn| !holds(*txn));
         if let Some(txn) = gone {
             self.blame(
                 Invariant::I8,
@@ -432,7 +491,28 @@ impl Watch {
     }
 }
 
-fn digest(text: &str) -> Option<[u8; 32]> {
+/// Returns what a request is about: the sale's order (or the refund's own number), and the number that must be stored.
+fn numbers(request: &Request) -> (&str, &str) {
+    match request {
+        Request::Authorize { order_no, .. }
+        | Request::Preorder { order_no, .. }
+        | Request::Inquire { order_no, .. }
+        | Request::Close { order_no, .. } => (order_no.as_str(), order_no.as_str()),
+        Request::Revoke {
+            revoke_no,
+            order_no,
+        } => (order_no.as_str(), revoke_no.as_str()),
+        Request::Void { void_no, order_no } => (order_no.as_str(), void_no.as_str()),
+        Request::Refund {
+            refund_no,
+            order_no,
+            ..
+        } => (order_no.as_str(), refund_no.as_str()),
+        Request::InquireRefund { refund_no } => (refund_no.as_str(), refund_no.as_str()),
+    }
+}
+
+pub(super) fn digest(text: &str) -> Option<[u8; 32]> {
     let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?;
     bytes.try_into().ok()
 }

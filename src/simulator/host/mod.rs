@@ -7,102 +7,18 @@
 mod books;
 mod order;
 mod profile;
+mod refund;
 mod sign;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use books::{Account, Books};
 pub use order::{Order, Stage};
 pub use profile::{Manners, Profile};
+pub use refund::{Refund, RefundStage};
 pub use sign::{KEY_ID, SECRET, Signer, sha256};
-
-/// What a customer does once the charge has reached the wallet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wallet {
-    /// Pays without asking.
-    Pays,
-    /// Types a password for so many milliseconds, then has paid or has failed.
-    Password {
-        /// How long.
-        ms: u64,
-        /// Whether it ends well.
-        pays: bool,
-    },
-    /// Looks at the phone and does nothing.
-    Never,
-    /// Is refused (no money, limit); whether the refusal names the order.
-    Refused {
-        /// It does.
-        named: bool,
-    },
-}
-
-/// What the acquirer is asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// Charge the code.
-    Charge {
-        /// The merchant's number.
-        order: String,
-        /// The price in fen.
-        fen: u64,
-        /// The customer's code.
-        code: String,
-    },
-    /// What became of an order.
-    Query {
-        /// The merchant's number.
-        order: String,
-    },
-    /// End an order.
-    Revoke {
-        /// The revoke's own number.
-        number: String,
-        /// The order.
-        order: String,
-    },
-}
-
-impl Ask {
-    /// Returns the order that is asked about.
-    pub fn order(&self) -> &str {
-        match self {
-            Self::Charge { order, .. } | Self::Query { order } | Self::Revoke { order, .. } => {
-                order
-            }
-        }
-    }
-}
-
-/// What the acquirer answers, before it is signed. A field that is `None` is not in the message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// One word: `paid`, `paying`, `declined`, `not-found`, `failed`, `closed`, `revoked`, `refunded`, `accepted`, or
-    /// a code that no list of the terminal holds.
-    pub word: String,
-    /// Who is meant.
-    pub merchant: Option<String>,
-    /// Which order.
-    pub order: Option<String>,
-    /// Its price in fen.
-    pub fen: Option<u64>,
-}
-
-impl Answer {
-    /// Returns the bytes that are signed.
-    pub fn bytes(&self) -> Vec<u8> {
-        let mut text = format!("word={}", self.word);
-        for (key, value) in [("merchant", &self.merchant), ("order", &self.order)] {
-            if let Some(value) = value {
-                text.push_str(&format!("|{key}={value}"));
-            }
-        }
-        if let Some(fen) = self.fen {
-            text.push_str(&format!("|fen={fen}"));
-        }
-        text.into_bytes()
-    }
-}
+pub use words::{Answer, Ask, Wallet};
 
 /// The acquirer.
 #[derive(Debug)]
@@ -119,6 +35,11 @@ pub struct Host {
     refused: BTreeMap<String, bool>,
     tombstones: BTreeSet<String>,
     revokes: BTreeMap<String, BTreeSet<String>>,
+    closes: BTreeMap<String, usize>,
+    refunds: BTreeMap<String, Refund>,
+    voids: BTreeSet<String>,
+    refused_numbers: BTreeSet<String>,
+    failed_refunds: u32,
     used_codes: BTreeMap<String, String>,
     wallets: BTreeMap<String, (Wallet, u64)>,
     genuine: BTreeMap<[u8; 32], Answer>,
@@ -138,6 +59,11 @@ impl Host {
             refused: BTreeMap::new(),
             tombstones: BTreeSet::new(),
             revokes: BTreeMap::new(),
+            closes: BTreeMap::new(),
+            refunds: BTreeMap::new(),
+            voids: BTreeSet::new(),
+            refused_numbers: BTreeSet::new(),
+            failed_refunds: 0,
             used_codes: BTreeMap::new(),
             wallets: BTreeMap::new(),
             genuine: BTreeMap::new(),
@@ -150,13 +76,44 @@ impl Host {
         self.wallets.entry(code.to_owned()).or_insert((wallet, now));
     }
 
+    /// A customer scans the code of an order.
+    pub fn scans(&mut self, text: &str, customer: &str, wallet: Wallet, now: u64) {
+        let found = self
+            .orders
+            .iter()
+            .find(|(_, order)| order.text.as_deref() == Some(text))
+            .map(|(number, _)| number.clone());
+        let Some(number) = found else {
+            return;
+        };
+        self.settle(&number, now);
+        if let Some(order) = self.orders.get_mut(&number) {
+            order.scan(customer, wallet, now);
+        }
+        self.settle(&number, now);
+    }
+
     /// Takes a request and answers it. `now` is the acquirer's own clock in milliseconds.
     pub fn handle(&mut self, ask: &Ask, now: u64) -> Answer {
         match ask {
             Ask::Charge { order, fen, code } => self.charge(order, *fen, code, now),
+            Ask::Preorder {
+                order,
+                fen,
+                life_ms,
+            } => self.preorder(order, *fen, *life_ms, now),
             Ask::Query { order } => self.query(order, now),
             Ask::Revoke { number, order } => self.revoke(number, order, now),
+            Ask::Close { order } => self.close(order, now),
+            Ask::Void { number, order } => self.void(number, order, now),
+            Ask::Refund { number, order, fen } => self.refund(number, order, *fen, now),
+            Ask::QueryRefund { number } => self.refund_state(number, now),
         }
+    }
+
+    /// Refuses for no reason, and does nothing.
+    pub fn never(&self, about: &str) -> Answer {
+        self.answer("E-NEVER", Some(about), None)
     }
 
     /// Signs an answer that is meant; the checker can ask for it later.
@@ -173,6 +130,12 @@ impl Host {
     /// Signs bytes that are not meant: a fault makes the acquirer's key sign nonsense.
     pub fn sign_nonsense(&self, bytes: &[u8]) -> Vec<u8> {
         self.signer.sign(bytes)
+    }
+
+    /// Returns the notice of a payment, if the order is paid.
+    pub fn notice(&mut self, order: &str, now: u64) -> Option<Answer> {
+        let answer = self.state(order, now);
+        (answer.word == "paid").then_some(answer)
     }
 
     /// Returns the answer with these signed bytes, if the acquirer meant it.
@@ -197,6 +160,13 @@ impl Host {
             .map(|(number, order)| (number.as_str(), order))
     }
 
+    /// Returns every refund by its number.
+    pub fn refunds(&self) -> impl Iterator<Item = (&str, &Refund)> {
+        self.refunds
+            .iter()
+            .map(|(number, refund)| (number.as_str(), refund))
+    }
+
     /// Tells whether a charge under this number was refused for good.
     pub fn was_refused(&self, order: &str) -> bool {
         self.refused.contains_key(order)
@@ -217,11 +187,15 @@ impl Host {
         self.orders.get(order).map_or(0, Order::net)
     }
 
-    /// Lets time work on every order.
+    /// Lets time work on every order and refund.
     pub fn settle_all(&mut self, now: u64) {
-        let all: Vec<String> = self.orders.keys().cloned().collect();
-        for order in all {
+        let orders: Vec<String> = self.orders.keys().cloned().collect();
+        for order in orders {
             self.settle(&order, now);
+        }
+        let refunds: Vec<String> = self.refunds.keys().cloned().collect();
+        for refund in refunds {
+            self.settle_refund(&refund, now);
         }
     }
 
@@ -230,6 +204,8 @@ impl Host {
         self.manners.refuses = 0;
         self.manners.duds = 0;
         self.manners.lag_ms = 0;
+        self.manners.refund_failures = 0;
+        self.manners.closes_while_paying = true;
     }
 
     fn charge(&mut self, order: &str, fen: u64, code: &str, now: u64) -> Answer {
@@ -237,7 +213,7 @@ impl Host {
             return self.answer("declined", named.then_some(order), None);
         }
         if let Some(known) = self.orders.get(order) {
-            if known.fen != fen || known.code != code {
+            if known.fen != fen || known.customer != code {
                 return self.answer("E-DIFFERS", Some(order), None);
             }
             return self.state(order, now);
@@ -261,9 +237,28 @@ impl Host {
         }
         self.used_codes.insert(code.to_owned(), order.to_owned());
         let wallet = wallet.unwrap_or(Wallet::Never);
-        let fresh = Order::new(fen, code, wallet, now);
+        let fresh = Order::charged(fen, code, wallet, now);
         self.orders.insert(order.to_owned(), fresh);
         self.state(order, now)
+    }
+
+    fn preorder(&mut self, order: &str, fen: u64, life_ms: u64, now: u64) -> Answer {
+        if self.tombstones.contains(order) {
+            self.refused.insert(order.to_owned(), true);
+            return self.answer("declined", Some(order), None);
+        }
+        let text = format!("https://pay.example/{order}");
+        if let Some(known) = self.orders.get(order) {
+            if known.fen != fen {
+                return self.answer("E-DIFFERS", Some(order), None);
+            }
+        } else {
+            let fresh = Order::to_scan(fen, text.clone(), life_ms, now);
+            self.orders.insert(order.to_owned(), fresh);
+        }
+        let state = self.state(order, now);
+        let text = (state.word == "waiting").then_some(text);
+        Answer { text, ..state }
     }
 
     fn query(&mut self, order: &str, now: u64) -> Answer {
@@ -283,10 +278,12 @@ impl Host {
         if let Some(known) = self.orders.get_mut(order) {
             let early = now < known.arrived + self.profile.revoke_not_before_ms();
             let late = !self.profile.may_revoke(known.arrived, now);
-            if early || late || known.refused_revokes < self.manners.refuses {
+            if late {
+                return self.answer("declined", Some(order), None);
+            }
+            if early || known.refused_revokes < self.manners.refuses {
                 known.refused_revokes += 1;
-                let word = if late { "E-TOO-LATE" } else { "E-TRY-LATER" };
-                return self.answer(word, Some(order), None);
+                return self.answer("E-TRY-LATER", Some(order), None);
             }
         }
         let numbers = self.revokes.entry(order.to_owned()).or_default();
@@ -301,6 +298,33 @@ impl Host {
             None | Some(_) => {}
         }
         self.answer("accepted", Some(order), None)
+    }
+
+    /// Closes an order that nobody has paid; one that was paid is not touched.
+    fn close(&mut self, order: &str, now: u64) -> Answer {
+        self.settle(order, now);
+        let times = self.closes.entry(order.to_owned()).or_default();
+        *times += 1;
+        let dud = *times <= self.manners.duds;
+        let Some(known) = self.orders.get_mut(order) else {
+            if self.manners.tombstones {
+                self.tombstones.insert(order.to_owned());
+            }
+            return self.answer("accepted", Some(order), None);
+        };
+        let word = match known.stage {
+            Stage::Paid => "declined",
+            Stage::Open if !known.waits_for_a_scan() && !self.manners.closes_while_paying => {
+                "E-TRY-LATER"
+            }
+            Stage::Open if dud => "accepted",
+            Stage::Open => {
+                known.stage = Stage::Closed;
+                "accepted"
+            }
+            Stage::Failed | Stage::Closed | Stage::Revoked => "accepted",
+        };
+        self.answer(word, Some(order), None)
     }
 
     fn settle(&mut self, order: &str, now: u64) {
@@ -324,6 +348,7 @@ impl Host {
             merchant: order.map(|_| self.merchant.clone()),
             order: order.map(str::to_owned),
             fen,
+            text: None,
         }
     }
 }

@@ -104,6 +104,12 @@ pub struct Manners {
     pub duds: usize,
     /// A new order is not found for so long.
     pub lag_ms: u64,
+    /// A refund is worked on for so long.
+    pub refund_slow_ms: u64,
+    /// So many refunds are taken and then fail.
+    pub refund_failures: u32,
+    /// An order whose customer types a password can be closed.
+    pub closes_while_paying: bool,
 }
 
 impl Default for Manners {
@@ -115,6 +121,9 @@ impl Default for Manners {
             refuses: 0,
             duds: 0,
             lag_ms: 0,
+            refund_slow_ms: 0,
+            refund_failures: 0,
+            closes_while_paying: true,
         }
     }
 }

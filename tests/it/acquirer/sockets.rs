@@ -14,7 +14,7 @@ use shouyin::payment::Certainty;
 
 use super::*;
 
-type Tls = StreamOwned<ServerConnection, TcpStream>;
+pub type Tls = StreamOwned<ServerConnection, TcpStream>;
 
 /// Which requests a server got, and how often it was connected to.
 #[derive(Default)]
@@ -89,7 +89,7 @@ impl Drop for Server {
 }
 
 /// The authority of these tests, and another one of the same name.
-fn authority(which: usize) -> &'static CertifiedIssuer<'static, KeyPair> {
+pub fn authority(which: usize) -> &'static CertifiedIssuer<'static, KeyPair> {
     static BOTH: OnceLock<[CertifiedIssuer<'static, KeyPair>; 2]> = OnceLock::new();
     let make = || {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
@@ -99,7 +99,7 @@ fn authority(which: usize) -> &'static CertifiedIssuer<'static, KeyPair> {
     &BOTH.get_or_init(|| [make(), make()])[which]
 }
 
-fn accept(stream: TcpStream, name: &str) -> Tls {
+pub fn accept(stream: TcpStream, name: &str) -> Tls {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     let certificate = params.signed_by(&key, authority(0)).unwrap();
@@ -136,7 +136,7 @@ fn read_request(tls: &mut Tls) -> bool {
 }
 
 /// Writes and ends the TLS session properly; a client that has gone is no failure of the server.
-fn say(tls: &mut Tls, text: &[u8]) {
+pub fn say(tls: &mut Tls, text: &[u8]) {
     if tls.write_all(text).is_ok() {
         tls.conn.send_close_notify();
         tls.flush().ok();

@@ -36,6 +36,7 @@ fn kind(request: &Request) -> RequestKind {
         Request::Authorize { .. } => RequestKind::Authorize,
         Request::Inquire { .. } => RequestKind::Inquire,
         Request::Revoke { .. } => RequestKind::Revoke,
+        other => panic!("not asked here: {other:?}"),
     }
 }
 

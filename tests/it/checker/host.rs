@@ -67,6 +67,7 @@ pub struct Host {
     refusals: BTreeMap<String, bool>,
     tombstones: BTreeSet<String>,
     revokes: BTreeMap<String, BTreeSet<String>>,
+    refunds: BTreeMap<String, u64>,
 }
 
 impl Host {
@@ -159,6 +160,29 @@ impl Host {
             None | Some(_) => {}
         }
         note("accepted", Some(order), None)
+    }
+
+    /// Returns a paid order as a whole; a number that acted answers the same again.
+    pub fn refund(&mut self, number: &str, order: &str, amount: u64, now: u64) -> Note {
+        self.settle(order, now);
+        if !self.refunds.contains_key(number) {
+            match self.orders.get_mut(order) {
+                Some(known) if known.stage == Stage::Paid && known.price == amount => {
+                    known.refunded = known.charged;
+                    known.stage = Stage::Revoked;
+                    self.refunds.insert(number.to_owned(), amount);
+                }
+                None | Some(_) => return note("declined", Some(number), None),
+            }
+        }
+        self.ask_refund(number)
+    }
+
+    pub fn ask_refund(&self, number: &str) -> Note {
+        match self.refunds.get(number) {
+            Some(amount) => note("returned", Some(number), Some(*amount)),
+            None => note("not-found", Some(number), None),
+        }
     }
 
     /// Lets time work on an order.

@@ -57,6 +57,7 @@ fn read(bytes: &[u8]) -> Result<Claim, String> {
         "refunded" => ClaimState::Undone(Undone::Refunded),
         "revoked" => ClaimState::Undone(Undone::Revoked),
         "accepted" => ClaimState::RevokeAccepted,
+        "returned" => ClaimState::Returned,
         _ => ClaimState::Unknown,
     };
     let amount = field("a").and_then(|fen| fen.parse().ok());

@@ -204,6 +204,9 @@ fn phase_word(phase: &Phase) -> String {
         Phase::Revoking(revoking) => format!("revoking#{}", revoking.attempt),
         Phase::Provisional(provisional) => format!("provisional({})", provisional.checks_left),
         Phase::Closed { outcome, .. } => outcome.key().to_owned(),
+        Phase::Ordering { .. } => "ordering".to_owned(),
+        Phase::Presenting(_) => "presenting".to_owned(),
+        Phase::Returning { .. } => "returning".to_owned(),
     }
 }
 
@@ -218,6 +221,11 @@ fn fact_word(fact: &Fact) -> String {
         FactKind::RevokeProvisional { .. } => "+provisional".to_owned(),
         FactKind::SuccessAfterRevoke { .. } => "+late-success".to_owned(),
         FactKind::AttentionRaised { .. } => "+attention".to_owned(),
+        FactKind::StopRequested { .. } => "+stop".to_owned(),
+        FactKind::Rechecked { left, .. } => format!("+checked({left})"),
+        FactKind::CodeShown { .. } => "+shown".to_owned(),
+        FactKind::UndoIntended(intent) => format!("+{}", intent.kind.key()),
+        FactKind::UndoClosed { outcome, .. } => format!("+undo:{}", outcome.key()),
         FactKind::Closed { outcome, .. } => format!("+{}", outcome_word(outcome)),
     }
 }
@@ -237,6 +245,11 @@ fn command_word(command: &Command) -> String {
                 let text = revoke_no.as_str();
                 format!("revoke:{}", &text[text.len() - 2..])
             }
+            Request::Preorder { .. } => "order".to_owned(),
+            Request::Close { .. } => "close".to_owned(),
+            Request::Void { .. } => "void".to_owned(),
+            Request::Refund { .. } => "refund".to_owned(),
+            Request::InquireRefund { .. } => "ask-refund".to_owned(),
         },
         Command::Play(sound) => match sound {
             Sound::Scanned => "beep".to_owned(),
@@ -245,6 +258,7 @@ fn command_word(command: &Command) -> String {
             Sound::Paid { late: true, .. } => "say:paid-late".to_owned(),
             Sound::NotPaid => "say:not-paid".to_owned(),
             Sound::Unknown => "say:unknown".to_owned(),
+            Sound::Returned { .. } => "say:returned".to_owned(),
         },
     }
 }

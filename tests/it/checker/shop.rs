@@ -285,11 +285,22 @@ impl Shop {
                 self.host
                     .charge(order_no.as_str(), amount.minor(), wallet, made, now)
             }
-            Request::Inquire { order_no } => self.host.ask(order_no.as_str(), now),
+            Request::Inquire { order_no, .. } => self.host.ask(order_no.as_str(), now),
             Request::Revoke {
                 revoke_no,
                 order_no,
             } => self.host.revoke(revoke_no.as_str(), order_no.as_str(), now),
+            Request::Refund {
+                refund_no,
+                order_no,
+                amount,
+                ..
+            } => {
+                let (number, order) = (refund_no.as_str(), order_no.as_str());
+                self.host.refund(number, order, amount.minor(), now)
+            }
+            Request::InquireRefund { refund_no } => self.host.ask_refund(refund_no.as_str()),
+            other => panic!("this shop knows customer codes only: {other:?}"),
         };
         let line = self.line;
         if self.fault("answer lost", line.mute) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use shouyin::domain::TxnId;
-use shouyin::payment::{Fact, FactKind, Intent, Outcome, Request, Ticket};
+use shouyin::payment::{Fact, FactKind, Intent, Outcome, Request, Ticket, UndoCause, UndoOutcome};
 
 use super::host::Host;
 
@@ -19,6 +19,7 @@ pub struct Seen {
     since: u64,
     charges: u32,
     cancelled: bool,
+    stop_noted: bool,
     attempts: u32,
     provisional_at: Option<u64>,
     success_noted: bool,
@@ -32,6 +33,7 @@ pub struct Watch {
     pub sales: BTreeMap<TxnId, Seen>,
     numbers: BTreeSet<String>,
     vouchers: BTreeSet<u32>,
+    undos: BTreeMap<TxnId, String>,
     pub wrong: Vec<String>,
 }
 
@@ -42,11 +44,11 @@ impl Watch {
         }
     }
 
-    /// The program started anew: waits count from here, and what the cashier wanted is forgotten.
+    /// The program started anew: waits count from here. What the cashier wanted counts when it was written down.
     pub fn booted(&mut self, now: u64) {
         for seen in self.sales.values_mut() {
             seen.since = now;
-            seen.cancelled = false;
+            seen.cancelled = seen.stop_noted;
         }
     }
 
@@ -79,12 +81,39 @@ impl Watch {
                     seen.success_noted = true;
                 }
             }
+            FactKind::StopRequested { txn } => {
+                if let Some(seen) = self.sales.get_mut(txn) {
+                    seen.stop_noted = true;
+                }
+            }
+            FactKind::AnswerNoted { txn, host_code, .. } => {
+                // A refusal that names nobody is made sure of by an early revoke.
+                if let Some(seen) = self.sales.get_mut(txn)
+                    && host_code == "DECLINED"
+                {
+                    seen.cancelled = true;
+                }
+            }
             FactKind::Closed { txn, outcome } => self.closed(*txn, outcome, host, now),
             FactKind::Started { .. }
-            | FactKind::AnswerNoted { .. }
             | FactKind::AnswerRefused { .. }
             | FactKind::SendFailed { .. }
+            | FactKind::Rechecked { .. }
             | FactKind::AttentionRaised { .. } => {}
+            FactKind::UndoIntended(undo) => {
+                let fresh = self.numbers.insert(undo.undo_no.to_string());
+                self.blame(fresh, "I5: a refund number was used twice", now);
+                let sale = self.sales.get(&undo.of);
+                let late = undo.cause == UndoCause::LateSuccess
+                    && sale.is_some_and(|seen| seen.success_noted && seen.attempts > 0);
+                self.blame(late, "a refund that no late success asks for", now);
+                self.undos.insert(undo.txn, undo.undo_no.to_string());
+            }
+            FactKind::UndoClosed { outcome, .. } => {
+                let done = matches!(outcome, UndoOutcome::Done(_));
+                self.blame(done, "a late success was not returned", now);
+            }
+            FactKind::CodeShown { .. } => self.blame(false, "a merchant code was shown", now),
         }
     }
 
@@ -96,6 +125,7 @@ impl Watch {
             since: now,
             charges: 0,
             cancelled: false,
+            stop_noted: false,
             attempts: 0,
             provisional_at: None,
             success_noted: false,
@@ -167,6 +197,16 @@ impl Watch {
     }
 
     pub fn sent(&mut self, ticket: Ticket, request: &Request, now: u64) {
+        if let Some(number) = self.undos.get(&ticket.txn) {
+            let right = match request {
+                Request::Refund { refund_no, .. } | Request::InquireRefund { refund_no } => {
+                    refund_no.as_str() == number
+                }
+                Request::Inquire { .. } => true,
+                _ => false,
+            };
+            return self.blame(right, "B19: a refund under another number", now);
+        }
         let Some(seen) = self.sales.get_mut(&ticket.txn) else {
             return self.blame(false, "I6: sent without a stored intent", now);
         };
@@ -177,11 +217,12 @@ impl Watch {
                 seen.charges += 1;
                 (order_no, None)
             }
-            Request::Inquire { order_no } => (order_no, None),
+            Request::Inquire { order_no, .. } => (order_no, None),
             Request::Revoke {
                 order_no,
                 revoke_no,
             } => (order_no, Some(revoke_no.as_str())),
+            other => panic!("this checker knows customer codes only: {other:?}"),
         };
         let (ours, charges) = (seen.order == order_no.as_str(), seen.charges);
         self.blame(ours, "B2: a request under another number", now);

@@ -187,6 +187,46 @@ fn relative_links_are_read() {
 }
 
 #[test]
+fn a_word_of_the_acquirer_is_found_in_code_and_text_but_not_in_a_citation() {
+    let bad = [
+        "let name = \"Lakala\";",
+        "fn ask_lakala() {}",
+        "const OK: &str = \"BBS00000\";",
+        "headers.get(\"Lklapi-Nonce\");",
+        "let r = r#\"/labs/trans\"#; // why",
+        "let path = \"https://x\"; let b = \"BBS10000\";",
+    ];
+    for source in bad {
+        assert_eq!(
+            acquirer_words("src/view/mod.rs", source).len(),
+            1,
+            "{source}"
+        );
+        assert_eq!(
+            acquirer_words("src/acquirer/lakala/sign.rs", source).len(),
+            0
+        );
+        assert_eq!(acquirer_words("tests/it/world.rs", source).len(), 0);
+    }
+    let good = [
+        "// Lakala advice: five seconds\nlet a = 1;",
+        "/* BBS00000 */ let a = '/';",
+        "let t = include_str!(\"../assets/profiles/lakala.toml\");",
+    ];
+    for source in good {
+        assert_eq!(
+            acquirer_words("src/view/mod.rs", source),
+            Vec::<String>::new()
+        );
+    }
+    assert!(acquirer_words("src/acquirer/mod.rs", "mod lakala;").is_empty());
+    assert_eq!(
+        acquirer_words("src/acquirer/http.rs", "mod lakala;").len(),
+        1
+    );
+}
+
+#[test]
 fn unsafe_code_is_found_elsewhere_and_without_a_reason() {
     let bare = "fn f() {\n    unsafe { g() };\n}\n";
     let reasoned = "fn f() {\n    // SAFETY: g is harmless.\n    unsafe { g() };\n}\n";

@@ -21,6 +21,21 @@ pub(super) fn code_only(source: &str) -> String {
     out
 }
 
+/// Blanks comments only: what a program can say or send stays.
+pub(super) fn without_comments(source: &str) -> String {
+    let chars: Vec<char> = source.chars().collect();
+    let mut out = String::with_capacity(source.len());
+    let mut at = 0;
+    while at < chars.len() {
+        let end = skip_from(&chars, at).max(at + 1);
+        let comment = chars[at] == '/' && end > at + 1;
+        let shown = |c: &char| if comment && *c != '\n' { ' ' } else { *c };
+        out.extend(chars[at..end].iter().map(shown));
+        at = end;
+    }
+    out
+}
+
 /// Returns the end of the comment or literal that starts at `at`, or `at` when none does.
 fn skip_from(chars: &[char], at: usize) -> usize {
     let next = chars.get(at + 1).copied();

@@ -1,0 +1,67 @@
+//! How many sales the pure core steps through, on one core, with a free till and with a full
+//! background.
+#![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
+
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, Throughput};
+use shouyin::limits;
+
+#[path = "support/report.rs"]
+#[allow(dead_code, reason = "shared by the benches")]
+mod report;
+#[path = "support/shop.rs"]
+#[allow(dead_code, reason = "shared by the benches")]
+mod shop;
+
+use report::{Limit, Report, Row, median};
+use shop::Shop;
+
+/// Steps of one sale: amount, code, answer, dismissed.
+const STEPS: u64 = 4;
+/// Goal G2: simulated sales in an hour of one core.
+const SALES_AN_HOUR: f64 = 1e6;
+
+fn main() -> ExitCode {
+    let mut criterion = Criterion::default().configure_from_args();
+    let mut report = Report::new("core");
+    let mut group = criterion.benchmark_group("payment::step");
+    group.throughput(Throughput::Elements(STEPS));
+    for (name, open) in [
+        ("no open sale", 0),
+        ("99 open sales", limits::OPEN_SALES - 1),
+    ] {
+        let mut shop = Shop::new();
+        for _ in 0..open {
+            shop.leave_open();
+        }
+        assert_eq!(shop.state.sales.len(), open);
+        let mut samples = Vec::new();
+        group.bench_function(format!("a sale, {name}"), |bencher| {
+            bencher.iter_custom(|rounds| {
+                let begun = Instant::now();
+                for _ in 0..rounds {
+                    black_box(shop.sell());
+                }
+                let spent = begun.elapsed();
+                samples.push(spent.as_secs_f64() / rounds as f64);
+                spent
+            });
+        });
+        let sale = median(&mut samples);
+        report.row(Row {
+            what: format!("payment::step, {name}"),
+            ours: STEPS as f64 / sale,
+            unit: "steps/s",
+            against: "limit G2 (4 steps a sale)".to_owned(),
+            theirs: SALES_AN_HOUR / 3600.0 * STEPS as f64,
+            limit: Limit::AtLeast(1.0),
+        });
+    }
+    group.measurement_time(Duration::from_secs(3));
+    group.finish();
+    criterion.final_summary();
+    report.finish()
+}

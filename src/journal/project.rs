@@ -1,0 +1,179 @@
+//! What the lists and counters are made of: each fact brings the tables beside the facts up to date, in the same unit
+//! of work, so that they can never disagree with the facts.
+//!
+//! Owns every INSERT and UPDATE outside of `fact`. Never reads a fact back.
+
+use rusqlite::{Connection, params};
+
+use crate::payment::{Fact, FactKind, Intent, Outcome, UndoIntent, UndoOutcome};
+
+/// Brings the projections up to date with one fact.
+pub(super) fn project(unit: &Connection, fact: &Fact, number: u64) -> rusqlite::Result<()> {
+    match &fact.kind {
+        FactKind::Started { epoch, .. } => count(unit, "epoch", u64::from(epoch.get())),
+        FactKind::IntentRecorded(intent) => open_sale(unit, intent, fact.at.0, number),
+        FactKind::RevokeIntended {
+            txn,
+            revoke_no,
+            sequence,
+            ..
+        } => {
+            count(unit, "sequence", *sequence)?;
+            set_state(unit, &txn.to_string(), "revoking")?;
+            unit.prepare_cached(
+                "UPDATE outbox SET kind = 'revoke', ref_no = ?2, since = ?3 WHERE txn = ?1",
+            )?
+            .execute(params![txn.to_string(), revoke_no.as_str(), number])
+            .map(drop)
+        }
+        FactKind::AttentionRaised { txn, .. } => {
+            let txn = txn.to_string();
+            unit.prepare_cached("UPDATE sale SET attention = 1 WHERE txn = ?1")?
+                .execute([&txn])?;
+            unit.prepare_cached("UPDATE undo SET attention = 1 WHERE txn = ?1")?
+                .execute([&txn])
+                .map(drop)
+        }
+        FactKind::UndoIntended(intent) => open_undo(unit, intent, fact.at.0, number),
+        FactKind::UndoClosed { txn, outcome } => {
+            close_undo(unit, &txn.to_string(), outcome, fact.at.0)
+        }
+        FactKind::Closed { txn, outcome } => close_sale(unit, &txn.to_string(), outcome, fact.at.0),
+        FactKind::AnswerNoted { .. }
+        | FactKind::AnswerRefused { .. }
+        | FactKind::SendFailed { .. }
+        | FactKind::RevokeProvisional { .. }
+        | FactKind::StopRequested { .. }
+        | FactKind::Rechecked { .. }
+        | FactKind::CodeShown { .. }
+        | FactKind::SuccessAfterRevoke { .. } => Ok(()),
+    }
+}
+
+fn open_sale(unit: &Connection, intent: &Intent, at_ms: i64, number: u64) -> rusqlite::Result<()> {
+    let txn = intent.txn.to_string();
+    unit.prepare_cached(
+        "INSERT INTO sale (txn, order_no, voucher, batch, amount, currency, channel, operator, \
+         state, opened_ms, opened_by, entry) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'open', ?9, ?10, ?11)",
+    )?
+    .execute(params![
+        txn,
+        intent.order_no.as_str(),
+        intent.voucher.get(),
+        intent.batch.get(),
+        intent.amount.minor(),
+        intent.amount.currency().numeric(),
+        intent.channel.key(),
+        intent.operator.as_str(),
+        at_ms,
+        number,
+        intent.entry.key(),
+    ])?;
+    unit.prepare_cached(
+        "INSERT INTO outbox (txn, kind, ref_no, since) VALUES (?1, 'inquire', ?2, ?3)",
+    )?
+    .execute(params![txn, intent.order_no.as_str(), number])?;
+    count(unit, "sequence", intent.sequence)?;
+    count(unit, "voucher", u64::from(intent.voucher.get()))?;
+    count(unit, "batch", u64::from(intent.batch.get()))
+}
+
+fn close_sale(unit: &Connection, txn: &str, outcome: &Outcome, at_ms: i64) -> rusqlite::Result<()> {
+    let (channel, trade_no, host_code) = match outcome {
+        Outcome::Paid(evidence) => {
+            let details = evidence.details();
+            let trade_no = details.trade_no.as_ref().map(ToString::to_string);
+            (details.channel.map(|channel| channel.key()), trade_no, None)
+        }
+        Outcome::Declined { host_code } => (None, None, Some(host_code.as_str())),
+        Outcome::NotSent | Outcome::Revoked => (None, None, None),
+    };
+    set_state(unit, txn, outcome.key())?;
+    unit.prepare_cached(
+        "UPDATE sale SET closed_ms = ?2, channel = coalesce(?3, channel), trade_no = ?4, \
+         host_code = ?5 WHERE txn = ?1",
+    )?
+    .execute(params![txn, at_ms, channel, trade_no, host_code])?;
+    unit.prepare_cached("DELETE FROM outbox WHERE txn = ?1")?
+        .execute([txn])
+        .map(drop)
+}
+
+fn open_undo(
+    unit: &Connection,
+    intent: &UndoIntent,
+    at_ms: i64,
+    number: u64,
+) -> rusqlite::Result<()> {
+    let txn = intent.txn.to_string();
+    unit.prepare_cached(
+        "INSERT INTO undo (txn, sale, undo_no, voucher, batch, kind, cause, amount, currency, \
+         operator, approver, state, opened_ms, opened_by) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'open', ?12, ?13)",
+    )?
+    .execute(params![
+        txn,
+        intent.of.to_string(),
+        intent.undo_no.as_str(),
+        intent.voucher.get(),
+        intent.batch.get(),
+        intent.kind.key(),
+        intent.cause.key(),
+        intent.amount.minor(),
+        intent.amount.currency().numeric(),
+        intent.operator.as_str(),
+        intent.approver.as_ref().map(|number| number.as_str()),
+        at_ms,
+        number,
+    ])?;
+    unit.prepare_cached(
+        "INSERT INTO outbox (txn, kind, ref_no, since) VALUES (?1, 'undo', ?2, ?3)",
+    )?
+    .execute(params![txn, intent.undo_no.as_str(), number])?;
+    count(unit, "sequence", intent.sequence)?;
+    count(unit, "voucher", u64::from(intent.voucher.get()))?;
+    count(unit, "batch", u64::from(intent.batch.get()))
+}
+
+fn close_undo(
+    unit: &Connection,
+    txn: &str,
+    outcome: &UndoOutcome,
+    at_ms: i64,
+) -> rusqlite::Result<()> {
+    let (trade_no, host_code) = match outcome {
+        UndoOutcome::Done(evidence) => (evidence.trade_no().map(ToString::to_string), None),
+        UndoOutcome::Refused { host_code } => (None, Some(host_code.as_str())),
+        UndoOutcome::NotSent => (None, None),
+    };
+    let changed = unit
+        .prepare_cached(
+            "UPDATE undo SET state = ?2, closed_ms = ?3, trade_no = ?4, host_code = ?5 \
+             WHERE txn = ?1",
+        )?
+        .execute(params![txn, outcome.key(), at_ms, trade_no, host_code])?;
+    if changed != 1 {
+        return Err(rusqlite::Error::StatementChangedRows(changed));
+    }
+    unit.prepare_cached("DELETE FROM outbox WHERE txn = ?1")?
+        .execute([txn])
+        .map(drop)
+}
+
+fn set_state(unit: &Connection, txn: &str, state: &str) -> rusqlite::Result<()> {
+    let changed = unit
+        .prepare_cached("UPDATE sale SET state = ?2 WHERE txn = ?1")?
+        .execute(params![txn, state])?;
+    if changed == 1 {
+        Ok(())
+    } else {
+        Err(rusqlite::Error::StatementChangedRows(changed))
+    }
+}
+
+fn count(unit: &Connection, name: &str, value: u64) -> rusqlite::Result<()> {
+    unit.prepare_cached("UPDATE counter SET value = ?2 WHERE name = ?1")?
+        .execute(params![name, value])
+        .map(drop)
+}

@@ -1,0 +1,229 @@
+//! Reading for what follows a sale: a paid sale with all that went back of it, an ended sale for a late notice, the
+//! list of records, and what was taken in a span of time.
+//!
+//! Owns these questions only. Statements that prove something are read back from sealed rows; the tables beside the
+//! facts only find them.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::error::JournalError;
+use super::query::SaleRow;
+use super::store::Store;
+use crate::domain::{Channel, Money, Timestamp, TxnId};
+use crate::evidence::PaidEvidence;
+use crate::payment::{EndedSale, EntryMode, FactKind, Intent, Outcome, PaidSale, UndoKind};
+
+/// State of an undo in the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UndoState {
+    /// The result is not known.
+    Open,
+    /// The customer has the money.
+    Done,
+    /// Refused for good.
+    Refused,
+    /// It never left.
+    NotSent,
+}
+
+/// One undo of a sale, as its detail page shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UndoRow {
+    /// The undo's own transaction.
+    pub txn: TxnId,
+    /// Void or refund.
+    pub kind: UndoKind,
+    /// What goes back.
+    pub amount: Money,
+    /// State.
+    pub state: UndoState,
+    /// Number for people.
+    pub voucher: u32,
+    /// When the intent was stored.
+    pub opened_at: Timestamp,
+    /// The acquirer's refusal code.
+    pub host_code: Option<String>,
+}
+
+/// What was taken over one channel and entry mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpentRow {
+    /// The wallet.
+    pub channel: Channel,
+    /// How the orders were opened.
+    pub entry: EntryMode,
+    /// Since the day began, in minor units.
+    pub today_minor: u64,
+    /// Since the month began, today included, in minor units.
+    pub month_minor: u64,
+}
+
+impl Store {
+    /// Returns a paid sale; none when there is no such sale or it is not paid.
+    pub(super) fn paid_sale(&self, txn: TxnId) -> Result<Option<PaidSale>, JournalError> {
+        let (mut intent, mut evidence): (Option<Intent>, Option<PaidEvidence>) = (None, None);
+        for fact in self.facts_of(txn)? {
+            match fact.kind {
+                FactKind::IntentRecorded(stored) => intent = Some(stored),
+                FactKind::Closed {
+                    outcome: Outcome::Paid(proof),
+                    ..
+                } => evidence = Some(proof),
+                FactKind::Started { .. }
+                | FactKind::AnswerNoted { .. }
+                | FactKind::AnswerRefused { .. }
+                | FactKind::SendFailed { .. }
+                | FactKind::RevokeIntended { .. }
+                | FactKind::RevokeProvisional { .. }
+                | FactKind::StopRequested { .. }
+                | FactKind::Rechecked { .. }
+                | FactKind::CodeShown { .. }
+                | FactKind::SuccessAfterRevoke { .. }
+                | FactKind::AttentionRaised { .. }
+                | FactKind::Closed { .. }
+                | FactKind::UndoIntended(_)
+                | FactKind::UndoClosed { .. } => {}
+            }
+        }
+        let (Some(intent), Some(evidence)) = (intent, evidence) else {
+            return Ok(None);
+        };
+        let fail = |e| self.refused("reading what went back", e);
+        let (returned, open): (u64, bool) = self
+            .connection
+            .query_row(
+                "SELECT coalesce(sum(amount), 0), coalesce(max(state = 'open'), 0) FROM undo \
+                 WHERE sale = ?1 AND state IN ('open','done')",
+                [txn.to_string()],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .map_err(fail)?;
+        let returned = Money::from_minor(returned, intent.amount.currency())
+            .map_err(|error| self.damaged(error.to_string()))?;
+        Ok(Some(PaidSale {
+            intent,
+            evidence,
+            returned,
+            open,
+        }))
+    }
+
+    /// Returns a sale that ended as not paid and of which no refund is open or done.
+    pub(super) fn ended_sale(&self, order_no: &str) -> Result<Option<EndedSale>, JournalError> {
+        let found: Option<(String, u32)> = self
+            .connection
+            .query_row(
+                "SELECT s.txn, (SELECT count(*) FROM undo u WHERE u.sale = s.txn) FROM sale s \
+                 WHERE s.order_no = ?1 AND s.state IN ('declined','not_sent','revoked') \
+                 AND NOT EXISTS (SELECT 1 FROM undo u WHERE u.sale = s.txn \
+                                 AND u.state IN ('open','done'))",
+                [order_no],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()
+            .map_err(|e| self.refused("reading an ended sale", e))?;
+        let Some((txn, refunds)) = found else {
+            return Ok(None);
+        };
+        let txn = TxnId::from_hex(&txn).map_err(|error| self.damaged(error.to_string()))?;
+        let intent = self.facts_of(txn)?.into_iter().find_map(|fact| {
+            if let FactKind::IntentRecorded(intent) = fact.kind {
+                Some(intent)
+            } else {
+                None
+            }
+        });
+        Ok(intent.map(|intent| EndedSale { intent, refunds }))
+    }
+
+    /// Returns the undos of a sale, oldest first.
+    pub(super) fn undos_of(&self, sale: TxnId) -> Result<Vec<UndoRow>, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT txn, kind, amount, state, voucher, opened_ms, host_code FROM undo \
+                 WHERE sale = ?1 ORDER BY opened_by",
+            )
+            .and_then(|mut select| {
+                select
+                    .query_map([sale.to_string()], undo_row)?
+                    .collect::<rusqlite::Result<Vec<_>>>()
+            })
+            .map_err(|e| self.refused("reading the undos of a sale", e))
+    }
+
+    /// Returns `limit` sales before the one with order `before`, newest first.
+    pub(super) fn records(
+        &self,
+        before: Option<TxnId>,
+        limit: usize,
+    ) -> Result<Vec<SaleRow>, JournalError> {
+        self.sales(
+            "WHERE ?1 IS NULL OR opened_by < (SELECT opened_by FROM sale WHERE txn = ?1) \
+             ORDER BY opened_by DESC LIMIT ?2",
+            params![before.map(|txn| txn.to_string()), limit],
+        )
+    }
+
+    /// Returns one sale by its transaction.
+    pub(super) fn sale_of(&self, txn: TxnId) -> Result<Option<SaleRow>, JournalError> {
+        let found = self.sales("WHERE txn = ?1", params![txn.to_string()])?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Returns what was taken, by channel and entry mode; open sales count.
+    pub(super) fn spent(&self, day_ms: i64, month_ms: i64) -> Result<Vec<SpentRow>, JournalError> {
+        self.connection
+            .prepare_cached(
+                "SELECT channel, entry, sum(CASE WHEN opened_ms >= ?1 THEN amount ELSE 0 END), \
+                 sum(amount) FROM sale WHERE opened_ms >= ?2 \
+                 AND state IN ('open','paid') GROUP BY channel, entry",
+            )
+            .and_then(|mut select| {
+                select
+                    .query_map(params![day_ms, month_ms], |row| {
+                        let (channel, entry): (String, String) = (row.get(0)?, row.get(1)?);
+                        Ok(SpentRow {
+                            channel: Channel::from_key(&channel).unwrap_or(Channel::Unknown),
+                            entry: EntryMode::from_key(&entry).unwrap_or(EntryMode::Camera),
+                            today_minor: row.get(2)?,
+                            month_minor: row.get(3)?,
+                        })
+                    })?
+                    .collect::<rusqlite::Result<Vec<_>>>()
+            })
+            .map_err(|e| self.refused("summing what was taken", e))
+    }
+
+    pub(super) fn damaged(&self, problem: String) -> JournalError {
+        JournalError::Damaged {
+            path: self.path.clone(),
+            problem,
+        }
+    }
+}
+
+fn undo_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<UndoRow> {
+    let wrong = |index: usize| {
+        rusqlite::Error::FromSqlConversionFailure(
+            index,
+            rusqlite::types::Type::Text,
+            "out of range".into(),
+        )
+    };
+    let text = |index: usize| row.get::<_, String>(index);
+    Ok(UndoRow {
+        txn: TxnId::from_hex(&text(0)?).map_err(|_| wrong(0))?,
+        kind: UndoKind::from_key(&text(1)?).ok_or_else(|| wrong(1))?,
+        amount: Money::from_fen(row.get(2)?).map_err(|_| wrong(2))?,
+        state: match text(3)?.as_str() {
+            "open" => UndoState::Open,
+            "done" => UndoState::Done,
+            "refused" => UndoState::Refused,
+            "not_sent" => UndoState::NotSent,
+            _ => return Err(wrong(3)),
+        },
+        voucher: row.get(4)?,
+        opened_at: Timestamp(row.get(5)?),
+        host_code: row.get(6)?,
+    })
+}

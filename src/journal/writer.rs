@@ -1,0 +1,594 @@
+//! The journal's thread: one unit of work after the other, and the check of all records while nothing is asked.
+//!
+//! Owns the open database, the second copy, the reserve and the lock, and decides what follows from a failure. Takes
+//! [`Ask`]s, ends when the last handle is gone.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
+
+use super::audit::{Audit, Progress};
+use super::chain::Walker;
+use super::checked::Checked;
+use super::error::JournalError;
+use super::files::Files;
+use super::mirror::{CopyReader, Filler, Mirror, Place};
+use super::store::{Store, StoreConfig};
+use super::{Appended, Ask, Background, JournalConfig, NoSales, Opened};
+use crate::evidence::{Digest, SealedRow};
+use crate::payment::{Fact, FactKind, UndoCause};
+
+/// Rows that are checked before the next ask is looked for: a few milliseconds.
+const SLICE_ROWS: u64 = 500;
+
+/// The second copy and how far it goes.
+struct Copy {
+    path: PathBuf,
+    /// `None` while it cannot be written.
+    mirror: Option<Mirror>,
+    /// The last place that is known to be good.
+    place: Place,
+}
+
+pub(super) struct Writer {
+    store: Option<Store>,
+    store_config: StoreConfig,
+    dir: PathBuf,
+    copy: Option<Copy>,
+    files: Arc<dyn Files>,
+    /// Path and size of the space kept back so that the results of open sales can be stored when the disk fills.
+    reserve: (PathBuf, u64),
+    low_space: bool,
+    failed: u32,
+    /// The check in the background, and the last row that it is about.
+    audit: Option<(Audit, u64)>,
+    audited: Background,
+    altered: Option<String>,
+    #[cfg(feature = "sim")]
+    planted_mirror_failure: Option<u64>,
+    #[cfg(feature = "sim")]
+    appends_left: Option<u64>,
+    /// Let go last, when the database is closed.
+    _lock: Box<dyn Send>,
+}
+
+impl Writer {
+    /// Locks, opens, checks and migrates the journal, and brings the second copy up to date.
+    pub fn open(config: &JournalConfig) -> Result<(Self, Opened), JournalError> {
+        let files = Arc::clone(&config.files);
+        let lock = lock(&*files, config)?;
+        let store_config = StoreConfig {
+            path: config.database(),
+            vfs: config.vfs.clone(),
+            #[cfg(feature = "sim")]
+            planted_synchronous_normal: config.planted_synchronous_normal,
+        };
+        let mut store = Store::open(&store_config, &*files)?;
+        let begun = begin(&store, config)?;
+        if store.last_row()? == 0 {
+            // Before anything is made in it: an empty file must not become a new journal where there was one.
+            refuse_new(config, &begun)?;
+        }
+        store.prepare(&store_config)?;
+        limit_pages(&store, config.pages_max)?;
+        let mut audit = begun.audit;
+        audit.walk_on(&store)?;
+        let seen = audit.walker();
+        let place = audit.finish()?;
+        if let Some(told) = begun.shrunk {
+            return Err(told.error());
+        }
+        store.accept(&seen)?;
+        let copy = match (config.mirror.as_deref(), place) {
+            (Some(path), Some(place)) => Some(Copy::open(&*files, path, place, &store)?),
+            (Some(_) | None, _) => None,
+        };
+        let reserve = (config.dir.join("journal.reserve"), config.reserve_bytes);
+        let low_space = !files.hold_space(&reserve.0, reserve.1);
+        let opened = Opened {
+            counters: store.counters()?,
+            open: store.open_facts()?,
+            rows: store.rows,
+            head: store.head,
+        };
+        let mut writer = Self {
+            store: Some(store),
+            store_config,
+            dir: config.dir.clone(),
+            copy,
+            files,
+            reserve,
+            low_space,
+            failed: 0,
+            audit: None,
+            audited: Background::Sound,
+            altered: None,
+            #[cfg(feature = "sim")]
+            planted_mirror_failure: config.planted_mirror_failure,
+            #[cfg(feature = "sim")]
+            appends_left: config.abort_after_appends,
+            _lock: lock,
+        };
+        writer.note();
+        if begun.from_note {
+            writer.check_all(opened.rows)?;
+        }
+        Ok((writer, opened))
+    }
+
+    pub fn serve(mut self, mut inbox: mpsc::Receiver<Ask>) {
+        // A reply that nobody waits for any more is dropped: the caller has gone.
+        while let Some(ask) = self.next(&mut inbox) {
+            match ask {
+                Ask::Append(facts, reply) => {
+                    let stored = self.append(&facts);
+                    #[cfg(feature = "sim")]
+                    self.maybe_die();
+                    drop(reply.send(stored));
+                }
+                Ask::MaySell(reply) => drop(reply.send(self.may_sell())),
+                Ask::Background(reply) => drop(reply.send(Ok(self.audited))),
+                Ask::Read(read) => read(self.store.as_ref()),
+            }
+        }
+        self.note();
+    }
+
+    /// Waits for the next ask; goes on with the check of all records while there is none.
+    fn next(&mut self, inbox: &mut mpsc::Receiver<Ask>) -> Option<Ask> {
+        while self.audit.is_some() {
+            match inbox.try_recv() {
+                Ok(ask) => return Some(ask),
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) => self.check_slice(),
+            }
+        }
+        inbox.blocking_recv()
+    }
+
+    #[cfg(feature = "sim")]
+    fn maybe_die(&mut self) {
+        if let Some(left) = &mut self.appends_left {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                std::process::abort();
+            }
+        }
+    }
+
+    pub fn append(&mut self, facts: &[Fact]) -> Result<Appended, JournalError> {
+        let appended = self.append_now(facts)?;
+        self.checkpoint_if_due();
+        Ok(appended)
+    }
+
+    /// The facts are stored already: what goes wrong here, the next append tells.
+    fn checkpoint_if_due(&mut self) {
+        let Some(store) = &mut self.store else { return };
+        match store.checkpoint_if_due() {
+            Ok(()) => {}
+            // The log holds the facts; the database grows when there is space again.
+            Err(JournalError::DiskFull { .. }) => self.low_space = true,
+            Err(problem) => {
+                if let Err(problem) = self.recover(problem) {
+                    let error = super::error::chain(&problem);
+                    tracing::error!(error, "a checkpoint failed; nothing more is stored");
+                }
+            }
+        }
+    }
+
+    fn append_now(&mut self, facts: &[Fact]) -> Result<Appended, JournalError> {
+        // Whatever a person can still leave undone; the return of a late payment is none of it.
+        let opens_sale = facts.iter().any(|fact| {
+            matches!(&fact.kind, FactKind::IntentRecorded(_))
+                || matches!(&fact.kind, FactKind::UndoIntended(intent)
+                    if intent.cause == UndoCause::Asked)
+        });
+        if opens_sale {
+            self.refuse_sale()?;
+        }
+        match self.try_append(facts) {
+            Err(JournalError::DiskFull { .. }) if !opens_sale => {
+                self.files.release_space(&self.reserve.0);
+                self.low_space = true;
+                self.try_append(facts)
+            }
+            Err(JournalError::DiskFull { path }) => {
+                self.low_space = true;
+                Err(JournalError::DiskFull { path })
+            }
+            // The disk is well; the facts contradict what is stored. Nothing of them was.
+            Err(problem) if problem.is_contradiction() => Err(problem),
+            Err(problem) => self.reopen_and_append(facts, problem),
+            Ok(appended) => Ok(appended),
+        }
+    }
+
+    /// Refuses a new sale for a reason that is still there after a try to mend it.
+    fn refuse_sale(&mut self) -> Result<(), JournalError> {
+        match self.may_sell()? {
+            None => Ok(()),
+            Some(NoSales::DiskFull) => Err(JournalError::DiskFull {
+                path: self.store_config.path.clone(),
+            }),
+            Some(NoSales::CopyFails) => {
+                let mirror = self.copy.as_ref().map(|copy| copy.path.clone());
+                let mirror = mirror.unwrap_or_default();
+                Err(JournalError::CopyFails { mirror })
+            }
+            Some(NoSales::Altered) => Err(JournalError::Altered {
+                problem: self.altered.clone().unwrap_or_default(),
+            }),
+        }
+    }
+
+    pub fn may_sell(&mut self) -> Result<Option<NoSales>, JournalError> {
+        let store = self.store.as_ref().ok_or(JournalError::Broken)?;
+        if let Some(copy) = &mut self.copy
+            && copy.mirror.is_none()
+        {
+            copy.reopen(&*self.files, store);
+        }
+        if self.low_space {
+            self.low_space = !self.files.hold_space(&self.reserve.0, self.reserve.1);
+        }
+        Ok(self.no_sales())
+    }
+
+    fn no_sales(&self) -> Option<NoSales> {
+        if self.altered.is_some() {
+            Some(NoSales::Altered)
+        } else if self.copy.as_ref().is_some_and(|copy| copy.mirror.is_none()) {
+            Some(NoSales::CopyFails)
+        } else if self.low_space {
+            Some(NoSales::DiskFull)
+        } else {
+            None
+        }
+    }
+
+    fn try_append(&mut self, facts: &[Fact]) -> Result<Appended, JournalError> {
+        let store = self.store.as_mut().ok_or(JournalError::Broken)?;
+        let rows = store.append(facts)?;
+        let (last_row, head) = (store.rows, store.head);
+        self.copy_rows(&rows);
+        if self.low_space {
+            self.low_space = !self.files.hold_space(&self.reserve.0, self.reserve.1);
+        }
+        Ok(Appended {
+            last_row,
+            head,
+            no_sales: self.no_sales(),
+        })
+    }
+
+    /// Brings the second copy up to date. The database holds the facts already: a copy that cannot be written is told
+    /// by refusing new sales.
+    fn copy_rows(&mut self, rows: &[SealedRow]) {
+        let (Some(copy), Some(store)) = (&mut self.copy, &self.store) else {
+            return;
+        };
+        #[cfg(feature = "sim")]
+        if self.planted_mirror_failure.is_some()
+            && self.planted_mirror_failure == rows.last().map(SealedRow::number)
+        {
+            copy.mirror = None;
+            return;
+        }
+        copy.append(rows, &*self.files, store);
+    }
+
+    fn reopen_and_append(
+        &mut self,
+        facts: &[Fact],
+        problem: JournalError,
+    ) -> Result<Appended, JournalError> {
+        self.recover(problem)?;
+        self.try_append(facts)
+    }
+
+    /// After an input/output error the connection is poisoned: dirty pages may be gone. It is closed without another
+    /// sync. A sync that failed ends the service; anything else may be tried once more on a new connection.
+    fn recover(&mut self, problem: JournalError) -> Result<(), JournalError> {
+        let Some(store) = self.store.take() else {
+            return Err(problem);
+        };
+        let before = (store.rows, store.head);
+        store.abandon();
+        self.audit = None;
+        self.failed += 1;
+        if matches!(problem, JournalError::SyncFailed { .. }) || self.failed > 1 {
+            return Err(problem);
+        }
+        tracing::warn!(error = %problem, "the journal is closed and opened again");
+        self.store = Some(self.reopen(before)?);
+        Ok(())
+    }
+
+    /// Opens the database again, as it was when its last row was `rows` with hash `head`.
+    fn reopen(&self, (rows, head): (u64, Digest)) -> Result<Store, JournalError> {
+        let mut store = Store::open(&self.store_config, &*self.files)?;
+        store.prepare(&self.store_config)?;
+        let known = rows == 0 || store.stored_hash(rows)? == Some(head);
+        let mut walker = if rows == 0 {
+            Walker::start()
+        } else {
+            Walker::after(rows, head)
+        };
+        let more = store.walk(&mut walker, u64::MAX, |_| Ok(()))?;
+        if !known || more > 0 {
+            // The unit of work can be read, but whether it is on the disk nobody can tell here.
+            return Err(JournalError::Broken);
+        }
+        store.accept(&walker)?;
+        Ok(store)
+    }
+
+    /// Returns the open database, for simulations that ask it on their own thread.
+    #[cfg(feature = "sim")]
+    pub fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
+    }
+
+    /// Goes on with the check of all records, as the thread does while nothing is asked. Returns how it stands.
+    #[cfg(feature = "sim")]
+    pub fn check_on(&mut self) -> Background {
+        if self.audit.is_some() {
+            self.check_slice();
+        }
+        self.audited
+    }
+
+    /// Leaves the note of how far everything is checked, unless something is wrong or behind.
+    pub fn note(&self) {
+        let Some(store) = &self.store else { return };
+        let behind = self.copy.as_ref().is_some_and(|copy| copy.mirror.is_none());
+        if self.altered.is_some() || behind || store.rows == 0 {
+            return;
+        }
+        let note = Checked {
+            row: store.rows,
+            hash: store.head,
+            copy_at: self.copy.as_ref().map_or(0, |copy| copy.place.last_at),
+        };
+        note.write(&*self.files, &self.dir);
+    }
+
+    /// Begins the check of all records up to row `until`.
+    fn check_all(&mut self, until: u64) -> Result<(), JournalError> {
+        let copy = match &self.copy {
+            None => None,
+            Some(copy) => {
+                let reader = CopyReader::open(&*self.files, &copy.path, 0)?;
+                Some((copy.path.clone(), reader))
+            }
+        };
+        self.audit = Some((Audit::whole(copy), until));
+        self.audited = Background::Going;
+        Ok(())
+    }
+
+    fn check_slice(&mut self) {
+        let (Some((audit, until)), Some(store)) = (&mut self.audit, &self.store) else {
+            self.audit = None;
+            return;
+        };
+        match audit.slice(store, *until, SLICE_ROWS) {
+            Ok(Progress::More) => {}
+            Ok(Progress::Done) => {
+                let place = audit.place();
+                let missing = audit.walker().count() < *until;
+                self.audit = None;
+                self.audited = Background::Sound;
+                if missing {
+                    self.alarm("rows are missing".to_owned());
+                } else if let Some((place, true)) = place {
+                    self.mend_copy(place);
+                }
+            }
+            Err(
+                problem @ (JournalError::Chain { .. }
+                | JournalError::ForeignMirror { .. }
+                | JournalError::Damaged { .. }),
+            ) => self.alarm(super::error::chain(&problem)),
+            Err(problem) => {
+                tracing::warn!(error = %super::error::chain(&problem), "the check in the background ended");
+                self.audit = None;
+                self.audited = Background::Failed;
+            }
+        }
+    }
+
+    /// An altered record was found: no new sales, and the next start looks at every record before it says the same.
+    fn alarm(&mut self, problem: String) {
+        tracing::error!(problem, "the check in the background found an alteration");
+        self.audit = None;
+        self.audited = Background::Failed;
+        self.altered = Some(problem);
+        if let Err(error) = self.files.write_note(&Checked::path(&self.dir), b"") {
+            tracing::warn!(%error, "the note of how far the journal was checked was not taken back");
+        }
+    }
+
+    /// The second copy is damaged behind `place`: what follows is written again from the database.
+    fn mend_copy(&mut self, place: Place) {
+        let (Some(copy), Some(store)) = (&mut self.copy, &self.store) else {
+            return;
+        };
+        tracing::warn!(
+            record = place.records + 1,
+            "the second copy is damaged and is mended"
+        );
+        copy.mirror = None;
+        copy.place = place;
+        copy.reopen(&*self.files, store);
+    }
+}
+
+impl Copy {
+    fn open(
+        files: &dyn Files,
+        path: &Path,
+        place: Place,
+        store: &Store,
+    ) -> Result<Self, JournalError> {
+        let mut copy = Self {
+            path: path.to_owned(),
+            mirror: None,
+            place,
+        };
+        copy.fill(files, store)?;
+        Ok(copy)
+    }
+
+    /// Appends rows. A failed write leaves a torn end, and rows after it would stand behind a gap: the copy is opened
+    /// again, cut at the last good place and filled from the database, here or later.
+    fn append(&mut self, rows: &[SealedRow], files: &dyn Files, store: &Store) {
+        if let Some(mirror) = &mut self.mirror
+            && mirror.append(rows).is_ok()
+        {
+            self.place = mirror.place;
+            return;
+        }
+        self.mirror = None;
+        self.reopen(files, store);
+    }
+
+    fn reopen(&mut self, files: &dyn Files, store: &Store) {
+        if let Err(error) = self.fill(files, store) {
+            self.mirror = None;
+            tracing::warn!(error = %super::error::chain(&error), "the second copy is behind");
+        }
+    }
+
+    /// Opens the copy at the last good place and appends what it lacks.
+    fn fill(&mut self, files: &dyn Files, store: &Store) -> Result<(), JournalError> {
+        let mut mirror = Mirror::open(files, &self.path, self.place)?;
+        let have = self.place.records;
+        if have < store.rows {
+            let before = store.stored_hash(have)?.unwrap_or(Digest::ZERO);
+            let mut walker = if have == 0 {
+                Walker::start()
+            } else {
+                Walker::after(have, before)
+            };
+            let mut filler = Filler::new(&mut mirror);
+            store.walk(&mut walker, u64::MAX, |row| filler.take(row))?;
+            filler.flush()?;
+        }
+        self.place = mirror.place;
+        self.mirror = Some(mirror);
+        Ok(())
+    }
+}
+
+/// The walk at the start, and what is known before it.
+struct Begun {
+    audit: Audit,
+    from_note: bool,
+    /// The database has fewer rows than the note: told after the second copy had its say.
+    shrunk: Option<Shrunk>,
+}
+
+/// A journal that has fewer rows than its note.
+struct Shrunk {
+    path: PathBuf,
+    note: PathBuf,
+    noted: u64,
+    rows: u64,
+}
+
+impl Shrunk {
+    fn error(&self) -> JournalError {
+        JournalError::Shrunk {
+            path: self.path.clone(),
+            note: self.note.clone(),
+            noted: self.noted,
+            rows: self.rows,
+        }
+    }
+}
+
+/// Refuses to begin a journal where the second copy or the note tell of one.
+fn refuse_new(config: &JournalConfig, begun: &Begun) -> Result<(), JournalError> {
+    if let Some(path) = &config.mirror
+        && let Some(mirror_rows) = CopyReader::open(&*config.files, path, 0)?.last_behind()?
+    {
+        return Err(JournalError::RolledBack {
+            mirror: path.clone(),
+            mirror_rows,
+            rows: 0,
+        });
+    }
+    match &begun.shrunk {
+        Some(told) => Err(told.error()),
+        None => Ok(()),
+    }
+}
+
+/// Goes on from the note where it fits; otherwise every page and every row is looked at.
+fn begin(store: &Store, config: &JournalConfig) -> Result<Begun, JournalError> {
+    let copy = |at| -> Result<_, JournalError> {
+        match &config.mirror {
+            None => Ok(None),
+            Some(path) => {
+                let reader = CopyReader::open(&*config.files, path, at)?;
+                Ok(Some((path.clone(), reader)))
+            }
+        }
+    };
+    let mut shrunk = None;
+    if let Some(note) = Checked::read(&*config.files, &config.dir) {
+        let rows = store.last_row()?;
+        if rows < note.row {
+            shrunk = Some(Shrunk {
+                path: store.path.clone(),
+                note: Checked::path(&config.dir),
+                noted: note.row,
+                rows,
+            });
+        } else if store.stored_hash(note.row)? == Some(note.hash)
+            && let Some(audit) = Audit::after(note, copy(note.copy_at)?)?
+        {
+            return Ok(Begun {
+                audit,
+                from_note: true,
+                shrunk,
+            });
+        }
+        tracing::info!("the note of how far the journal was checked does not fit; all is checked");
+    }
+    store.check_structure()?;
+    let audit = Audit::whole(copy(0)?);
+    Ok(Begun {
+        audit,
+        from_note: false,
+        shrunk,
+    })
+}
+
+fn limit_pages(store: &Store, pages_max: Option<u32>) -> Result<(), JournalError> {
+    let Some(pages) = pages_max else {
+        return Ok(());
+    };
+    store
+        .connection
+        .pragma_update(None, "max_page_count", pages)
+        .map_err(|e| store.refused("limiting its size", e))
+}
+
+fn lock(files: &dyn Files, config: &JournalConfig) -> Result<Box<dyn Send>, JournalError> {
+    let path = config.dir.join("journal.lock");
+    match files.lock(&path) {
+        Ok(Some(lock)) => Ok(lock),
+        Ok(None) => Err(JournalError::Locked { path }),
+        Err(source) => Err(JournalError::File {
+            operation: "making the lock",
+            path,
+            source,
+        }),
+    }
+}

@@ -1,0 +1,507 @@
+//! The stored form of a fact: one JSON object a row, fields in declaration order, tagged with `fact`.
+//!
+//! Owns reading and writing it. A fact is read back only from a sealed row, so a paid fact cannot be typed into the
+//! program. Members that later versions added have defaults: old rows stay readable for ever.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    BatchNo, Channel, Currency, Epoch, HostTradeNo, Money, OperatorNo, OrderNo, Timestamp, TxnId,
+    VoucherNo,
+};
+use crate::evidence::{PaidEvidence, PaidRecord, SealedRow, UndoEvidence, UndoRecord};
+
+use super::command::RequestKind;
+use super::event::EntryMode;
+use super::fact::{
+    Fact, FactKind, Instalments, Intent, Outcome, UndoCause, UndoIntent, UndoKind, UndoOutcome,
+    UnreadableFact,
+};
+
+impl Fact {
+    /// Returns the stored bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(&Record::from(self))
+            .expect("invariant: a record of strings and integers always serialises")
+    }
+
+    /// Reads a fact from a sealed row.
+    ///
+    /// # Errors
+    /// [`UnreadableFact`] names the row; the row is kept as it is.
+    pub fn decode(row: &SealedRow) -> Result<Self, UnreadableFact> {
+        let wrong = |why: String| UnreadableFact {
+            row: row.number(),
+            why,
+        };
+        let record: Record =
+            serde_json::from_slice(row.body()).map_err(|error| wrong(error.to_string()))?;
+        let at = Timestamp(record.at);
+        let kind =
+            restore(record.kind, row).ok_or_else(|| wrong("a field is out of range".into()))?;
+        Ok(Self { at, kind })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    at: i64,
+    #[serde(flatten)]
+    kind: RecordKind,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+enum RecordKind {
+    Started {
+        epoch: u16,
+        version: String,
+    },
+    IntentRecorded(IntentRecord),
+    AnswerNoted {
+        txn: String,
+        about: String,
+        host_code: String,
+        digest: String,
+    },
+    AnswerRefused {
+        txn: String,
+        about: String,
+        why: String,
+    },
+    SendFailed {
+        txn: String,
+        about: String,
+        certainty: String,
+        why: String,
+    },
+    RevokeIntended {
+        txn: String,
+        revoke_no: String,
+        sequence: u64,
+        attempt: u32,
+    },
+    RevokeProvisional {
+        txn: String,
+    },
+    StopRequested {
+        txn: String,
+    },
+    Rechecked {
+        txn: String,
+        left: u32,
+    },
+    CodeShown {
+        txn: String,
+        digest: String,
+    },
+    SuccessAfterRevoke {
+        txn: String,
+        evidence: PaidRecord,
+    },
+    AttentionRaised {
+        txn: String,
+        why: String,
+    },
+    Closed {
+        txn: String,
+        outcome: String,
+        host_code: Option<String>,
+        evidence: Option<PaidRecord>,
+    },
+    UndoIntended(Box<UndoIntentRecord>),
+    UndoClosed {
+        txn: String,
+        outcome: String,
+        host_code: Option<String>,
+        evidence: Option<UndoRecord>,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct IntentRecord {
+    txn: String,
+    order_no: String,
+    sequence: u64,
+    voucher: u32,
+    batch: u32,
+    amount: u64,
+    currency: u16,
+    channel: String,
+    entry: String,
+    operator: String,
+    code_tail: String,
+    code_fingerprint: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    instalments: Option<InstalmentsRecord>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct InstalmentsRecord {
+    count: u8,
+    merchant_pays: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct UndoIntentRecord {
+    txn: String,
+    of: String,
+    of_order: String,
+    of_entry: String,
+    of_trade_no: Option<String>,
+    undo_no: String,
+    sequence: u64,
+    voucher: u32,
+    batch: u32,
+    kind: String,
+    cause: String,
+    attempt: u32,
+    amount: u64,
+    currency: u16,
+    channel: String,
+    operator: String,
+    approver: Option<String>,
+}
+
+impl From<&Fact> for Record {
+    fn from(fact: &Fact) -> Self {
+        Self {
+            at: fact.at.0,
+            kind: record_of(&fact.kind),
+        }
+    }
+}
+
+fn record_of(kind: &FactKind) -> RecordKind {
+    match kind {
+        FactKind::Started { epoch, version } => RecordKind::Started {
+            epoch: epoch.get(),
+            version: version.clone(),
+        },
+        FactKind::IntentRecorded(intent) => RecordKind::IntentRecorded(intent_record(intent)),
+        FactKind::AnswerNoted {
+            txn,
+            about,
+            host_code,
+            digest,
+        } => noted_record(*txn, *about, host_code, digest),
+        FactKind::AnswerRefused { txn, about, why } => RecordKind::AnswerRefused {
+            txn: txn.to_string(),
+            about: about.key().to_owned(),
+            why: why.clone(),
+        },
+        FactKind::SendFailed {
+            txn,
+            about,
+            certainty,
+            why,
+        } => failed_record(*txn, *about, certainty, why),
+        FactKind::RevokeIntended {
+            txn,
+            revoke_no,
+            sequence,
+            attempt,
+        } => RecordKind::RevokeIntended {
+            txn: txn.to_string(),
+            revoke_no: revoke_no.to_string(),
+            sequence: *sequence,
+            attempt: *attempt,
+        },
+        FactKind::RevokeProvisional { txn } => RecordKind::RevokeProvisional {
+            txn: txn.to_string(),
+        },
+        FactKind::StopRequested { txn } => RecordKind::StopRequested {
+            txn: txn.to_string(),
+        },
+        FactKind::Rechecked { txn, left } => RecordKind::Rechecked {
+            txn: txn.to_string(),
+            left: *left,
+        },
+        FactKind::CodeShown { txn, digest } => RecordKind::CodeShown {
+            txn: txn.to_string(),
+            digest: digest.clone(),
+        },
+        FactKind::SuccessAfterRevoke { txn, evidence } => RecordKind::SuccessAfterRevoke {
+            txn: txn.to_string(),
+            evidence: evidence.record(),
+        },
+        FactKind::AttentionRaised { txn, why } => RecordKind::AttentionRaised {
+            txn: txn.to_string(),
+            why: why.clone(),
+        },
+        FactKind::Closed { txn, outcome } => closed_record(*txn, outcome),
+        FactKind::UndoIntended(intent) => {
+            RecordKind::UndoIntended(Box::new(undo_intent_record(intent)))
+        }
+        FactKind::UndoClosed { txn, outcome } => undo_closed_record(*txn, outcome),
+    }
+}
+
+fn noted_record(txn: TxnId, about: RequestKind, host_code: &str, digest: &str) -> RecordKind {
+    RecordKind::AnswerNoted {
+        txn: txn.to_string(),
+        about: about.key().to_owned(),
+        host_code: host_code.to_owned(),
+        digest: digest.to_owned(),
+    }
+}
+
+fn failed_record(txn: TxnId, about: RequestKind, certainty: &str, why: &str) -> RecordKind {
+    RecordKind::SendFailed {
+        txn: txn.to_string(),
+        about: about.key().to_owned(),
+        certainty: certainty.to_owned(),
+        why: why.to_owned(),
+    }
+}
+
+fn closed_record(txn: TxnId, outcome: &Outcome) -> RecordKind {
+    let (host_code, evidence) = match outcome {
+        Outcome::Paid(evidence) => (None, Some(evidence.record())),
+        Outcome::Declined { host_code } => (Some(host_code.clone()), None),
+        Outcome::NotSent | Outcome::Revoked => (None, None),
+    };
+    let outcome = outcome.key().to_owned();
+    RecordKind::Closed {
+        txn: txn.to_string(),
+        outcome,
+        host_code,
+        evidence,
+    }
+}
+
+fn undo_closed_record(txn: TxnId, outcome: &UndoOutcome) -> RecordKind {
+    let (host_code, evidence) = match outcome {
+        UndoOutcome::Done(evidence) => (None, Some(evidence.record())),
+        UndoOutcome::Refused { host_code } => (Some(host_code.clone()), None),
+        UndoOutcome::NotSent => (None, None),
+    };
+    let outcome = outcome.key().to_owned();
+    RecordKind::UndoClosed {
+        txn: txn.to_string(),
+        outcome,
+        host_code,
+        evidence,
+    }
+}
+
+fn undo_intent_record(intent: &UndoIntent) -> UndoIntentRecord {
+    UndoIntentRecord {
+        txn: intent.txn.to_string(),
+        of: intent.of.to_string(),
+        of_order: intent.of_order.to_string(),
+        of_entry: intent.of_entry.key().to_owned(),
+        of_trade_no: intent.of_trade_no.as_ref().map(ToString::to_string),
+        undo_no: intent.undo_no.to_string(),
+        sequence: intent.sequence,
+        voucher: intent.voucher.get(),
+        batch: intent.batch.get(),
+        kind: intent.kind.key().to_owned(),
+        cause: intent.cause.key().to_owned(),
+        attempt: intent.attempt,
+        amount: intent.amount.minor(),
+        currency: intent.amount.currency().numeric(),
+        channel: intent.channel.key().to_owned(),
+        operator: intent.operator.to_string(),
+        approver: intent.approver.as_ref().map(ToString::to_string),
+    }
+}
+
+fn intent_record(intent: &Intent) -> IntentRecord {
+    IntentRecord {
+        txn: intent.txn.to_string(),
+        order_no: intent.order_no.to_string(),
+        sequence: intent.sequence,
+        voucher: intent.voucher.get(),
+        batch: intent.batch.get(),
+        amount: intent.amount.minor(),
+        currency: intent.amount.currency().numeric(),
+        channel: intent.channel.key().to_owned(),
+        entry: intent.entry.key().to_owned(),
+        operator: intent.operator.to_string(),
+        code_tail: intent.code_tail.clone(),
+        code_fingerprint: intent.code_fingerprint.clone(),
+        instalments: intent.instalments.map(|plan| InstalmentsRecord {
+            count: plan.count,
+            merchant_pays: plan.merchant_pays,
+        }),
+    }
+}
+
+fn restore(kind: RecordKind, row: &SealedRow) -> Option<FactKind> {
+    let id = |text: &str| TxnId::from_hex(text).ok();
+    Some(match kind {
+        RecordKind::Started { epoch, version } => FactKind::Started {
+            epoch: Epoch::new(epoch).ok()?,
+            version,
+        },
+        RecordKind::IntentRecorded(record) => FactKind::IntentRecorded(restore_intent(record)?),
+        RecordKind::AnswerNoted {
+            txn,
+            about,
+            host_code,
+            digest,
+        } => restore_noted(id(&txn)?, &about, host_code, digest)?,
+        RecordKind::AnswerRefused { txn, about, why } => FactKind::AnswerRefused {
+            txn: id(&txn)?,
+            about: RequestKind::from_key(&about)?,
+            why,
+        },
+        RecordKind::SendFailed {
+            txn,
+            about,
+            certainty,
+            why,
+        } => restore_failed(id(&txn)?, &about, certainty, why)?,
+        RecordKind::RevokeIntended {
+            txn,
+            revoke_no,
+            sequence,
+            attempt,
+        } => FactKind::RevokeIntended {
+            txn: id(&txn)?,
+            revoke_no: OrderNo::new(&revoke_no).ok()?,
+            sequence,
+            attempt,
+        },
+        RecordKind::RevokeProvisional { txn } => FactKind::RevokeProvisional { txn: id(&txn)? },
+        RecordKind::StopRequested { txn } => FactKind::StopRequested { txn: id(&txn)? },
+        RecordKind::Rechecked { txn, left } => restore_rechecked(id(&txn)?, left),
+        RecordKind::CodeShown { txn, digest } => restore_shown(id(&txn)?, digest),
+        RecordKind::UndoIntended(record) => FactKind::UndoIntended(restore_undo_intent(&record)?),
+        RecordKind::UndoClosed {
+            txn,
+            outcome,
+            host_code,
+            evidence,
+        } => FactKind::UndoClosed {
+            txn: id(&txn)?,
+            outcome: restore_undo_outcome(&outcome, host_code, evidence, row)?,
+        },
+        RecordKind::SuccessAfterRevoke { txn, evidence } => FactKind::SuccessAfterRevoke {
+            txn: id(&txn)?,
+            evidence: PaidEvidence::from_sealed(row, &evidence)?,
+        },
+        RecordKind::AttentionRaised { txn, why } => FactKind::AttentionRaised {
+            txn: id(&txn)?,
+            why,
+        },
+        RecordKind::Closed {
+            txn,
+            outcome,
+            host_code,
+            evidence,
+        } => FactKind::Closed {
+            txn: id(&txn)?,
+            outcome: restore_outcome(&outcome, host_code, evidence, row)?,
+        },
+    })
+}
+
+fn restore_noted(txn: TxnId, about: &str, host_code: String, digest: String) -> Option<FactKind> {
+    Some(FactKind::AnswerNoted {
+        txn,
+        about: RequestKind::from_key(about)?,
+        host_code,
+        digest,
+    })
+}
+
+fn restore_failed(txn: TxnId, about: &str, certainty: String, why: String) -> Option<FactKind> {
+    Some(FactKind::SendFailed {
+        txn,
+        about: RequestKind::from_key(about)?,
+        certainty,
+        why,
+    })
+}
+
+const fn restore_rechecked(txn: TxnId, left: u32) -> FactKind {
+    FactKind::Rechecked { txn, left }
+}
+
+const fn restore_shown(txn: TxnId, digest: String) -> FactKind {
+    FactKind::CodeShown { txn, digest }
+}
+
+fn restore_outcome(
+    word: &str,
+    host_code: Option<String>,
+    evidence: Option<PaidRecord>,
+    row: &SealedRow,
+) -> Option<Outcome> {
+    Some(match word {
+        "paid" => Outcome::Paid(PaidEvidence::from_sealed(row, &evidence?)?),
+        "declined" => Outcome::Declined {
+            host_code: host_code?,
+        },
+        "not_sent" => Outcome::NotSent,
+        "revoked" => Outcome::Revoked,
+        _ => return None,
+    })
+}
+
+fn restore_undo_outcome(
+    word: &str,
+    host_code: Option<String>,
+    evidence: Option<UndoRecord>,
+    row: &SealedRow,
+) -> Option<UndoOutcome> {
+    Some(match word {
+        "done" => UndoOutcome::Done(UndoEvidence::from_sealed(row, &evidence?)?),
+        "refused" => UndoOutcome::Refused {
+            host_code: host_code?,
+        },
+        "not_sent" => UndoOutcome::NotSent,
+        _ => return None,
+    })
+}
+
+fn restore_undo_intent(record: &UndoIntentRecord) -> Option<UndoIntent> {
+    let approver = match &record.approver {
+        None => None,
+        Some(number) => Some(OperatorNo::new(number).ok()?),
+    };
+    let of_trade_no = match &record.of_trade_no {
+        None => None,
+        Some(number) => Some(HostTradeNo::new(number).ok()?),
+    };
+    Some(UndoIntent {
+        txn: TxnId::from_hex(&record.txn).ok()?,
+        of: TxnId::from_hex(&record.of).ok()?,
+        of_order: OrderNo::new(&record.of_order).ok()?,
+        of_entry: EntryMode::from_key(&record.of_entry)?,
+        of_trade_no,
+        undo_no: OrderNo::new(&record.undo_no).ok()?,
+        sequence: record.sequence,
+        voucher: VoucherNo::new(record.voucher).ok()?,
+        batch: BatchNo::new(record.batch).ok()?,
+        kind: UndoKind::from_key(&record.kind)?,
+        cause: UndoCause::from_key(&record.cause)?,
+        attempt: record.attempt,
+        amount: Money::from_minor(record.amount, Currency::from_numeric(record.currency)?).ok()?,
+        channel: Channel::from_key(&record.channel)?,
+        operator: OperatorNo::new(&record.operator).ok()?,
+        approver,
+    })
+}
+
+fn restore_intent(record: IntentRecord) -> Option<Intent> {
+    Some(Intent {
+        txn: TxnId::from_hex(&record.txn).ok()?,
+        order_no: OrderNo::new(&record.order_no).ok()?,
+        sequence: record.sequence,
+        voucher: VoucherNo::new(record.voucher).ok()?,
+        batch: BatchNo::new(record.batch).ok()?,
+        amount: Money::from_minor(record.amount, Currency::from_numeric(record.currency)?).ok()?,
+        channel: Channel::from_key(&record.channel)?,
+        entry: EntryMode::from_key(&record.entry)?,
+        operator: OperatorNo::new(&record.operator).ok()?,
+        code_tail: record.code_tail,
+        code_fingerprint: record.code_fingerprint,
+        instalments: record.instalments.map(|plan| Instalments {
+            count: plan.count,
+            merchant_pays: plan.merchant_pays,
+        }),
+    })
+}

@@ -1,0 +1,102 @@
+//! Keys of a keyboard beside the till to intents: what a key means on the page that is shown. Decides nothing.
+//!
+//! A held key repeats digits and deletions only. No key stops waiting or gives up a sale that was sent: that takes a
+//! finger. No key means anything while a result is open, so that a bouncing Enter cannot act twice.
+
+use shouyin_ui as ui;
+use slint::platform::Key;
+use slint::{ComponentHandle, SharedString};
+
+use crate::view::Intent;
+
+/// What a key is, whatever it does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pressed {
+    Digit(u8),
+    Dot,
+    Enter,
+    Escape,
+    Backspace,
+    Delete,
+}
+
+fn pressed(text: &str) -> Option<Pressed> {
+    let is = |key: Key| SharedString::from(char::from(key)) == text;
+    let mut chars = text.chars();
+    let digit = match (chars.next(), chars.next()) {
+        (Some(first), None) => first
+            .to_digit(10)
+            .and_then(|digit| u8::try_from(digit).ok()),
+        _ => None,
+    };
+    let named = [
+        (Key::Return, Pressed::Enter),
+        (Key::Escape, Pressed::Escape),
+        (Key::Backspace, Pressed::Backspace),
+        (Key::Delete, Pressed::Delete),
+    ];
+    // Keypads of some languages write a comma, Chinese input methods a full stop of their own.
+    let dot = matches!(text, "." | "," | "。").then_some(Pressed::Dot);
+    let named = named
+        .into_iter()
+        .find(|(key, _)| is(*key))
+        .map(|(_, is)| is);
+    digit.map(Pressed::Digit).or(dot).or(named)
+}
+
+/// Returns what a key asks for on the page that is shown.
+pub fn intent(app: &ui::App, text: &str, held: bool) -> Option<Intent> {
+    let key = pressed(text)?;
+    if held && matches!(key, Pressed::Enter | Pressed::Escape | Pressed::Dot) {
+        return None;
+    }
+    match app.global::<ui::Shell<'_>>().get_page() {
+        ui::PageId::Keypad => Some(on_keypad(key)),
+        ui::PageId::Prompt => on_prompt(app, key),
+        ui::PageId::Manual => on_manual(app, key),
+        ui::PageId::Outcome => on_outcome(app, key),
+        ui::PageId::Pending => {
+            matches!(key, Pressed::Enter | Pressed::Escape).then_some(Intent::Back)
+        }
+        ui::PageId::Waiting | ui::PageId::OutOfService => None,
+    }
+}
+
+fn on_keypad(key: Pressed) -> Intent {
+    match key {
+        Pressed::Digit(digit) => Intent::Digit(digit),
+        Pressed::Dot => Intent::Dot,
+        Pressed::Enter => Intent::Charge,
+        Pressed::Escape | Pressed::Delete => Intent::Clear,
+        Pressed::Backspace => Intent::Backspace,
+    }
+}
+
+fn on_prompt(app: &ui::App, key: Pressed) -> Option<Intent> {
+    let can_type = app.global::<ui::PromptAdapter<'_>>().get_can_type();
+    match key {
+        Pressed::Enter => can_type.then_some(Intent::TypeCode),
+        Pressed::Escape => Some(Intent::Cancel),
+        Pressed::Digit(_) | Pressed::Dot | Pressed::Backspace | Pressed::Delete => None,
+    }
+}
+
+fn on_manual(app: &ui::App, key: Pressed) -> Option<Intent> {
+    let can_send = app.global::<ui::ManualAdapter<'_>>().get_can_send();
+    match key {
+        Pressed::Digit(digit) => Some(Intent::CodeDigit(digit)),
+        Pressed::Backspace => Some(Intent::CodeBackspace),
+        Pressed::Enter => can_send.then_some(Intent::CodeSend),
+        Pressed::Escape => Some(Intent::Cancel),
+        Pressed::Dot | Pressed::Delete => None,
+    }
+}
+
+fn on_outcome(app: &ui::App, key: Pressed) -> Option<Intent> {
+    let paid = app.global::<ui::OutcomeAdapter<'_>>().get_kind() == ui::OutcomeId::Paid;
+    match key {
+        Pressed::Enter => paid.then_some(Intent::Dismiss),
+        Pressed::Escape => Some(Intent::Dismiss),
+        Pressed::Digit(_) | Pressed::Dot | Pressed::Backspace | Pressed::Delete => None,
+    }
+}

@@ -1,0 +1,269 @@
+//! From what is known to the pages beside the plain sale (`pages`). Total and pure, like `present`.
+//!
+//! Owns which of their buttons exist. What the acquirer's profile does not offer has no button.
+
+use super::desk::{Desk, DeskPage};
+use super::format;
+use super::notice::Cause;
+use super::pages::{
+    ApprovePage, CodePage, ConfirmPage, FeeWord, InstalmentsPage, PlanRow, RecordPage, RecordsPage,
+    UndoLine, UndoPage, UndoStateView, UndoWaiting,
+};
+use super::present::Records;
+use super::screen::{Page, Row, RowState};
+use crate::domain::instalment::FeePayer;
+use crate::domain::{BatchNo, Money, Now};
+use crate::payment::{
+    Draft, PaidSale, Phase, Policy, Sale, State, Undo, UndoKind, UndoOutcome, UndoStep, choose_undo,
+};
+use crate::profile::{Capability, FeeEffect, Profile};
+
+/// A sale as the record page needs it, read from the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// As in the list.
+    pub row: Row,
+    /// The whole order number.
+    pub order_no: String,
+    /// The acquirer's number.
+    pub trade_no: String,
+    /// Its undos, oldest first.
+    pub undos: Vec<UndoLine>,
+    /// The proof of the payment and what went back; none when it is not paid.
+    pub paid: Option<PaidSale>,
+}
+
+/// The open batch and whether a supervisor is needed: what the pages of undos are decided by.
+#[derive(Clone, Copy, Debug)]
+pub struct UndoRules<'a> {
+    /// Rules of the core.
+    pub policy: &'a Policy,
+    /// The open batch.
+    pub batch: BatchNo,
+    /// What the acquirer offers.
+    pub profile: &'a Profile,
+}
+
+impl UndoRules<'_> {
+    /// Returns how `amount` of a sale would go back; none when it cannot, or when the acquirer does not offer it.
+    pub fn kind(&self, paid: &PaidSale, amount: Money) -> Option<UndoKind> {
+        let kind = choose_undo(self.policy, paid, amount, self.batch).ok()?;
+        let capability = match kind {
+            UndoKind::Void => Capability::Void,
+            UndoKind::Refund => Capability::Refund,
+        };
+        let whole = amount == paid.left();
+        let partial = whole || self.profile.capabilities.has(Capability::PartialRefund);
+        (self.profile.capabilities.has(capability) && partial).then_some(kind)
+    }
+}
+
+/// Our code beside the open camera, as long as it can be paid.
+pub(super) fn code(draft: &Draft, order: &Sale, desk: &Desk, now: Now, policy: &Policy) -> Page {
+    let life_ms = policy.timing(order.intent.channel).code_shown_ms;
+    let (text, expires, customer_acts) = match &order.phase {
+        Phase::Presenting(shown) => (
+            Some(shown.text.clone()),
+            Some(shown.expires),
+            shown.customer_acts,
+        ),
+        Phase::Sending { .. }
+        | Phase::Ordering { .. }
+        | Phase::Polling(_)
+        | Phase::Revoking(_)
+        | Phase::Provisional(_)
+        | Phase::Returning { .. }
+        | Phase::Closed { .. } => (None, None, false),
+    };
+    let remaining_ms = expires.map_or(life_ms, |at| at.since_ms(now.tick));
+    Page::Code(CodePage {
+        amount: format::amount(draft.amount),
+        text,
+        wallet: order.intent.channel,
+        remaining_s: remaining_ms.div_ceil(1000),
+        life_s: life_ms.div_ceil(1000),
+        customer_acts,
+        voucher: order.intent.voucher.to_string(),
+        order_tail: order.intent.order_no.tail().to_owned(),
+        notice: desk.told.clone().map(Into::into),
+    })
+}
+
+/// The plans that the profile offers for an amount, in its order.
+pub fn plans(profile: &Profile, amount: Money) -> Vec<PlanRow> {
+    let Some(offer) = &profile.instalments else {
+        return Vec::new();
+    };
+    if !profile.capabilities.has(Capability::Instalments)
+        || amount.minor() < offer.amount_min.minor()
+    {
+        return Vec::new();
+    }
+    offer
+        .plans
+        .iter()
+        .filter_map(|plan| {
+            let estimate = plan.estimate(amount).ok()?;
+            Some(PlanRow {
+                count: plan.periods(),
+                merchant_pays: plan.payer == FeePayer::Merchant,
+                first: format::amount(estimate.first),
+                each: format::amount(estimate.each),
+                customer_fee: format::amount(estimate.customer_fee),
+                merchant_fee: format::amount(estimate.merchant_fee),
+            })
+        })
+        .collect()
+}
+
+pub(super) fn instalments(draft: &Draft, profile: &Profile) -> Page {
+    let rows = plans(profile, draft.amount);
+    let chosen = draft.instalments.and_then(|own| {
+        rows.iter()
+            .position(|row| row.count == own.count && row.merchant_pays == own.merchant_pays)
+    });
+    Page::Instalments(InstalmentsPage {
+        amount: format::amount(draft.amount),
+        rows,
+        chosen,
+    })
+}
+
+/// The page that the operator chose while no sale holds the till; none for the keypad.
+pub(super) fn chosen(
+    state: &State,
+    desk: &Desk,
+    records: &Records,
+    rules: UndoRules<'_>,
+) -> Option<Page> {
+    let told = || desk.told.clone().map(Into::into);
+    match desk.page {
+        DeskPage::Till | DeskPage::Manual | DeskPage::Pending | DeskPage::Instalments => None,
+        DeskPage::Confirm => Some(Page::Confirm(ConfirmPage {
+            amount: desk.amount.shown(),
+            notice: desk.confirm.clone()?.into(),
+        })),
+        DeskPage::Records => Some(Page::Records(RecordsPage {
+            rows: records.list.clone(),
+            more: records.more,
+        })),
+        DeskPage::Record => {
+            let record = records.record.as_ref()?;
+            Some(Page::Record(record_page(state, record, rules, told())))
+        }
+        DeskPage::Undo => {
+            let paid = records.record.as_ref()?.paid.as_ref()?;
+            Some(Page::Undo(undo_page(desk, paid, rules)))
+        }
+        DeskPage::Approve => {
+            let paid = records.record.as_ref()?.paid.as_ref()?;
+            let amount = desk.amount.money()?;
+            Some(Page::Approve(ApprovePage {
+                amount: format::amount(amount),
+                kind: rules.kind(paid, amount)?,
+                typed: desk.pin.typed(),
+                can_send: desk.pin.typed() >= PIN_DIGITS_MIN && !desk.checking,
+                checking: desk.checking,
+                notice: told(),
+            }))
+        }
+    }
+}
+
+/// Fewer digits cannot be a PIN (`people::PinRule`).
+const PIN_DIGITS_MIN: usize = 6;
+
+fn record_page(
+    state: &State,
+    record: &Record,
+    rules: UndoRules<'_>,
+    notice: Option<super::notice::Notice>,
+) -> RecordPage {
+    let open = matches!(record.row.state, RowState::Checking | RowState::Revoking);
+    let under_way = state
+        .undos
+        .values()
+        .any(|undo| undo.intent.of == record.row.txn && !undo.step.is_closed());
+    let left = record.paid.as_ref().map(PaidSale::left);
+    let kind = record
+        .paid
+        .as_ref()
+        .zip(left)
+        .and_then(|(paid, left)| rules.kind(paid, left));
+    let can_undo = kind.is_some() && !under_way;
+    let returned = record
+        .paid
+        .as_ref()
+        .map(|paid| paid.returned)
+        .filter(|returned| returned.minor() > 0);
+    RecordPage {
+        row: record.row.clone(),
+        order_no: record.order_no.clone(),
+        trade_no: record.trade_no.clone(),
+        returned: returned.map(format::amount).unwrap_or_default(),
+        undos: record.undos.clone(),
+        can_query: open || under_way,
+        can_undo,
+        can_change_way: can_undo && kind == Some(UndoKind::Void),
+        notice,
+    }
+}
+
+fn undo_page(desk: &Desk, paid: &PaidSale, rules: UndoRules<'_>) -> UndoPage {
+    let kind = desk.amount.money().and_then(|sum| rules.kind(paid, sum));
+    let effect = match kind {
+        Some(UndoKind::Void) => rules.profile.void.fee,
+        Some(UndoKind::Refund) | None => rules.profile.refund.fee,
+    };
+    UndoPage {
+        amount: desk.amount.shown(),
+        left: format::amount(paid.left()),
+        voucher: paid.intent.voucher.to_string(),
+        channel: paid
+            .evidence
+            .details()
+            .channel
+            .unwrap_or(paid.intent.channel),
+        kind,
+        fee: match effect {
+            FeeEffect::Returned => FeeWord::Returned,
+            FeeEffect::Kept => FeeWord::Kept,
+        },
+        partial: rules.profile.capabilities.has(Capability::PartialRefund) && !desk.change_way,
+        change_way: desk.change_way,
+        can_send: kind.is_some(),
+        notice: desk.told.clone().map(Into::into),
+    }
+}
+
+/// Money on its way back, on the screen.
+pub(super) fn undo_waiting(undo: &Undo, now: Now, policy: &Policy) -> UndoWaiting {
+    let timing = policy.timing(undo.intent.channel);
+    let elapsed_ms = now.tick.since_ms(undo.since);
+    let (ended, cause) = match &undo.step {
+        UndoStep::Waiting { .. } | UndoStep::Asked { .. } => (None, Cause::Undoing),
+        UndoStep::Closed { outcome, .. } => match outcome {
+            UndoOutcome::Done(_) => (Some(UndoStateView::Done), Cause::Undone),
+            UndoOutcome::Refused { host_code } => (
+                Some(UndoStateView::Failed),
+                Cause::UndoRefused(host_code.clone()),
+            ),
+            UndoOutcome::NotSent => (Some(UndoStateView::Failed), Cause::UndoNotSent),
+        },
+    };
+    UndoWaiting {
+        kind: undo.intent.kind,
+        amount: format::amount(undo.intent.amount),
+        voucher: undo.intent.voucher.to_string(),
+        order_tail: undo.intent.undo_no.tail().to_owned(),
+        elapsed_s: elapsed_ms / 1000,
+        remaining_s: timing
+            .park_after_ms
+            .saturating_sub(elapsed_ms)
+            .div_ceil(1000),
+        asked: undo.asked,
+        ended,
+        txn: undo.intent.txn,
+        notice: Some(cause.into()),
+    }
+}
