@@ -55,8 +55,19 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Locks, opens, checks and migrates the journal, and brings the second copy up to date.
+    /// Locks, opens, checks and migrates the journal, and brings the second copy up to date. On a full disk the reserve
+    /// is given back: open sales need their results, and new ones are refused as long as it is missing.
     pub fn open(config: &JournalConfig) -> Result<(Self, Opened), JournalError> {
+        match Self::open_once(config) {
+            Err(problem) if problem.is_full() => {
+                config.files.release_space(&reserve_path(config));
+                Self::open_once(config)
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_once(config: &JournalConfig) -> Result<(Self, Opened), JournalError> {
         let files = Arc::clone(&config.files);
         let lock = lock(&*files, config)?;
         let store_config = StoreConfig {
@@ -85,7 +96,7 @@ impl Writer {
             (Some(path), Some(place)) => Some(Copy::open(&*files, path, place, &store)?),
             (Some(_) | None, _) => None,
         };
-        let reserve = (config.dir.join("journal.reserve"), config.reserve_bytes);
+        let reserve = (reserve_path(config), config.reserve_bytes);
         let low_space = !files.hold_space(&reserve.0, reserve.1);
         let opened = Opened {
             counters: store.counters()?,
@@ -578,6 +589,10 @@ fn limit_pages(store: &Store, pages_max: Option<u32>) -> Result<(), JournalError
         .connection
         .pragma_update(None, "max_page_count", pages)
         .map_err(|e| store.refused("limiting its size", e))
+}
+
+fn reserve_path(config: &JournalConfig) -> PathBuf {
+    config.dir.join("journal.reserve")
 }
 
 fn lock(files: &dyn Files, config: &JournalConfig) -> Result<Box<dyn Send>, JournalError> {

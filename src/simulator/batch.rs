@@ -156,7 +156,7 @@ impl Totals {
         self.coverage.add(&verdict.coverage);
         self.violations += verdict.violations.len() as u64;
         if let Some(first) = verdict.violations.first() {
-            let at_sale = sales_before + first.sales;
+            let at_sale = sales_before + first.sales.max(1);
             if self.failures.len() < FAILURES_KEPT {
                 self.failures.push(Failure {
                     seed,

@@ -155,7 +155,11 @@ fn lines(options: &Options, totals: &Totals, measured: &Measured) -> Vec<String>
     }
     let reachable = reachable().len();
     let holes = holes(&totals.coverage);
-    let listed: Vec<&str> = holes.iter().take(HOLES_LISTED).map(String::as_str).collect();
+    let listed: Vec<&str> = holes
+        .iter()
+        .take(HOLES_LISTED)
+        .map(String::as_str)
+        .collect();
     lines.push(format!(
         "coverage: {} cells of state, event and durable point; of {reachable} that can be reached, {} were not: {}{}",
         totals.coverage.0.len(),

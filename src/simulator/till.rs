@@ -23,6 +23,8 @@ use crate::payment::{
 };
 use crate::view::{Cause, Desk, Language, Theme};
 
+/// Something open holds the till no longer than this; the checker's clock may differ by a fiftieth.
+const TILL_FREE_MS: u64 = 61_500;
 /// A program that failed is started again by people after this.
 const RESTARTED_AFTER_MS: u64 = 20_000;
 
@@ -40,6 +42,8 @@ pub struct Till {
     pub open_requests: BTreeSet<Ticket>,
     /// The last charge, for a planted bug.
     pub last_charge: Option<Request>,
+    /// What holds the till, and since when.
+    held: Option<(crate::domain::TxnId, u64)>,
     pub(super) shown: Option<(Option<crate::domain::TxnId>, &'static str)>,
     revoking_since: u64,
 }
@@ -54,6 +58,7 @@ impl Till {
             refuse_sales: false,
             open_requests: BTreeSet::new(),
             last_charge: None,
+            held: None,
             shown: None,
             revoking_since: 0,
         }
@@ -403,14 +408,22 @@ impl World<'_> {
             }
         }
         let state = &till.state;
-        let held = state
+        let sale = state
             .foreground_sale()
             .filter(|sale| !sale.phase.is_closed());
-        let held = held.and_then(|sale| self.watch.sales.get(&sale.intent.txn));
-        let late = held.is_some_and(|sale| {
-            let since = sale.since.max(self.clock.booted_at);
-            self.clock.mono_between(since, now) > 61_500
-        });
+        let undo = state
+            .foreground_undo()
+            .filter(|undo| !undo.step.is_closed());
+        let holder = sale.map(|sale| sale.intent.txn);
+        let holder = holder.or(undo.map(|undo| undo.intent.txn));
+        till.held = match (holder, till.held) {
+            (Some(txn), Some((before, since))) if txn == before => Some((txn, since)),
+            (Some(txn), _) => Some((txn, now)),
+            (None, _) => None,
+        };
+        let late = till
+            .held
+            .is_some_and(|(_, since)| self.clock.mono_between(since, now) > TILL_FREE_MS);
         let what = "the till was held for more than 60 s";
         self.watch.holds(Invariant::L1, !late || overdue, what, now);
         let codes = state.used_codes.len() <= crate::limits::CODES_REMEMBERED + 100;

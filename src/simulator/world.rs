@@ -27,8 +27,6 @@ use crate::view::Cause;
 
 /// The merchant of every run.
 pub const MERCHANT: &str = "822100054110001";
-/// What the acquirer's clock shows at the beginning: ten o'clock in Beijing.
-const HOST_CLOCK_MS: u64 = 36_000_000;
 /// Deadlines at one moment; more is a deadline that never passes.
 const DEADLINES_MAX: u32 = 300;
 /// Things to come; more is a leak.
@@ -120,6 +118,7 @@ pub struct World<'a> {
     pub(super) profile: Profile,
     pub(super) policy: Policy,
     pub(super) clock: Clock,
+    host_clock_ms: u64,
     pub(super) swarm: Swarm,
     pub(super) host: Host,
     pub(super) line: Line,
@@ -170,6 +169,7 @@ impl<'a> World<'a> {
             profile: case.profile,
             policy: policy(case.bug),
             clock,
+            host_clock_ms: case.host_clock_ms,
             swarm,
             host: Host::new(case.profile, case.manners, MERCHANT),
             line: Line::default(),
@@ -217,7 +217,7 @@ impl<'a> World<'a> {
     }
 
     pub(super) fn host_now(&self) -> u64 {
-        self.clock.now + HOST_CLOCK_MS
+        self.clock.now + self.host_clock_ms
     }
 
     pub(super) fn stir(&mut self, number: u64) {
@@ -333,9 +333,6 @@ impl<'a> World<'a> {
             }
             Act::Undo { sale, fen } => self.undo(sale, fen),
             Act::Cancel => {
-                if let Some(txn) = self.foreground_without_draft() {
-                    self.watch.cancelled(txn);
-                }
                 self.feed(Event::CancelRequested);
             }
             Act::Query => {

@@ -142,13 +142,6 @@ impl Watch {
         });
     }
 
-    /// The cashier asked to stop waiting for a sale.
-    pub fn cancelled(&mut self, txn: TxnId) {
-        if let Some(sale) = self.sales.get_mut(&txn) {
-            sale.cancelled = true;
-        }
-    }
-
     /// A fact is on the disk.
     pub fn stored(&mut self, fact: &Fact, host: &Host, now: u64) {
         if let Some(sale) = fact.txn().and_then(|txn| self.sales.get_mut(&txn)) {
@@ -453,7 +446,6 @@ impl Watch {
         let mut lost = Vec::new();
         for (txn, sale) in &mut self.sales {
             sale.since = now;
-            sale.cancelled = false;
             if sale.ended.is_none() && !open.contains(txn) {
                 lost.push(*txn);
             }
