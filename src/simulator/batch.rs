@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use super::bench::Bench;
+use super::case::{Case, Verdict};
 use super::check::{Invariant, Violation, Word};
 use super::coverage::Coverage;
 use super::host::Profile;
 use super::plant::Bug;
-use super::run::{Bench, Case, Verdict, play};
+use super::run::play;
 use super::trace::Trace;
 use super::world::Wait;
 

@@ -5,13 +5,14 @@
 
 use std::collections::BTreeSet;
 
+use super::bench::{Book, Opening};
 use super::check::Invariant;
 use super::disk::Plan;
 use super::fault::{Fault, Place};
 use super::plant::Bug;
 use super::rng::{Rng, Stream};
-use super::run::{Book, Opening};
-use super::till::{Till, boot_plan};
+use super::swarm::boot_plan;
+use super::till::Till;
 use super::trace::Lane;
 use super::world::{Item, World};
 use crate::domain::{Epoch, OrderNo, StartTag};
@@ -122,10 +123,11 @@ impl World<'_> {
             Some(Plan::SyncError { at, .. }) => reached.2 >= at,
             Some(Plan::Sound | Plan::PowerCut(_) | Plan::Kill(_)) | None => false,
         };
-        if !hit && matches!(plan, Some(Plan::Error { .. } | Plan::SyncError { .. })) {
-            if let Some(fault) = faults.first() {
-                self.swarm.missed(place, *fault);
-            }
+        if !hit
+            && matches!(plan, Some(Plan::Error { .. } | Plan::SyncError { .. }))
+            && let Some(fault) = faults.first()
+        {
+            self.swarm.missed(place, *fault);
         }
         self.bench.disk.lock().arm(Plan::Sound);
         match opened {

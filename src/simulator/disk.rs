@@ -7,47 +7,14 @@
 //! Knows neither SQLite (`vfs`) nor payments.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
+pub use super::damage::{Plan, Refused};
+use super::damage::{tear, write};
+use super::find::Needle;
 use super::rng::Rng;
 
-const TEAR: usize = 512;
-
-/// What goes wrong, and at which operation (counted from 1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plan {
-    /// Nothing.
-    Sound,
-    /// The power goes at this change of the disk; it may still arrive in part.
-    PowerCut(u64),
-    /// The process is killed at this change of the disk: what it wrote stays in the page cache.
-    Kill(u64),
-    /// This operation of any kind fails, and with `forever` every later one.
-    Error {
-        /// Which operation.
-        at: u64,
-        /// Every later one, too.
-        forever: bool,
-    },
-    /// This sync fails and loses its writes, and with `forever` every later one does.
-    SyncError {
-        /// Which sync.
-        at: u64,
-        /// Every later one, too.
-        forever: bool,
-    },
-}
-
-/// Why an operation did not happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// The disk failed or is off.
-    Failed,
-    /// There is no room.
-    Full,
-    /// There is no such file.
-    Absent,
-}
+/// The end of a file that is searched first.
+const RECENT: usize = 48 * 1024;
 
 pub(super) enum Change {
     Write(usize, Vec<u8>),
@@ -75,16 +42,6 @@ enum Kind {
     Sync,
 }
 
-/// Space on the disk, part of it taken by a reserve file outside of it while that exists.
-pub struct Room {
-    /// How many bytes fit.
-    pub bytes: usize,
-    /// A file of the system that stands for the reserve.
-    pub reserve: PathBuf,
-    /// What it takes while it exists.
-    pub reserve_bytes: usize,
-}
-
 /// The state of the disk.
 pub struct Disk {
     inodes: BTreeMap<u64, Inode>,
@@ -97,7 +54,8 @@ pub struct Disk {
     changes: u64,
     operations: u64,
     syncs: u64,
-    room: Option<Room>,
+    /// How many bytes fit.
+    room: Option<usize>,
     handles: u64,
     next_handle: u64,
     /// A planted bug: nobody's lock is respected.
@@ -176,18 +134,9 @@ impl Disk {
         self.off = true;
     }
 
-    /// Limits the space.
-    pub fn limit(&mut self, room: Room) {
-        self.room = Some(room);
-    }
-
     /// Leaves only so much more space; `None` takes the limit away.
     pub fn limit_to(&mut self, more: Option<usize>) {
-        self.room = more.map(|more| Room {
-            bytes: self.used() + more,
-            reserve: PathBuf::new(),
-            reserve_bytes: 0,
-        });
+        self.room = more.map(|more| self.used() + more);
     }
 
     /// Tells whether the space is limited.
@@ -220,13 +169,17 @@ impl Disk {
     }
 
     /// Tells whether `needle` is durable in a file whose name ends so: it would be there if the power went now.
-    pub fn holds_durably(&self, ending: &str, needle: &[u8]) -> bool {
+    pub fn holds_durably(&self, ending: &str, needle: &Needle) -> bool {
         let named = self
             .durable_names
             .iter()
             .filter(|(name, _)| name.ends_with(ending));
         let mut files = named.filter_map(|(_, inode)| self.inodes.get(inode));
-        files.any(|file| ends_with_somewhere(&file.durable, needle))
+        files.any(|file| {
+            // What was stored last is wanted most often.
+            let recent = file.durable.len().saturating_sub(RECENT);
+            needle.is_in(&file.durable[recent..]) || needle.is_in(&file.durable)
+        })
     }
 
     /// Cuts the power: what was not synced is damaged at random, and the plan is over.
@@ -309,15 +262,10 @@ impl Disk {
 
     pub(super) fn change(&mut self, inode: u64, change: Change) -> Result<(), Refused> {
         let alive = self.step(Kind::Change)?;
-        if let (Change::Write(at, bytes), Some(room)) = (&change, &self.room) {
-            let held = if room.reserve_bytes > 0 && room.reserve.exists() {
-                room.reserve_bytes
-            } else {
-                0
-            };
+        if let (Change::Write(at, bytes), Some(room)) = (&change, self.room) {
             let length = self.inodes.get(&inode).map_or(0, |i| i.now.len());
             let growth = (at + bytes.len()).saturating_sub(length);
-            if growth > 0 && self.used() + growth + held > room.bytes {
+            if growth > 0 && self.used() + growth > room {
                 return Err(Refused::Full);
             }
         }
@@ -472,42 +420,4 @@ fn rename(names: &mut BTreeMap<String, u64>, change: &NameChange) {
         NameChange::Create(name, inode) => drop(names.insert(name.clone(), *inode)),
         NameChange::Delete(name) => drop(names.remove(name)),
     }
-}
-
-fn write(file: &mut Vec<u8>, at: usize, bytes: &[u8]) {
-    let end = at + bytes.len();
-    if file.len() < end {
-        file.resize(end, 0);
-    }
-    file[at..end].copy_from_slice(bytes);
-}
-
-/// Lets some of the 512-byte sectors arrive.
-fn tear(file: &mut Vec<u8>, at: usize, bytes: &[u8], rng: &mut Rng) {
-    let mut from = 0;
-    while from < bytes.len() {
-        let to = ((at + from) / TEAR * TEAR + TEAR - at).min(bytes.len());
-        if rng.below(2) == 0 {
-            write(file, at + from, &bytes[from..to]);
-        }
-        from = to;
-    }
-}
-
-/// Searches backwards: what was stored last is wanted most often.
-fn ends_with_somewhere(hay: &[u8], needle: &[u8]) -> bool {
-    let Some(last) = hay.len().checked_sub(needle.len()) else {
-        return false;
-    };
-    let Some((first, rest)) = needle.split_first() else {
-        return true;
-    };
-    let mut end = last + 1;
-    while let Some(at) = hay[..end].iter().rposition(|byte| byte == first) {
-        if hay[at + 1..].starts_with(rest) {
-            return true;
-        }
-        end = at;
-    }
-    false
 }

@@ -13,18 +13,24 @@
 //! ```
 
 pub mod batch;
+mod bench;
 mod boot;
+mod case;
 mod check;
 mod clock;
 mod coverage;
+mod damage;
 mod disk;
 mod fault;
 mod files;
+mod find;
 mod glass;
 mod host;
 mod line;
+mod look;
 pub mod matrix;
 mod net;
+mod people;
 mod plan;
 mod plant;
 pub mod report;
@@ -36,17 +42,19 @@ mod swarm;
 mod till;
 mod trace;
 mod vfs;
+mod words;
 mod world;
 
+pub use bench::{Bench, Book};
+pub use case::{Broken, Case, End, Verdict};
 pub use check::{Invariant, Status, Violation, Word};
 pub use coverage::{Cell, Coverage, Point};
-pub use disk::{Plan, Room};
 pub use fault::{Fault, Group, Kind, Place};
 pub use host::{Manners, Profile, Wallet};
 pub use plan::{Act, Clocks, Timed};
 pub use plant::Bug;
 pub use rng::Rng;
-pub use run::{Bench, Broken, Case, End, Verdict, play};
+pub use run::play;
 pub use script::{Expect, Script, ScriptError};
 pub use shrink::shrink;
 pub use trace::Trace;

@@ -2,6 +2,7 @@
 //!
 //! Owns when a message arrives, what the adapter reports, and the outages of the whole line.
 
+use super::case::Broken;
 use super::check::Invariant;
 use super::coverage::Point;
 use super::fault::{Kind, Place};
@@ -9,7 +10,6 @@ use super::host::{Answer, Ask, Order};
 use super::line::{self, Asked, Fate, Line, Return, TIME_OUT_MS};
 use super::plant::Bug;
 use super::rng::Stream;
-use super::run::Broken;
 use super::trace::Lane;
 use super::world::{Item, Letter, World};
 use crate::domain::{OrderNo, TxnId};

@@ -143,30 +143,8 @@ fn lines(options: &Options, totals: &Totals, measured: &Measured) -> Vec<String>
         ),
         format!("{faults} faults: {}", by_kind.join(", ")),
     ];
-    for wait in Wait::ALL {
-        let (count, times) = totals.healed_within(wait, &SHARES);
-        lines.push(format!(
-            "after mending, {}: {count} sales, ended within {} s (half), {} s (99 %), {} s (all)",
-            wait.key(),
-            times[0] / 1_000,
-            times[1] / 1_000,
-            times[2] / 1_000
-        ));
-    }
-    let reachable = reachable().len();
-    let holes = holes(&totals.coverage);
-    let listed: Vec<&str> = holes
-        .iter()
-        .take(HOLES_LISTED)
-        .map(String::as_str)
-        .collect();
-    lines.push(format!(
-        "coverage: {} cells of state, event and durable point; of {reachable} that can be reached, {} were not: {}{}",
-        totals.coverage.0.len(),
-        holes.len(),
-        listed.join("; "),
-        if holes.len() > HOLES_LISTED { "; ..." } else { "" }
-    ));
+    lines.extend(healing_lines(totals));
+    lines.push(coverage_line(totals));
     for (name, count) in &totals.known {
         lines.push(format!("known and not mended: {name}, {count} times"));
     }
@@ -182,6 +160,42 @@ fn lines(options: &Options, totals: &Totals, measured: &Measured) -> Vec<String>
         }
     ));
     lines
+}
+
+fn healing_lines(totals: &Totals) -> Vec<String> {
+    let mut lines = Vec::new();
+    for wait in Wait::ALL {
+        let (count, times) = totals.healed_within(wait, &SHARES);
+        lines.push(format!(
+            "after mending, {}: {count} sales, ended within {} s (half), {} s (99 %), {} s (all)",
+            wait.key(),
+            times[0] / 1_000,
+            times[1] / 1_000,
+            times[2] / 1_000
+        ));
+    }
+    lines
+}
+
+fn coverage_line(totals: &Totals) -> String {
+    let reachable = reachable().len();
+    let holes = holes(&totals.coverage);
+    let listed: Vec<&str> = holes
+        .iter()
+        .take(HOLES_LISTED)
+        .map(String::as_str)
+        .collect();
+    format!(
+        "coverage: {} cells of state, event and durable point; of {reachable} that can be reached, {} were not: {}{}",
+        totals.coverage.0.len(),
+        holes.len(),
+        listed.join("; "),
+        if holes.len() > HOLES_LISTED {
+            "; ..."
+        } else {
+            ""
+        }
+    )
 }
 
 /// Returns the section of a batch.

@@ -5,10 +5,11 @@
 use std::collections::BTreeSet;
 
 use super::batch::play_guarded;
+use super::bench::Bench;
+use super::case::Case;
 use super::check::Invariant;
 use super::host::Manners;
 use super::plan::{Act, RIGHT};
-use super::run::{Bench, Case};
 use super::trace::Trace;
 
 /// Plays at the most.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::disk::Plan;
 use super::fault::{Fault, Group, Kind, Place};
 use super::host::Manners;
 use super::rng::{Rng, Stream, Streams};
@@ -224,4 +225,31 @@ pub fn manners(streams: Streams) -> Manners {
         refund_failures: u32::try_from(refund_failures).unwrap_or(0),
         closes_while_paying: rng.chance(700),
     }
+}
+
+/// Returns what a fault plans for the disk, where it is about the disk.
+pub(super) fn disk_plan(fault: Fault) -> Option<Plan> {
+    let at = fault.number;
+    let plans = [
+        (Kind::Cut, Plan::PowerCut(at)),
+        (Kind::Kill, Plan::Kill(at)),
+        (Kind::Eio, Plan::Error { at, forever: false }),
+        (Kind::EioForever, Plan::Error { at, forever: true }),
+        (Kind::SyncError, Plan::SyncError { at, forever: false }),
+        (
+            Kind::SyncErrorForever,
+            Plan::SyncError { at, forever: true },
+        ),
+        (Kind::BootCut, Plan::PowerCut(at)),
+        (Kind::BootKill, Plan::Kill(at)),
+        (Kind::BootEio, Plan::Error { at, forever: false }),
+        (Kind::BootSyncError, Plan::SyncError { at, forever: false }),
+    ];
+    let plan = plans.into_iter().find(|(kind, _)| *kind == fault.kind);
+    plan.map(|(_, plan)| plan)
+}
+
+/// Returns what the faults of a boot plan for the disk.
+pub(super) fn boot_plan(faults: &[Fault]) -> Option<Plan> {
+    faults.iter().find_map(|fault| disk_plan(*fault))
 }

@@ -5,26 +5,24 @@
 
 use std::collections::BTreeSet;
 
+use super::bench::Book;
 use super::check::Invariant;
 use super::coverage::{Point, event_name, state_name};
 use super::disk::Plan;
 use super::fault::{Fault, Kind, Place};
-use super::plant::{Bug, gives_up};
+use super::plant::Bug;
 use super::rng::{Rng, Stream};
-use super::run::Book;
 use super::trace::Lane;
 use super::world::{Item, MERCHANT, World};
 use crate::domain::{MerchantNo, Money, TermNo};
 use crate::evidence::ClaimState;
-use crate::journal::{Background, JournalError};
+use crate::journal::JournalError;
 use crate::payment::{
     Command, Event, Fact, FactKind, Phase, Policy, Request, Sound, State, Step, Ticket, Timing,
     step,
 };
 use crate::view::{Cause, Desk, Language, Theme};
 
-/// Something open holds the till no longer than this; the checker's clock may differ by a fiftieth.
-const TILL_FREE_MS: u64 = 61_500;
 /// A program that failed is started again by people after this.
 const RESTARTED_AFTER_MS: u64 = 20_000;
 
@@ -43,9 +41,9 @@ pub struct Till {
     /// The last charge, for a planted bug.
     pub last_charge: Option<Request>,
     /// What holds the till, and since when.
-    held: Option<(crate::domain::TxnId, u64)>,
+    pub(super) held: Option<(crate::domain::TxnId, u64)>,
     pub(super) shown: Option<(Option<crate::domain::TxnId>, &'static str)>,
-    revoking_since: u64,
+    pub(super) revoking_since: u64,
 }
 
 impl Till {
@@ -221,7 +219,9 @@ impl World<'_> {
 
     /// Stores facts. `Ok(false)` when the disk refused and the step did not happen.
     fn append(&mut self, facts: &[Fact], place: Place, faults: &[Fault]) -> Result<bool, Died> {
-        let plan = faults.iter().find_map(|fault| disk_plan(*fault));
+        let plan = faults
+            .iter()
+            .find_map(|fault| super::swarm::disk_plan(*fault));
         if let Some(ms) = Self::struck(faults, Kind::SlowSync) {
             self.clock.block(ms);
         }
@@ -386,64 +386,6 @@ impl World<'_> {
         Ok(())
     }
 
-    fn look_at_state(&mut self) {
-        let now = self.now();
-        let mono = self.clock.mono();
-        // A deadline that is due is done next; until then nothing is late.
-        let overdue = self.deadline().is_some_and(|at| at <= now);
-        let Some(till) = &mut self.till else {
-            return;
-        };
-        if self.bug == Bug::B5 {
-            let long = mono.saturating_sub(till.revoking_since);
-            till.state
-                .sales
-                .retain(|_, sale| !gives_up(&sale.phase, long));
-            let some = till.state.sales.values();
-            if !some
-                .into_iter()
-                .any(|sale| matches!(sale.phase, Phase::Revoking(_)))
-            {
-                till.revoking_since = mono;
-            }
-        }
-        let state = &till.state;
-        let sale = state
-            .foreground_sale()
-            .filter(|sale| !sale.phase.is_closed());
-        let undo = state
-            .foreground_undo()
-            .filter(|undo| !undo.step.is_closed());
-        let holder = sale.map(|sale| sale.intent.txn);
-        let holder = holder.or(undo.map(|undo| undo.intent.txn));
-        till.held = match (holder, till.held) {
-            (Some(txn), Some((before, since))) if txn == before => Some((txn, since)),
-            (Some(txn), _) => Some((txn, now)),
-            (None, _) => None,
-        };
-        let late = till
-            .held
-            .is_some_and(|(_, since)| self.clock.mono_between(since, now) > TILL_FREE_MS);
-        let what = "the till was held for more than 60 s";
-        self.watch.holds(Invariant::L1, !late || overdue, what, now);
-        let codes = state.used_codes.len() <= crate::limits::CODES_REMEMBERED + 100;
-        self.watch.holds(
-            Invariant::I15,
-            codes,
-            "codes are remembered without end",
-            now,
-        );
-        let (sales, undos) = (&state.sales, &state.undos);
-        if till.desk.out_of_service.is_none() {
-            let keeps = |txn| sales.contains_key(&txn) || undos.contains_key(&txn);
-            self.watch.kept(state.open_count(), keeps, now);
-        }
-        let audited = till.book.check_on();
-        let what = "the check in the background found an alteration";
-        let sound = audited != Background::Failed || self.swarm.is_faulty();
-        self.watch.holds(Invariant::I9, sound, what, now);
-    }
-
     fn bug_in_facts(&mut self, facts: &mut Vec<Fact>) {
         if self.bug == Bug::B23 {
             facts.retain(|fact| !matches!(fact.kind, FactKind::RevokeIntended { .. }));
@@ -475,31 +417,6 @@ fn forget_revoke(state: &mut State, event: &Event) {
         sale.phase = Phase::Sending { due: sale.sent };
         sale.cancel_wanted = false;
     }
-}
-
-fn disk_plan(fault: Fault) -> Option<Plan> {
-    let at = fault.number;
-    let plans = [
-        (Kind::Cut, Plan::PowerCut(at)),
-        (Kind::Kill, Plan::Kill(at)),
-        (Kind::Eio, Plan::Error { at, forever: false }),
-        (Kind::EioForever, Plan::Error { at, forever: true }),
-        (Kind::SyncError, Plan::SyncError { at, forever: false }),
-        (
-            Kind::SyncErrorForever,
-            Plan::SyncError { at, forever: true },
-        ),
-        (Kind::BootCut, Plan::PowerCut(at)),
-        (Kind::BootKill, Plan::Kill(at)),
-        (Kind::BootEio, Plan::Error { at, forever: false }),
-        (Kind::BootSyncError, Plan::SyncError { at, forever: false }),
-    ];
-    let plan = plans.into_iter().find(|(kind, _)| *kind == fault.kind);
-    plan.map(|(_, plan)| plan)
-}
-
-pub(super) fn boot_plan(faults: &[Fault]) -> Option<Plan> {
-    faults.iter().find_map(|fault| disk_plan(*fault))
 }
 
 fn first_eight(bytes: &[u8; 32]) -> [u8; 8] {

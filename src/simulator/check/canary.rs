@@ -1,48 +1,41 @@
 //! Searches bytes for the digits that every customer's code holds, in the forms that code is known to leak in.
 
+use std::sync::LazyLock;
+
 use data_encoding::{BASE64, HEXLOWER};
 
+use crate::simulator::find::Needle;
 use crate::simulator::plan::CANARY;
 
 /// Returns the form in which the canary stands in `bytes`, if it does.
 pub fn find_canary(bytes: &[u8]) -> Option<&'static str> {
-    forms()
-        .into_iter()
-        .find(|(_, form)| holds(bytes, form))
-        .map(|(name, _)| name)
+    static FORMS: LazyLock<Vec<(&str, Needle)>> = LazyLock::new(forms);
+    let mut forms = FORMS.iter();
+    forms
+        .find(|(_, form)| form.is_in(bytes))
+        .map(|(name, _)| *name)
 }
 
-fn forms() -> Vec<(&'static str, Vec<u8>)> {
+fn forms() -> Vec<(&'static str, Needle)> {
     let plain = CANARY.as_bytes();
     let reversed: Vec<u8> = plain.iter().rev().copied().collect();
     let wide: Vec<u8> = plain.iter().flat_map(|byte| [*byte, 0]).collect();
     let mut forms = vec![
-        ("plain", plain.to_vec()),
-        ("reversed", reversed),
-        ("UTF-16", wide),
-        ("hexadecimal", HEXLOWER.encode(plain).into_bytes()),
+        ("plain", Needle::new(plain)),
+        ("reversed", Needle::new(&reversed)),
+        ("UTF-16", Needle::new(&wide)),
+        (
+            "hexadecimal",
+            Needle::new(HEXLOWER.encode(plain).as_bytes()),
+        ),
     ];
     // Base64 of a text depends on where in the text it stands; whole groups of three are the same.
     for skipped in 0..3 {
         let whole = &plain[skipped..];
         let whole = &whole[..whole.len() / 3 * 3];
-        forms.push(("Base64", BASE64.encode(whole).into_bytes()));
+        forms.push(("Base64", Needle::new(BASE64.encode(whole).as_bytes())));
     }
     forms
-}
-
-fn holds(bytes: &[u8], form: &[u8]) -> bool {
-    let Some((first, rest)) = form.split_first() else {
-        return false;
-    };
-    let mut from = 0;
-    while let Some(found) = bytes[from..].iter().position(|byte| byte == first) {
-        from += found + 1;
-        if bytes[from..].starts_with(rest) {
-            return true;
-        }
-    }
-    false
 }
 
 #[cfg(test)]

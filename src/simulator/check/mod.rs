@@ -5,6 +5,7 @@
 
 mod canary;
 mod rest;
+mod sent;
 mod undos;
 mod watch;
 

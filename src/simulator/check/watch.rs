@@ -8,11 +8,9 @@ use super::undos::Undo;
 use super::{Invariant, Violation};
 use crate::domain::TxnId;
 use crate::limits;
-use crate::payment::{Fact, FactKind, Intent, Outcome, Request, RequestKind, Ticket};
+use crate::payment::{Fact, FactKind, Intent, Outcome};
 use crate::simulator::host::{Host, sha256};
 
-/// A revoke is never sent earlier than this after the charge.
-const REVOKE_NOT_BEFORE_MS: u64 = 15_000;
 /// Without a wish of the cashier, the schedule of inquiries runs to its end: 60 s, or 55 s where a refusal that names no
 /// order is asked about at once.
 const SCHEDULE_MS: u64 = 55_000;
@@ -21,7 +19,7 @@ const RECHECKS_MS: u64 = 6 * 61_000;
 /// A sale never stores more facts than this.
 const FACTS_PER_SALE: u32 = 4_000;
 /// The checker's clocks and the terminal's drift apart by a hundredth at the most.
-const fn drifted(ms: u64) -> u64 {
+pub(super) const fn drifted(ms: u64) -> u64 {
     ms - ms / 50
 }
 
@@ -84,15 +82,15 @@ pub struct Sale {
     pub shown: Option<Word>,
     /// A person was called.
     pub attention: bool,
-    revokes: Vec<String>,
+    pub(super) revokes: Vec<String>,
     provisional_at: Option<u64>,
     success_noted: bool,
     cancelled: bool,
-    merchant_code: bool,
-    charges: u32,
+    pub(super) merchant_code: bool,
+    pub(super) charges: u32,
     facts: u32,
     code: Option<String>,
-    on_disk: BTreeSet<String>,
+    pub(super) on_disk: BTreeSet<String>,
 }
 
 impl Sale {
@@ -322,55 +320,6 @@ impl Watch {
         }
     }
 
-    /// A request leaves the machine. `durable` tells whether a text would survive a power cut now.
-    pub fn sent(
-        &mut self,
-        ticket: Ticket,
-        request: &Request,
-        age_ms: u64,
-        durable: &mut dyn FnMut(&str) -> bool,
-        now: u64,
-    ) {
-        let (order, number) = numbers(request);
-        if self.undos.contains_key(&ticket.txn) {
-            return self.undo_sent(ticket, (order, number), durable, now);
-        }
-        let Some(sale) = self.sales.get_mut(&ticket.txn) else {
-            return self.blame(Invariant::I6, "sent without a stored intent".into(), now);
-        };
-        let charges = matches!(ticket.kind, RequestKind::Authorize | RequestKind::Preorder);
-        sale.charges += u32::from(charges);
-        let ours = sale.order == order;
-        let stored = number == sale.order || sale.revokes.iter().any(|known| known == number);
-        let (open, charges) = (sale.ended.is_none(), sale.charges);
-        let merchant_code = sale.merchant_code;
-        let unsure = stored && !sale.on_disk.contains(number);
-        let survives = !unsure || durable(number);
-        if unsure && survives {
-            sale.on_disk.insert(number.to_owned());
-        }
-        self.holds(
-            Invariant::I5,
-            ours,
-            "B2: a request under another number",
-            now,
-        );
-        self.holds(
-            Invariant::I6,
-            stored,
-            "a number leaves that is not stored",
-            now,
-        );
-        let what = "a number leaves that a power cut would take back";
-        self.holds(Invariant::I6, survives, what, now);
-        self.holds(Invariant::I1, charges <= 1, "a second charge was sent", now);
-        self.holds(Invariant::I2, open, "a request for a closed sale", now);
-        if ticket.kind == RequestKind::Revoke {
-            let grown = age_ms >= drifted(REVOKE_NOT_BEFORE_MS) || merchant_code;
-            self.holds(Invariant::L4, grown, "a revoke was sent before 15 s", now);
-        }
-    }
-
     /// A screen is shown.
     pub fn shown(&mut self, txn: TxnId, word: Word, host: &Host, now: u64) {
         if self.undos.contains_key(&txn) {
@@ -480,27 +429,6 @@ impl Watch {
             );
         }
         self.checks += 1;
-    }
-}
-
-/// Returns what a request is about: the sale's order (or the refund's own number), and the number that must be stored.
-fn numbers(request: &Request) -> (&str, &str) {
-    match request {
-        Request::Authorize { order_no, .. }
-        | Request::Preorder { order_no, .. }
-        | Request::Inquire { order_no, .. }
-        | Request::Close { order_no, .. } => (order_no.as_str(), order_no.as_str()),
-        Request::Revoke {
-            revoke_no,
-            order_no,
-        } => (order_no.as_str(), revoke_no.as_str()),
-        Request::Void { void_no, order_no } => (order_no.as_str(), void_no.as_str()),
-        Request::Refund {
-            refund_no,
-            order_no,
-            ..
-        } => (order_no.as_str(), refund_no.as_str()),
-        Request::InquireRefund { refund_no } => (refund_no.as_str(), refund_no.as_str()),
     }
 }
 
