@@ -39,6 +39,8 @@ pub struct Options {
     pub in_memory: bool,
     /// Stop at the first violation.
     pub stop_at_violation: bool,
+    /// Count only what is wrong with the money at rest.
+    pub harm_only: bool,
 }
 
 impl Default for Options {
@@ -51,6 +53,7 @@ impl Default for Options {
             jobs: 1,
             in_memory: false,
             stop_at_violation: true,
+            harm_only: false,
         }
     }
 }
@@ -226,6 +229,7 @@ pub fn play_guarded(case: &Case, bench: &mut Bench, trace: Trace) -> Verdict {
             what: format!("an assertion inside the program broke: {text}"),
             at: 0,
             sales: 0,
+            at_rest: false,
         };
         Verdict::broken(violation)
     })
@@ -277,8 +281,12 @@ fn work(
                     what: "the same seed gave another run".to_owned(),
                     at: 0,
                     sales: verdict.sales,
+                    at_rest: false,
                 });
             }
+        }
+        if options.harm_only {
+            verdict.violations.retain(Violation::is_harm);
         }
         sold.fetch_add(verdict.sales, Ordering::Relaxed);
         if options.stop_at_violation && !verdict.violations.is_empty() {

@@ -207,26 +207,47 @@ pub fn section(options: &Options, totals: &Totals, measured: &Measured) -> Strin
     out
 }
 
+/// What came of one planted bug.
+#[derive(Clone, Debug)]
+pub struct PlantedRow {
+    /// The bug.
+    pub bug: Bug,
+    /// The first run in which anything was noticed.
+    pub caught: Option<Failure>,
+    /// The first run at whose end customers' money or the books were wrong.
+    pub harm: Option<Failure>,
+}
+
 /// Returns one planted bug in words.
-pub fn planted_row(bug: Bug, failure: Option<&Failure>) -> String {
-    let found = match (bug.needs(), failure) {
+pub fn planted_row(row: &PlantedRow) -> String {
+    let found = match (row.bug.needs(), &row.caught) {
         (Some(needs), _) => format!("not yet: needs {needs}"),
         (None, None) => "NOT CAUGHT".to_owned(),
         (None, Some(failure)) => {
             let first = failure.violations.first();
             let what = first.map_or_else(String::new, |v| format!("{}: {}", v.invariant, v.what));
-            format!("sale {}, seed {}: {what}", failure.at_sale, failure.seed)
+            let harm = row.harm.as_ref().map_or_else(
+                || "no money wrong".to_owned(),
+                |harm| format!("money wrong at sale {}", harm.at_sale),
+            );
+            format!(
+                "sale {}, seed {}: {what}; {harm}",
+                failure.at_sale, failure.seed
+            )
         }
     };
-    format!("{:<4} {:<70} {found}", bug.key(), bug.says())
+    format!("{:<4} {:<70} {found}", row.bug.key(), row.bug.says())
 }
 
 /// Returns the section of the planted bugs.
-pub fn planted_section(rows: &[(Bug, Option<Failure>)], seed: u64, commit: &str) -> String {
-    let mut out = format!("Commit {commit}, first seed {seed}.\n\n");
-    out.push_str("| bug | what is planted | caught at sale | by |\n|---|---|---|---|\n");
-    for (bug, failure) in rows {
-        let (at, by) = match (bug.needs(), failure) {
+pub fn planted_section(rows: &[PlantedRow], (sales, seed): (u64, u64), commit: &str) -> String {
+    let mut out = format!("Commit {commit}, first seed {seed}, at most {sales} sales each.\n\n");
+    out.push_str(
+        "| bug | what is planted | noticed at sale | by | money wrong at rest at sale |\n",
+    );
+    out.push_str("|---|---|---|---|---|\n");
+    for row in rows {
+        let (at, by) = match (row.bug.needs(), &row.caught) {
             (Some(needs), _) => ("not yet".to_owned(), format!("needs {needs}")),
             (None, None) => ("**not caught**".to_owned(), String::new()),
             (None, Some(failure)) => {
@@ -235,7 +256,12 @@ pub fn planted_section(rows: &[(Bug, Option<Failure>)], seed: u64, commit: &str)
                 (failure.at_sale.to_string(), by)
             }
         };
-        writeln!(out, "| {} | {} | {at} | {by} |", bug.key(), bug.says())
+        let harm = row
+            .harm
+            .as_ref()
+            .map_or_else(|| "-".to_owned(), |harm| harm.at_sale.to_string());
+        let (key, says) = (row.bug.key(), row.bug.says());
+        writeln!(out, "| {key} | {says} | {at} | {by} | {harm} |")
             .expect("invariant: a String takes text");
     }
     out

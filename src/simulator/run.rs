@@ -149,6 +149,7 @@ impl World<'_> {
 
     fn conclude(mut self) -> Verdict {
         self.feed(Event::ResultDismissed);
+        self.watch.resting = true;
         let now = self.now();
         let till = self.till.take();
         if self.bench.in_memory {

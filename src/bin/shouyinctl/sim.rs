@@ -9,7 +9,7 @@ use clap::Subcommand;
 use rustix::time::{ClockId, clock_gettime};
 use shouyin::clock::Clock;
 use shouyin::simulator::batch::{self, Failure, Options, Totals};
-use shouyin::simulator::report::{self, Measured};
+use shouyin::simulator::report::{self, Measured, PlantedRow};
 use shouyin::simulator::{Bench, Bug, Case, Profile, Script, Trace, shrink};
 
 #[derive(Subcommand)]
@@ -100,6 +100,7 @@ pub fn run(command: SimCommand) -> anyhow::Result<ExitCode> {
                 jobs,
                 in_memory: memory,
                 stop_at_violation: !go_on,
+                harm_only: false,
             };
             simulate(&options, json, write_report, &out)
         }
@@ -278,34 +279,38 @@ fn replay(file: &std::path::Path) -> anyhow::Result<ExitCode> {
 fn planted(sales: u64, seed: u64, page: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     let mut rows = Vec::new();
     for bug in Bug::ALL {
-        if bug.needs().is_none() {
+        let first = |harm_only: bool| {
             let options = Options {
                 sales,
                 seed,
                 bug: *bug,
+                harm_only,
                 ..Options::default()
             };
-            let totals = batch::run(&options, &format!("planted-{}", bug.key()));
-            rows.push((*bug, totals.failures.first().cloned()));
+            let name = format!("planted-{}-{harm_only}", bug.key());
+            batch::run(&options, &name).failures.first().cloned()
+        };
+        let row = if bug.needs().is_none() {
+            PlantedRow {
+                bug: *bug,
+                caught: first(false),
+                harm: first(true),
+            }
         } else {
-            rows.push((*bug, None));
-        }
-        if let Some((bug, failure)) = rows.last() {
-            say(&format!(
-                "{}\n",
-                report::planted_row(*bug, failure.as_ref())
-            ));
-        }
+            PlantedRow {
+                bug: *bug,
+                caught: None,
+                harm: None,
+            }
+        };
+        say(&format!("{}\n", report::planted_row(&row)));
+        rows.push(row);
     }
     if let Some(page) = page {
-        put_section(
-            &page,
-            "planted",
-            &report::planted_section(&rows, seed, &commit()),
-        )?;
+        let section = report::planted_section(&rows, (sales, seed), &commit());
+        put_section(&page, "planted", &section)?;
     }
-    let caught =
-        |(bug, failure): &(Bug, Option<Failure>)| failure.is_some() || bug.needs().is_some();
+    let caught = |row: &PlantedRow| row.caught.is_some() || row.bug.needs().is_some();
     Ok(exit(rows.iter().all(caught)))
 }
 

@@ -95,6 +95,19 @@ pub struct Violation {
     pub at: u64,
     /// Sales begun so far in the run.
     pub sales: u64,
+    /// It was found by comparing the books at rest.
+    pub at_rest: bool,
+}
+
+impl Violation {
+    /// Tells whether customers' money or the books are wrong at the end, whatever else was noticed on the way.
+    pub const fn is_harm(&self) -> bool {
+        let money = matches!(
+            self.invariant,
+            Invariant::I1 | Invariant::I2 | Invariant::I3 | Invariant::I4
+        );
+        self.at_rest && money
+    }
 }
 
 impl fmt::Display for Violation {

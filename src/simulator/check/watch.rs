@@ -114,6 +114,8 @@ pub struct Watch {
     pub undos: BTreeMap<TxnId, Undo>,
     /// What did not hold.
     pub found: Vec<Violation>,
+    /// From now on everything is compared at rest.
+    pub resting: bool,
     /// What was asserted, for the report.
     pub checks: u64,
     pub(super) numbers: BTreeSet<String>,
@@ -137,6 +139,7 @@ impl Watch {
             what,
             at: now,
             sales,
+            at_rest: self.resting,
         });
     }
 
