@@ -17,7 +17,7 @@ help:
 	@echo "make setup  install what the system lacks (apt; sudo where not root)"
 
 # A C compiler for SQLite and ring; a C++ compiler and cmake for the code reader; clang for the camera's bindings; font and keyboard libraries and one font for the screen (without any font the
-# toolkit cannot start); Python's cryptography and openssl as outside peers of the wire tests, its jsonschema for profiles, zbar for the codes that we draw.
+# toolkit cannot start); a player of tones where there is a sound device; Python's cryptography and openssl as outside peers of the wire tests, its jsonschema for profiles, zbar for the codes that we draw.
 setup:
 	@missing=()
 	command -v cc >/dev/null || missing+=(gcc libc6-dev)
@@ -33,6 +33,7 @@ setup:
 	    ldconfig -p | grep -q "$${l%%:*}" || missing+=("$${l##*:}")
 	  done
 	fi
+	if [ -d /dev/snd ]; then command -v aplay >/dev/null || missing+=(alsa-utils); fi
 	command -v python3 >/dev/null || missing+=(python3)
 	command -v openssl >/dev/null || missing+=(openssl)
 	python3 -c 'import cryptography' 2>/dev/null || missing+=(python3-cryptography)

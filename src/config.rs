@@ -353,8 +353,8 @@ fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
         let problem = format!("use 1 to {SHOP_MAX} characters on one line");
         return Err(c.bad("terminal.shop", problem));
     }
-    let profile = check_profile(&c, &layer.profile, layer.acquirer.environment.as_deref())?;
-    let profile = own_figures(&c, profile, &layer.limits, &layer.timing)?;
+    let profile = check_profile(c, &layer.profile, layer.acquirer.environment.as_deref())?;
+    let profile = own_figures(c, profile, &layer.limits, &layer.timing)?;
     let result_s = c.need("terminal.result_s", t.result_s)?;
     if result_s > 60 {
         return Err(c.bad("terminal.result_s", "use 0 (until touched) to 60 seconds"));
@@ -371,9 +371,9 @@ fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
         sound: c.need("terminal.sound", t.sound)?,
         result_ms,
         scanner_source: c.need("scanner.source", layer.scanner.source)?,
-        acquirer: check_acquirer(&c, layer.acquirer, &profile)?,
-        own_codes: check_own_codes(&c, &layer.merchant)?,
-        fee_class: check_fee_class(&c, layer.merchant.fee_class.as_deref())?,
+        acquirer: check_acquirer(c, layer.acquirer, &profile)?,
+        own_codes: check_own_codes(c, &layer.merchant)?,
+        fee_class: check_fee_class(c, layer.merchant.fee_class.as_deref())?,
         supervisor_pin_file: layer.people.supervisor_pin_file,
         profile,
     })
@@ -406,7 +406,7 @@ fn own_figures(
     let money = |key, fen: Option<u64>| {
         let checked = fen.map(|fen| match Money::from_fen(fen) {
             Ok(money) if fen > 0 => Ok(money),
-            Ok(_) => Err(c.bad(key, "use at least 1 fen")),
+            Ok(_) => Err(c.bad(key, "use 1 fen or more")),
             Err(error) => Err(c.bad(key, error.to_string())),
         });
         checked.transpose()
@@ -420,8 +420,13 @@ fn own_figures(
     let large = money("limits.large_amount_fen", limits.large_amount_fen)?;
     profile.limits.large_amount = large.or(profile.limits.large_amount);
     profile.limits.repeat_ms = limits.repeat_ms.unwrap_or(profile.limits.repeat_ms);
-    let life_ms = &mut profile.lives.payment_code_ms;
-    *life_ms = limits.code_life_ms.unwrap_or(*life_ms);
+    if let Some(life_ms) = limits.code_life_ms {
+        if !(1_000..=3_600_000).contains(&life_ms) {
+            let problem = format!("{life_ms} is out of range; use 1000 to 3600000");
+            return Err(c.bad("limits.code_life_ms", problem));
+        }
+        profile.lives.payment_code_ms = life_ms;
+    }
     let all = std::iter::once(&mut profile.timing).chain(profile.timing_of.values_mut());
     for waits in all {
         *waits = timing.on(waits).map_err(|(key, problem)| {
@@ -483,8 +488,12 @@ fn check_acquirer(
     let real = a.environment.as_deref() == Some("production");
     let known = profile.environments.production.clone().filter(|_| real);
     let url = c.need("acquirer.url", a.url.or(known))?;
-    if !url.starts_with("https://") {
-        return Err(c.bad("acquirer.url", "it must start with https://"));
+    let rest = url.strip_prefix("https://").unwrap_or_default();
+    let odd =
+        |letter: char| letter.is_whitespace() || letter.is_control() || "@?#".contains(letter);
+    if rest.is_empty() || rest.starts_with('/') || rest.contains(odd) {
+        let problem = "write https://HOST or https://HOST:PORT, without user, ? and #";
+        return Err(c.bad("acquirer.url", problem));
     }
     let merchant = c.need("acquirer.merchant_no", a.merchant_no)?;
     let term = c.need("acquirer.term_no", a.term_no)?;

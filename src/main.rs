@@ -18,7 +18,7 @@ use shouyin::acquirer::{self, HttpsPost, Lakala, LakalaConfig};
 use shouyin::clock::Clock;
 use shouyin::config::{Config, Environment};
 use shouyin::entropy::Entropy;
-use shouyin::journal::{Journal, JournalConfig};
+use shouyin::journal::{Journal, JournalConfig, Opened};
 use shouyin::payment::{Request, Ticket};
 use shouyin::people::{Approver, PinHash, PinLock, SupervisorPin};
 use shouyin::scanner::{self, Preview, Scanner, ScannerConfig};
@@ -256,22 +256,7 @@ async fn start(
 ) -> anyhow::Result<Till> {
     let (clock, entropy) = (Clock::start(), Entropy::default());
     let data = &arguments.data;
-    std::fs::create_dir_all(data)
-        .with_context(|| {
-            let data = data.display();
-            format!("cannot create the data directory {data}; create it for this user, or name another with --data")
-        })?;
-    let mirror = arguments
-        .mirror
-        .clone()
-        .unwrap_or_else(|| data.join("mirror.log"));
-    #[cfg_attr(not(feature = "sim"), allow(unused_mut))]
-    let mut journal_config = JournalConfig::new(data.clone(), mirror);
-    #[cfg(feature = "sim")]
-    {
-        journal_config.abort_after_appends = arguments.abort_after_appends;
-    }
-    let (journal, opened) = Journal::open(journal_config)?;
+    let (journal, opened) = open_journal(arguments)?;
     let policy = config.policy(terminal::device_salt(&data.join("device.salt"), &entropy)?);
     let state =
         terminal::recover(&journal, opened, entropy.start_tag(), clock.now(), &policy).await?;
@@ -326,6 +311,27 @@ async fn start(
         driving,
         scanning,
     })
+}
+
+/// Opens the journal in the data directory, which is made at the first start.
+fn open_journal(arguments: &Arguments) -> anyhow::Result<(Journal, Opened)> {
+    let data = &arguments.data;
+    std::fs::create_dir_all(data)
+        .with_context(|| {
+            let data = data.display();
+            format!("cannot create the data directory {data}; create it for this user, or name another with --data")
+        })?;
+    let mirror = arguments
+        .mirror
+        .clone()
+        .unwrap_or_else(|| data.join("mirror.log"));
+    #[cfg_attr(not(feature = "sim"), allow(unused_mut))]
+    let mut journal_config = JournalConfig::new(data.clone(), mirror);
+    #[cfg(feature = "sim")]
+    {
+        journal_config.abort_after_appends = arguments.abort_after_appends;
+    }
+    Ok(Journal::open(journal_config)?)
 }
 
 /// Reads the supervisor's PIN hash, when one is configured.

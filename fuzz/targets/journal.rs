@@ -93,6 +93,7 @@ impl Sample {
         // The journal's thread has let go when the lock can be taken.
         let lock = std::fs::File::open(folder.path().join("journal.lock")).expect("its lock");
         lock.lock().expect("let go");
+        drop(lock);
         let verdict = inspect::verify(&database, Some(&mirror)).expect("readable");
         assert!(verdict.is_sound() && verdict.rows >= 3);
         let mut export = Vec::new();

@@ -23,7 +23,7 @@ except ImportError:
 
 ENDINGS = {".png", ".jpg", ".jpeg", ".pgm"}
 TOOL = pathlib.Path("target/debug/shouyinctl")
-FORMATS = zxingcpp.BarcodeFormat.QRCode | zxingcpp.BarcodeFormat.Code128
+FORMATS = [zxingcpp.BarcodeFormat.QRCode, zxingcpp.BarcodeFormat.Code128]
 
 
 def ours(paths):

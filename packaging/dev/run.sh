@@ -18,8 +18,13 @@ if [ -n "$high" ] && [ "$high" -lt 1360 ] && [ "$high" -gt 480 ]; then
   high=$((high - 80))
   printf '[terminal]\nwidth_px = %d\nheight_px = %d\n' $((high * 9 / 16)) "$high" >"$dir/window.toml"
 fi
+# A PIN that everybody may know: this till moves no real money.
+pin=580316
+[ -s "$dir/supervisor.pin" ] || echo "$pin" | target/debug/shouyinctl pin set --file "$dir/supervisor.pin" >/dev/null
+printf '[people]\nsupervisor_pin_file = "%s"\n' "$(realpath "$dir")/supervisor.pin" >"$dir/people.toml"
 echo "sandbox: $(cat "$dir/sandbox.json")"
+echo "the supervisor's PIN for 退款 is $pin"
 echo "open the wallet page, charge on the till, then hold the phone to the till; or type a code with 手输 / Type"
 echo "the amount's last two digits choose a story: 12.70 waits for a password, 12.71 never pays, 12.77 is refused"
 echo "Ctrl+C ends; open sales go on at the next start"
-target/debug/shouyin --config "$dir/sandbox/terminal.toml" --config "$dir/window.toml" --data "$dir/terminal" ${SHOUYIN_FLAGS:-}
+target/debug/shouyin --config "$dir/sandbox/terminal.toml" --config "$dir/window.toml" --config "$dir/people.toml" --data "$dir/terminal" ${SHOUYIN_FLAGS:-}

@@ -24,7 +24,7 @@ use crate::payment::{Fact, FactKind, UndoCause};
 const SLICE_ROWS: u64 = 500;
 
 /// The second copy and how far it goes.
-struct Copy {
+struct SecondCopy {
     path: PathBuf,
     /// `None` while it cannot be written.
     mirror: Option<Mirror>,
@@ -36,7 +36,7 @@ pub(super) struct Writer {
     store: Option<Store>,
     store_config: StoreConfig,
     dir: PathBuf,
-    copy: Option<Copy>,
+    copy: Option<SecondCopy>,
     files: Arc<dyn Files>,
     /// Path and size of the space kept back so that the results of open sales can be stored when the disk fills.
     reserve: (PathBuf, u64),
@@ -93,7 +93,7 @@ impl Writer {
         }
         store.accept(&seen)?;
         let copy = match (config.mirror.as_deref(), place) {
-            (Some(path), Some(place)) => Some(Copy::open(&*files, path, place, &store)?),
+            (Some(path), Some(place)) => Some(SecondCopy::open(&*files, path, place, &store)?),
             (Some(_) | None, _) => None,
         };
         let reserve = (reserve_path(config), config.reserve_bytes);
@@ -439,7 +439,7 @@ impl Writer {
     }
 }
 
-impl Copy {
+impl SecondCopy {
     fn open(
         files: &dyn Files,
         path: &Path,

@@ -236,8 +236,8 @@ pub struct Polling {
     pub refusal: Option<Refusal>,
 }
 
-/// A definitive refusal of a charge. Somewhere between us and the acquirer a request may be delivered twice: the copy is
-/// refused although the original was charged. So it ends nothing until an inquiry made after it found no such order.
+/// A definitive refusal of a charge. Somewhere between us and the acquirer a request may be delivered twice: the copy
+/// is refused although the original was charged. So it ends nothing until an inquiry made after it found no such order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The acquirer's code.

@@ -33,7 +33,7 @@ pub struct TimingLayer {
 }
 
 /// A key of a timing and what is wrong with it.
-pub type TimingProblem = (&'static str, &'static str);
+pub type TimingProblem = (&'static str, String);
 
 impl TimingLayer {
     /// Puts a later layer over this one.
@@ -85,7 +85,7 @@ impl TimingLayer {
     /// The key and what is wrong with it.
     pub fn complete(&self) -> Result<Timing, TimingProblem> {
         fn need<T>(key: &'static str, value: Option<T>) -> Result<T, TimingProblem> {
-            value.ok_or((key, "it is missing"))
+            value.ok_or_else(|| (key, "it is missing".to_owned()))
         }
         let own = self.clone();
         checked(Timing {
@@ -109,7 +109,7 @@ const WAIT_MS: std::ops::RangeInclusive<u64> = 1..=86_400_000;
 const WAITS_MAX: usize = 20;
 
 fn checked(timing: Timing) -> Result<Timing, TimingProblem> {
-    let out = "it is out of range; use 1 to 86400000";
+    let out = |wait: u64| format!("{wait} is out of range; use 1 to 86400000");
     for (key, wait) in [
         ("answer_wait_ms", timing.answer_wait_ms),
         ("revoke_not_before_ms", timing.revoke_not_before_ms),
@@ -120,32 +120,28 @@ fn checked(timing: Timing) -> Result<Timing, TimingProblem> {
         ("code_poll_ms", timing.code_poll_ms),
     ] {
         if !WAIT_MS.contains(&wait) {
-            return Err((key, out));
+            return Err((key, out(wait)));
         }
     }
     for (key, waits) in [
         ("poll_ms", &timing.poll_ms),
         ("revoke_retry_ms", &timing.revoke_retry_ms),
     ] {
-        if waits.len() > WAITS_MAX {
-            return Err((key, "it has too many entries; use 1 to 20"));
+        if waits.is_empty() || waits.len() > WAITS_MAX {
+            let problem = format!("{} entries are out of range; use 1 to 20", waits.len());
+            return Err((key, problem));
         }
-        if waits.iter().any(|wait| !WAIT_MS.contains(wait)) {
-            return Err((key, out));
+        if let Some(wait) = waits.iter().find(|wait| !WAIT_MS.contains(wait)) {
+            return Err((key, out(*wait)));
         }
-    }
-    if timing.poll_ms.is_empty() {
-        return Err(("poll_ms", "name at least one wait"));
     }
     if timing.park_after_ms > 60_000 {
         let problem = "the till must be free after 60000 ms at most";
-        return Err(("park_after_ms", problem));
+        return Err(("park_after_ms", problem.to_owned()));
     }
-    if timing.recheck_count > 100 {
-        return Err(("recheck_count", "it is out of range; use 1 to 100"));
-    }
-    if timing.recheck_count == 0 {
-        return Err(("recheck_count", "a provisional revoke needs a re-check"));
+    if !(1..=100).contains(&timing.recheck_count) {
+        let problem = format!("{} is out of range; use 1 to 100", timing.recheck_count);
+        return Err(("recheck_count", problem));
     }
     Ok(timing)
 }
@@ -174,7 +170,7 @@ mod tests {
     #[test]
     fn a_hole_or_a_bad_wait_is_named() {
         let hole = TimingLayer::default().complete();
-        assert_eq!(hole, Err(("answer_wait_ms", "it is missing")));
+        assert_eq!(hole, Err(("answer_wait_ms", "it is missing".to_owned())));
         let base = Timing::reference();
         let key = |layer: TimingLayer| layer.on(&base).expect_err("a bad wait").0;
         let none = TimingLayer::default;

@@ -25,6 +25,13 @@ use super::votes::Votes;
 const BUDGET_MS: f64 = 55.0;
 /// Longest text that is taken from a code, in bytes. A payment code has at most 35.
 pub const TEXT_BYTES_MAX: usize = 4096;
+/// A picture of more pixels than this may be too restless for a look at full size.
+const CALM_PIXELS: usize = 300_000;
+/// Two neighbours that differ by more than this have an edge between them.
+const EDGE: u8 = 64;
+/// Share of edges, in percent, that no camera's picture has. A grid of finder patterns of one or two
+/// pixels a module has more; zxing-cpp pairs its thousands of patterns for a quarter of a second.
+const RESTLESS_PERCENT: usize = 20;
 
 /// What kind of code a text was in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +135,7 @@ struct Views<'a> {
     full: &'a GreyFrame,
     half: Option<GreyFrame>,
     located: Option<Place>,
+    restless: bool,
 }
 
 impl Default for Decoder {
@@ -158,11 +166,7 @@ impl Decoder {
     /// Looks at the next frame of a video: two fast looks, then at most one rescue or confirming
     /// look.
     pub fn next_frame(&mut self, frame: &GreyFrame) -> Look {
-        let mut views = Views {
-            full: frame,
-            half: None,
-            located: None,
-        };
+        let mut views = Views::of(frame);
         self.votes.next_frame(frame);
         for stage in [Stage::HalfFast, Stage::FullFast] {
             if self.look(stage, &mut views) {
@@ -186,11 +190,7 @@ impl Decoder {
         self.forget();
         self.votes.next_frame(frame);
         let begun = thread_cpu_ms();
-        let mut views = Views {
-            full: frame,
-            half: None,
-            located: None,
-        };
+        let mut views = Views::of(frame);
         let mut confirmed = 0;
         for stage in SINGLE {
             if stage != Stage::FullAll && thread_cpu_ms() - begun > BUDGET_MS {
@@ -222,6 +222,9 @@ impl Decoder {
 
     /// Runs one stage over the frame; says whether something counts now.
     fn look(&mut self, stage: Stage, views: &mut Views<'_>) -> bool {
+        if views.restless && !matches!(stage, Stage::HalfFast | Stage::SharpHalf) {
+            return false;
+        }
         let readings = match stage {
             Stage::HalfFast => {
                 let half = views.half();
@@ -282,10 +285,34 @@ impl Decoder {
     }
 }
 
-impl Views<'_> {
+impl<'a> Views<'a> {
+    fn of(full: &'a GreyFrame) -> Self {
+        Self {
+            full,
+            half: None,
+            located: None,
+            restless: is_restless(full),
+        }
+    }
+
     fn half(&mut self) -> &GreyFrame {
         self.half.get_or_insert_with(|| self.full.half())
     }
+}
+
+/// Tells a picture with edges nearly everywhere from one that a camera may have taken.
+fn is_restless(frame: &GreyFrame) -> bool {
+    if frame.pixels().len() <= CALM_PIXELS {
+        return false;
+    }
+    let edge = |pair: &&[u8]| pair[0].abs_diff(pair[1]) > EDGE;
+    // Every seventh row will do; seven divides no period that is likely.
+    let rows = frame.pixels().chunks_exact(frame.width()).step_by(7);
+    let edges: usize = rows
+        .clone()
+        .map(|row| row.windows(2).filter(edge).count())
+        .sum();
+    edges * 100 > rows.len() * frame.width() * RESTLESS_PERCENT
 }
 
 /// Returns the CPU time that this thread has used, in milliseconds.
@@ -345,7 +372,7 @@ fn read(
         let Some(format) = format_of(code.symbology()) else {
             continue;
         };
-        let text = Zeroizing::new(code.text());
+        let text = whole_text(&code);
         if !text.is_empty() && text.len() <= TEXT_BYTES_MAX {
             readings.push(Reading {
                 seen: Seen { format, text },
@@ -354,6 +381,17 @@ fn read(
         }
     }
     readings
+}
+
+/// Returns the text of a code. The binding cuts a text at a zero byte, and a text that was cut could
+/// pass for a payment code: such a one is made from the bytes.
+fn whole_text(code: &zxingcpp::Barcode) -> Zeroizing<String> {
+    let bytes = Zeroizing::new(code.bytes());
+    if !bytes.contains(&0) {
+        return Zeroizing::new(code.text());
+    }
+    let text = std::str::from_utf8(&bytes).map(str::to_owned);
+    Zeroizing::new(text.unwrap_or_else(|_| bytes.iter().copied().map(char::from).collect()))
 }
 
 fn format_of(symbology: BarcodeFormat) -> Option<Format> {

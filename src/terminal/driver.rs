@@ -4,12 +4,14 @@
 //! stored, the step never happened: nothing is sent, nothing is shown, and the till says why. Runs as one tokio task;
 //! ends on [`Input::Shutdown`] or when every sender is gone. Tested by `tests/it/till.rs` and `tests/it/kill.rs`.
 
+mod telling;
+
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
+use self::telling::log_fact;
 use super::input::{Cue, Input, ScanCommand, ScanNews};
 use super::session::{self, Act, SessionTurn};
-use crate::acquirer::ClockDoubt;
 use crate::clock::Clock;
 use crate::code::CodeTable;
 use crate::domain::{Money, Now, OperatorNo, Tick, TxnId};
@@ -24,8 +26,8 @@ use crate::payment::{
 use crate::people::Approver;
 use crate::profile::guard::Usage;
 use crate::view::{
-    AimHint, Cause, ClockState, Desk, DeskPage, Link, Page, Records, Row, RowState, Screen, Shop,
-    Tap, format, outcome_row, present,
+    AimHint, Cause, ClockState, Desk, DeskPage, Page, Records, Row, RowState, Screen, Shop, Tap,
+    format, outcome_row, present,
 };
 
 /// Everything the driver is made of.
@@ -313,34 +315,6 @@ impl Driver {
         }
     }
 
-    fn clock_doubt(&mut self, doubt: Option<ClockDoubt>) {
-        self.parts.desk.clock = match doubt {
-            None => ClockState::Trusted,
-            Some(ClockDoubt::Certificate) => ClockState::Doubted,
-            Some(ClockDoubt::Time { .. }) => ClockState::Wrong,
-        };
-        self.wrong_since = doubt.map(|_| offset_ms(self.now()));
-        if let Some(doubt) = doubt {
-            warn!(%doubt, "a clock is wrong: set this terminal's, or call the acquirer");
-        }
-    }
-
-    /// A clock that was set since it was found wrong gets another chance; the next answer tells.
-    fn watch_clock(&mut self) {
-        let now = offset_ms(self.now());
-        if self
-            .wrong_since
-            .is_some_and(|then| now.abs_diff(then) > CLOCK_SET_MS)
-        {
-            info!("the clock was set");
-            self.wrong_since = None;
-            self.parts.desk.clock = ClockState::Trusted;
-            if self.parts.desk.told == Some(Cause::ClockWrong) {
-                self.parts.desk.told = None;
-            }
-        }
-    }
-
     async fn scan_news(&mut self, news: ScanNews) {
         match news {
             ScanNews::Code(found) => {
@@ -366,24 +340,6 @@ impl Driver {
                 self.parts.desk.hint = AimHint::None;
             }
         }
-    }
-
-    fn note_link(&mut self, event: &Event) {
-        self.parts.desk.link = match event {
-            Event::Answered { .. } | Event::AnswerRejected { .. } => Link::Online,
-            Event::SendFailed { .. } => Link::Offline,
-            Event::SaleRequested { .. }
-            | Event::CodePresented { .. }
-            | Event::MerchantCodeRequested { .. }
-            | Event::InstalmentsChosen(_)
-            | Event::UndoRequested { .. }
-            | Event::Noticed { .. }
-            | Event::CancelRequested
-            | Event::QueryRequested { .. }
-            | Event::ParkRequested
-            | Event::ResultDismissed
-            | Event::DeadlineReached => self.parts.desk.link,
-        };
     }
 
     /// One turn of the core under the driver law.
@@ -419,35 +375,6 @@ impl Driver {
         }
         for command in commands {
             self.run_command(command).await;
-        }
-    }
-
-    /// Tells what nobody asked for: a sale that left the till by itself, and one that ended in the background.
-    fn tell_background(&mut self, next: &State, facts: &[Fact], by_itself: bool) {
-        let now = &self.parts.state;
-        let own_order = now.draft.as_ref().and_then(|draft| draft.order);
-        for fact in facts {
-            if let FactKind::Closed { txn, outcome } = &fact.kind
-                && next.foreground != Some(*txn)
-                && own_order != Some(*txn)
-                && let Some(sale) = now.sales.get(txn)
-            {
-                let voucher = sale.intent.voucher.to_string();
-                self.parts.desk.late = Some(match outcome_row(outcome) {
-                    RowState::Paid
-                    | RowState::PartReturned
-                    | RowState::Returned
-                    | RowState::Returning => Cause::LatePaid(voucher),
-                    RowState::NotPaid
-                    | RowState::Revoked
-                    | RowState::Checking
-                    | RowState::Revoking => Cause::LateNotPaid(voucher),
-                });
-            }
-        }
-        let left = now.foreground.filter(|_| next.foreground.is_none());
-        if by_itself && left.is_some_and(|txn| next.sales.contains_key(&txn)) {
-            self.parts.desk.told = Some(Cause::ResultUnknown);
         }
     }
 
@@ -638,49 +565,7 @@ pub(super) fn row(sale: &SaleRow) -> Row {
         },
         attention: sale.attention,
         asked: 0,
-    }
-}
-
-fn log_fact(fact: &Fact) {
-    let txn = fact.txn().map(|txn| txn.to_string()).unwrap_or_default();
-    match &fact.kind {
-        FactKind::Started { epoch, version } => info!(epoch = epoch.get(), version, "started"),
-        FactKind::IntentRecorded(intent) => {
-            info!(txn, order = %intent.order_no, amount = %intent.amount, "sale opened");
-        }
-        FactKind::AnswerNoted {
-            about, host_code, ..
-        } => {
-            info!(txn, about = about.key(), host_code, "answer, not final");
-        }
-        FactKind::AnswerRefused { about, why, .. } => {
-            warn!(txn, about = about.key(), why, "answer not believed");
-        }
-        FactKind::SendFailed {
-            about,
-            certainty,
-            why,
-            ..
-        } => {
-            warn!(txn, about = about.key(), certainty, why, "no answer");
-        }
-        FactKind::RevokeIntended {
-            revoke_no, attempt, ..
-        } => {
-            info!(txn, revoke = %revoke_no, attempt, "revoke decided");
-        }
-        FactKind::RevokeProvisional { .. } => info!(txn, "revoked provisionally"),
-        FactKind::StopRequested { .. } => info!(txn, "stop asked for"),
-        FactKind::Rechecked { left, .. } => info!(txn, left, "re-check found nothing"),
-        FactKind::CodeShown { .. } => info!(txn, "merchant code shown"),
-        FactKind::UndoIntended(intent) => {
-            info!(txn, of = %intent.of_order, undo = %intent.undo_no, kind = intent.kind.key(),
-                cause = intent.cause.key(), amount = %intent.amount, "money goes back");
-        }
-        FactKind::UndoClosed { outcome, .. } => info!(txn, outcome = outcome.key(), "undo closed"),
-        FactKind::SuccessAfterRevoke { .. } => warn!(txn, "success after revoke: money goes back"),
-        FactKind::AttentionRaised { why, .. } => warn!(txn, why, "attention"),
-        FactKind::Closed { outcome, .. } => info!(txn, outcome = outcome.key(), "sale closed"),
+        can_query: false,
     }
 }
 

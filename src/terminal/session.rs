@@ -45,10 +45,11 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Ac
         language_or_theme(desk, intent);
         return Act::None;
     }
-    desk.told = None;
-    if is_free(turn.state) && desk.page == DeskPage::Till {
+    // Gone with a touch is only what was seen.
+    if is_free(turn.state) && desk.page == DeskPage::Till && desk.told.is_none() {
         desk.late = None;
     }
+    desk.told = None;
     match intent {
         Intent::SetLanguage(_) | Intent::SetTheme(_) => {
             language_or_theme(desk, intent);
@@ -77,7 +78,9 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Ac
             };
             charge(desk, turn)
         }
-        Intent::QueryPending(txn) => Act::Feed(Event::QueryRequested { txn }),
+        Intent::QueryPending(txn) => Act::Feed(Event::QueryRequested {
+            txn: open_part(turn.state, txn),
+        }),
         Intent::Back => {
             back(desk);
             Act::None
@@ -108,6 +111,14 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Ac
         | Intent::PinBackspace
         | Intent::PinSend => undo(desk, turn, intent),
     }
+}
+
+/// What can be asked about: the money of a sale that is on its way back, otherwise the sale itself.
+fn open_part(state: &State, txn: TxnId) -> TxnId {
+    let mut undos = state.undos.values();
+    undos
+        .find(|undo| undo.intent.of == txn && !undo.step.is_closed())
+        .map_or(txn, |undo| undo.intent.txn)
 }
 
 fn feed(event: Option<Event>) -> Act {

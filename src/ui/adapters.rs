@@ -10,7 +10,7 @@ use crate::domain::TxnId;
 use crate::view::{Intent, Language, Tap, Theme};
 
 /// Sends an intent with the number of the screen that is shown.
-struct Sender<F> {
+pub(super) struct Sender<F> {
     seq: Rc<Cell<u64>>,
     taps: Rc<F>,
 }
@@ -25,19 +25,19 @@ impl<F> Clone for Sender<F> {
 }
 
 impl<F: Fn(Tap) + 'static> Sender<F> {
-    fn send(&self, intent: Intent) {
+    pub(super) fn send(&self, intent: Intent) {
         let seq = self.seq.get();
         (self.taps)(Tap { seq, intent });
     }
 
     /// A callback without arguments.
-    fn on(&self, intent: Intent) -> impl FnMut() + 'static {
+    pub(super) fn on(&self, intent: Intent) -> impl FnMut() + 'static {
         let sender = self.clone();
         move || sender.send(intent)
     }
 
     /// A callback with a digit.
-    fn on_digit(&self, intent: fn(u8) -> Intent) -> impl FnMut(i32) + 'static {
+    pub(super) fn on_digit(&self, intent: fn(u8) -> Intent) -> impl FnMut(i32) + 'static {
         let sender = self.clone();
         move |digit| {
             if let Some(digit) = u8::try_from(digit).ok().filter(|digit| *digit <= 9) {
@@ -58,6 +58,7 @@ pub fn connect<F: Fn(Tap) + 'static>(app: &ui::App, seq: Rc<Cell<u64>>, taps: F)
     manual(&app.global::<ui::ManualAdapter<'_>>(), &sender);
     waiting(&app.global::<ui::WaitingAdapter<'_>>(), &sender);
     pending(&app.global::<ui::PendingAdapter<'_>>(), &sender);
+    super::adapters_more::connect(app, &sender);
     let prompt = app.global::<ui::PromptAdapter<'_>>();
     prompt.on_cancel(sender.on(Intent::Cancel));
     prompt.on_type_code(sender.on(Intent::TypeCode));

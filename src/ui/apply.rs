@@ -7,6 +7,7 @@ use std::rc::Rc;
 use shouyin_ui as ui;
 use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
 
+use super::apply_more;
 use crate::domain::Channel;
 use crate::view::{
     AimHint, Keypad, Language, Link, Manual, Notice, OutcomeKind, OutcomePage, Page, PendingPage,
@@ -22,14 +23,14 @@ pub fn apply(app: &ui::App, screen: &Screen) {
         Page::Waiting(page) => waiting(app, page),
         Page::Outcome(page) => outcome(app, page),
         Page::Pending(page) => pending(app, page),
-        Page::Code(_)
-        | Page::Instalments(_)
-        | Page::Confirm(_)
-        | Page::Records(_)
-        | Page::Record(_)
-        | Page::Undo(_)
-        | Page::Approve(_)
-        | Page::Undoing(_) => ui::PageId::Waiting,
+        Page::Code(page) => apply_more::code(app, page),
+        Page::Instalments(page) => apply_more::instalments(app, page),
+        Page::Confirm(page) => apply_more::confirm(app, page),
+        Page::Records(page) => apply_more::records(app, page),
+        Page::Record(page) => apply_more::record(app, page),
+        Page::Undo(page) => apply_more::undo(app, page),
+        Page::Approve(page) => apply_more::approve(app, page),
+        Page::Undoing(page) => apply_more::undoing(app, page),
         Page::OutOfService(told) => {
             let adapter = app.global::<ui::OutOfServiceAdapter<'_>>();
             adapter.set_notice(notice(Some(told)));
@@ -79,6 +80,7 @@ fn prompt(app: &ui::App, page: &Prompt) -> ui::PageId {
         AimHint::Glare => ui::AimId::Glare,
         AimHint::NoCamera => ui::AimId::NoCamera,
     });
+    apply_more::ways(app, page);
     adapter.set_can_type(page.can_type);
     adapter.set_elapsed(seconds(page.elapsed_s));
     adapter.set_notice(notice(page.notice.as_ref()));
@@ -143,12 +145,12 @@ fn pending(app: &ui::App, page: &PendingPage) -> ui::PageId {
     ui::PageId::Pending
 }
 
-fn rows(rows: &[Row]) -> ModelRc<ui::RowView> {
+pub(super) fn rows(rows: &[Row]) -> ModelRc<ui::RowView> {
     let views: Vec<ui::RowView> = rows.iter().map(row).collect();
     ModelRc::from(Rc::new(VecModel::from(views)))
 }
 
-fn row(row: &Row) -> ui::RowView {
+pub(super) fn row(row: &Row) -> ui::RowView {
     ui::RowView {
         txn: text(&row.txn.to_string()),
         voucher: text(&row.voucher),
@@ -161,16 +163,17 @@ fn row(row: &Row) -> ui::RowView {
             RowState::Checking => ui::RowStateId::Checking,
             RowState::Revoking => ui::RowStateId::Revoking,
             RowState::Revoked => ui::RowStateId::Revoked,
-            RowState::PartReturned | RowState::Returned | RowState::Returning => {
-                ui::RowStateId::Revoked
-            }
+            RowState::PartReturned => ui::RowStateId::PartReturned,
+            RowState::Returned => ui::RowStateId::Returned,
+            RowState::Returning => ui::RowStateId::Returning,
         },
         attention: row.attention,
         asked: i32::try_from(row.asked).unwrap_or(i32::MAX),
+        can_query: row.can_query,
     }
 }
 
-fn channel(channel: Channel) -> ui::ChannelId {
+pub(super) fn channel(channel: Channel) -> ui::ChannelId {
     match channel {
         Channel::Alipay => ui::ChannelId::Alipay,
         Channel::Wechat => ui::ChannelId::Wechat,
@@ -182,7 +185,7 @@ fn channel(channel: Channel) -> ui::ChannelId {
     }
 }
 
-fn notice(notice: Option<&Notice>) -> ui::NoticeView {
+pub(super) fn notice(notice: Option<&Notice>) -> ui::NoticeView {
     notice.map_or_else(ui::NoticeView::default, |notice| ui::NoticeView {
         code: notice.code.into(),
         severity: match notice.severity {
@@ -208,15 +211,15 @@ fn masked(typed: usize, tail: &str) -> String {
     out
 }
 
-fn text(text: &str) -> SharedString {
+pub(super) fn text(text: &str) -> SharedString {
     SharedString::from(text)
 }
 
-fn count(number: usize) -> i32 {
+pub(super) fn count(number: usize) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-fn seconds(number: u64) -> i32 {
+pub(super) fn seconds(number: u64) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 

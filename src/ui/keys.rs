@@ -58,7 +58,38 @@ pub fn intent(app: &ui::App, text: &str, held: bool) -> Option<Intent> {
         ui::PageId::Pending => {
             matches!(key, Pressed::Enter | Pressed::Escape).then_some(Intent::Back)
         }
-        ui::PageId::Waiting | ui::PageId::OutOfService => None,
+        ui::PageId::Code => (key == Pressed::Escape).then_some(Intent::Cancel),
+        ui::PageId::Instalments => (key == Pressed::Escape).then_some(Intent::ChoosePlan(None)),
+        ui::PageId::Undo => on_undo(app, key),
+        ui::PageId::Approve => on_approve(app, key),
+        // A question about money is answered with a finger, not with a key that was held too long.
+        ui::PageId::Confirm | ui::PageId::Records | ui::PageId::Record => {
+            (key == Pressed::Escape).then_some(Intent::Back)
+        }
+        ui::PageId::Waiting | ui::PageId::Undoing | ui::PageId::OutOfService => None,
+    }
+}
+
+fn on_undo(app: &ui::App, key: Pressed) -> Option<Intent> {
+    let can_send = app.global::<ui::UndoAdapter<'_>>().get_can_send();
+    match key {
+        Pressed::Digit(digit) => Some(Intent::Digit(digit)),
+        Pressed::Dot => Some(Intent::Dot),
+        Pressed::Backspace => Some(Intent::Backspace),
+        Pressed::Delete => Some(Intent::Clear),
+        Pressed::Enter => can_send.then_some(Intent::UndoSend),
+        Pressed::Escape => Some(Intent::Back),
+    }
+}
+
+fn on_approve(app: &ui::App, key: Pressed) -> Option<Intent> {
+    let can_send = app.global::<ui::ApproveAdapter<'_>>().get_can_send();
+    match key {
+        Pressed::Digit(digit) => Some(Intent::PinDigit(digit)),
+        Pressed::Backspace => Some(Intent::PinBackspace),
+        Pressed::Enter => can_send.then_some(Intent::PinSend),
+        Pressed::Escape => Some(Intent::Back),
+        Pressed::Dot | Pressed::Delete => None,
     }
 }
 

@@ -14,7 +14,9 @@
 //! first window, although the screen brings its own font.
 
 mod adapters;
+mod adapters_more;
 mod apply;
+mod apply_more;
 mod display;
 mod keys;
 mod preview;
@@ -23,6 +25,8 @@ mod preview;
 mod headless;
 #[cfg(feature = "sim")]
 pub mod samples;
+#[cfg(feature = "sim")]
+mod samples_more;
 #[cfg(feature = "sim")]
 pub mod shots;
 #[cfg(feature = "sim")]
@@ -86,6 +90,7 @@ impl Window {
         let app = App::new()?;
         let seq = Rc::new(Cell::new(0));
         adapters::connect(&app, Rc::clone(&seq), taps);
+        apply_more::draw_codes(&app, config.px_per_mm);
         let (width, height) = config.size;
         app.window()
             .set_size(slint::PhysicalSize::new(width, height));

@@ -8,6 +8,8 @@ use crate::view::{
     PendingPage, Prompt, Row, RowState, Screen, Status, Theme, WaitKind, Waiting,
 };
 
+pub use super::samples_more::CODE_TEXT;
+
 use super::PreviewFrame;
 
 /// A state by name.
@@ -20,7 +22,7 @@ pub struct Sample {
     pub pending: usize,
 }
 
-fn sample(name: &'static str, page: Page) -> Sample {
+pub(super) fn sample(name: &'static str, page: Page) -> Sample {
     Sample {
         name,
         page,
@@ -63,6 +65,7 @@ pub fn all() -> Vec<Sample> {
     all.extend(manuals());
     all.extend(waits());
     all.extend(outcomes());
+    all.extend(super::samples_more::all());
     all.push(Sample {
         name: "pending",
         page: pending_page(3),
@@ -115,6 +118,7 @@ pub fn causes() -> Vec<Cause> {
         Cause::LatePaid("000457".to_owned()),
         Cause::LateNotPaid("000457".to_owned()),
     ]);
+    causes.extend(super::samples_more::causes());
     causes
 }
 
@@ -202,7 +206,7 @@ fn keypad(amount: &str, typed: bool) -> Keypad {
     }
 }
 
-fn row(number: u32, amount: &str, channel: Channel, time: &str, state: RowState) -> Row {
+pub(super) fn row(number: u32, amount: &str, channel: Channel, time: &str, state: RowState) -> Row {
     Row {
         txn: TxnId::from_parts(1_700_000_000_000, u128::from(number)),
         voucher: format!("{number:06}"),
@@ -212,6 +216,7 @@ fn row(number: u32, amount: &str, channel: Channel, time: &str, state: RowState)
         state,
         attention: false,
         asked: 0,
+        can_query: state == RowState::Checking,
     }
 }
 

@@ -54,7 +54,7 @@ pub fn write_all(dir: &Path) -> Result<usize, UiError> {
 }
 
 fn draw_all(dir: &Path) -> Result<usize, UiError> {
-    const DARK: [&str; 7] = [
+    const DARK: [&str; 9] = [
         "keypad-typed",
         "keypad-resumed",
         "prompt",
@@ -62,6 +62,8 @@ fn draw_all(dir: &Path) -> Result<usize, UiError> {
         "outcome-paid",
         "outcome-declined",
         "pending",
+        "code",
+        "record-paid",
     ];
     install()?;
     let mut written = 0;

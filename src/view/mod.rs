@@ -12,7 +12,7 @@ mod show;
 
 pub use desk::{AmountEntry, ClockState, CodeEntry, Desk, DeskPage};
 pub use intent::{Intent, Tap};
-pub use notice::{Cause, Notice, Severity};
+pub use notice::{Cause, LimitKind, Notice, Severity};
 pub use present::{Records, Shop, outcome_row, present};
 pub use screen::{
     AimHint, Keypad, Language, Link, Manual, OutcomeKind, OutcomePage, Page, PendingPage, Prompt,

@@ -4,7 +4,7 @@
 //! the money and what to do. The chain of errors goes to the log, never here.
 
 use crate::code::WrongCode;
-use crate::profile::guard::LimitKind;
+pub use crate::profile::guard::LimitKind;
 
 /// How urgent it looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

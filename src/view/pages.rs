@@ -4,7 +4,7 @@
 //! when its action is allowed.
 
 use crate::domain::{Channel, TxnId};
-use crate::payment::UndoKind;
+pub use crate::payment::UndoKind;
 
 use super::notice::Notice;
 use super::screen::Row;

@@ -165,7 +165,7 @@ fn draft_page(
         AimHint::NoCamera
     };
     let can_type = elapsed_s >= TYPE_AFTER_S || !desk.camera;
-    return Page::Prompt(Prompt {
+    Page::Prompt(Prompt {
         amount,
         hint,
         can_type,
@@ -176,7 +176,7 @@ fn draft_page(
             .instalments
             .map(|plan| (plan.count, plan.merchant_pays)),
         notice,
-    });
+    })
 }
 
 /// The wallets for which we can show a code; one code for all of them goes before single ones.
@@ -240,6 +240,16 @@ fn open_row(sale: &Sale) -> Row {
         state: open_state(sale),
         attention: sale.attention,
         asked: sale.asked,
+        can_query: match &sale.phase {
+            Phase::Polling(polling) => polling.in_flight.is_none(),
+            Phase::Provisional(provisional) => provisional.in_flight.is_none(),
+            Phase::Sending { .. }
+            | Phase::Ordering { .. }
+            | Phase::Presenting(_)
+            | Phase::Returning { .. }
+            | Phase::Revoking(_)
+            | Phase::Closed { .. } => false,
+        },
     }
 }
 

@@ -168,6 +168,8 @@ pub struct Row {
     pub attention: bool,
     /// How often the acquirer was asked since this start; 0 for an ended sale.
     pub asked: u32,
+    /// Whether 立即核实 of this row exists: asking is possible, and no question is under way.
+    pub can_query: bool,
 }
 
 /// What would make the code readable.

@@ -15,6 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use shouyin::code::{CodeTable, Recognised, recognise};
 use shouyin::scanner::decode::{Decoder, Seen, thread_cpu_ms, yardstick};
 use shouyin::scanner::frame::GreyFrame;
 
@@ -256,11 +257,8 @@ fn frames_of_every_tiny_size_are_harmless() {
     }
 }
 
-#[test]
-fn a_micro_qr_code_is_not_taken_because_random_modules_pass_for_one() {
-    let version = qrcode::Version::Micro(3);
-    let code = qrcode::QrCode::with_version("13456789", version, qrcode::EcLevel::L);
-    let code = code.expect("eight digits fit");
+/// Draws a code without any flaw.
+fn qr_frame(code: qrcode::QrCode) -> GreyFrame {
     let (count, module, quiet) = (code.width(), 8, 4);
     let side = (count + 2 * quiet) * module;
     let colours = code.to_colors();
@@ -273,11 +271,29 @@ fn a_micro_qr_code_is_not_taken_because_random_modules_pass_for_one() {
     };
     let shade = |at: usize| if dark(at % side, at / side) { 20 } else { 230 };
     let pixels = (0..side * side).map(shade).collect();
-    let frame = GreyFrame::new(side, side, pixels).expect("a valid size");
+    GreyFrame::new(side, side, pixels).expect("a valid size")
+}
+
+#[test]
+fn a_micro_qr_code_is_not_taken_because_random_modules_pass_for_one() {
+    let version = qrcode::Version::Micro(4);
+    let code = qrcode::QrCode::with_version("13456789", version, qrcode::EcLevel::M);
+    let frame = qr_frame(code.expect("eight digits fit"));
     assert!(holds(&yardstick(&frame), "13456789"), "the picture is good");
     let mut decoder = Decoder::new();
     assert!(decoder.exhaustive(&frame).is_empty());
     assert!((0..LOOKS).all(|_| decoder.next_frame(&frame).seen.is_empty()));
+}
+
+#[test]
+fn a_text_with_a_zero_byte_is_not_cut_to_a_payment_code() {
+    let text = "134567890123456789\0 and more";
+    let frame = qr_frame(qrcode::QrCode::new(text).expect("it fits"));
+    let seen = Decoder::new().exhaustive(&frame);
+    assert_eq!(seen.len(), 1);
+    assert!(seen[0].text.as_str() == text);
+    let found = recognise(&seen[0].text, &CodeTable::built_in());
+    assert!(matches!(found, Recognised::Wrong(_)), "{found:?}");
 }
 
 /// Three finder patterns whose outlines meet inside their own triangle: rqrr 0.11 fails on it with

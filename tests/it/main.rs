@@ -21,6 +21,7 @@ mod crash_damage;
 mod crash_vfs;
 #[cfg(feature = "live")]
 mod decoder;
+#[cfg(feature = "live")]
 mod desk;
 #[cfg(feature = "live")]
 mod faults;

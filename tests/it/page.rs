@@ -96,6 +96,10 @@ impl Program {
         (side("x", "w"), side("y", "h"))
     }
 
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "bounds the wait for another process"
+    )]
     fn shows(&self, words: &str) {
         let until = Instant::now() + Duration::from_secs(30);
         while !self.labels().iter().any(|label| label["label"] == words) {

@@ -156,6 +156,23 @@ async fn a_code_goes_from_a_folder_through_the_real_worker_and_only_while_a_scan
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_picture_that_makes_rqrr_panic_is_nothing_to_the_worker() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let picture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/rqrr_panic.png");
+    std::fs::copy(picture, folder.path().join("p.png")).expect("copied");
+    let (scanner, mut inbox) = spawn(worker(folder.path()));
+    scanner.start();
+    let mut previews = scanner.previews();
+    let shown = tokio::time::timeout(Duration::from_secs(20), previews.changed()).await;
+    shown.expect("it scans").expect("the scanner lives");
+    quiet(&mut inbox, Duration::from_secs(1)).await;
+    let frame = draw(24, 0, (Kind::Qr, Condition::Clean, 0));
+    save(&folder.path().join("q.png"), &frame);
+    assert!(channel(&next(&mut inbox).await).is_some());
+    scanner.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn codes_of_the_wrong_kind_go_up_as_wrong() {
     let folder = tempfile::tempdir().expect("a scratch folder");
     let (scanner, mut inbox) = spawn(worker(folder.path()));

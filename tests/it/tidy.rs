@@ -101,6 +101,7 @@ const ACQUIRER_PLACES: &[&str] = &[
     "src/sim/",
     "src/main.rs",
     "src/ui/samples.rs",
+    "src/ui/samples_more.rs",
 ];
 /// Code outside that may name the adapter or its profile, as it stands.
 const ACQUIRER_LINES: &[(&str, &str)] = &[

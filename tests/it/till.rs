@@ -177,11 +177,17 @@ fn supervisor(entropy: &Entropy) -> Box<dyn Approver> {
 /// Opens a journal as soon as an earlier user of it has let go.
 pub fn open(data: &std::path::Path) -> (Journal, shouyin::journal::Opened) {
     let config = JournalConfig::new(data.to_owned(), data.join("mirror.log"));
-    // Waits until the thread of an earlier journal has let go of the lock.
-    if let Ok(file) = std::fs::File::open(data.join("journal.lock")) {
-        file.lock().unwrap();
+    // An earlier journal's thread may still hold the lock, and a process that another test starts holds a copy of
+    // the handle until it becomes its own program.
+    loop {
+        if let Ok(file) = std::fs::File::open(data.join("journal.lock")) {
+            file.lock().unwrap();
+        }
+        match Journal::open(config.clone()) {
+            Err(shouyin::journal::JournalError::Locked { .. }) => std::thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
     }
-    Journal::open(config).unwrap()
 }
 
 pub fn lakala_config(config: &Config) -> LakalaConfig {

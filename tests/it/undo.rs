@@ -1,5 +1,5 @@
-//! Our own code, money back, and a supervisor's PIN, over the whole till: taps in, screens out, real driver, journal and
-//! HTTPS. Afterwards the journal and the sandbox's books are the same, to the fen.
+//! Our own code, money back, and a supervisor's PIN, over the whole till: taps in, screens out, real driver, journal
+//! and HTTPS. Afterwards the journal and the sandbox's books are the same, to the fen.
 
 use serde_json::Value;
 use shouyin::domain::{Channel, TxnId};

@@ -15,6 +15,7 @@ use slint::platform::PointerEventButton;
 
 mod contrast;
 mod keys;
+mod pages;
 mod partial;
 mod sizes;
 mod words;
@@ -198,8 +199,8 @@ fn an_action_that_does_not_exist_is_not_there() {
         };
         assert!(!actions("keypad").iter().any(|a| a == "收款" || a == "清空"));
         assert!(!actions("manual-empty").iter().any(|a| a == "确认"));
-        assert_eq!(actions("prompt"), ["取消"]);
-        assert_eq!(actions("prompt-no-camera"), ["取消", "手输付款码"]);
+        assert_eq!(actions("prompt"), ["出码", "分期", "取消"]);
+        assert_eq!(actions("prompt-plain"), ["取消", "手输付款码"]);
         assert!(actions("waiting-paying").is_empty());
         assert_eq!(actions("waiting-paying-late"), ["停止等待"]);
         assert_eq!(actions("waiting-password"), ["停止等待", "立即核实"]);

@@ -39,6 +39,8 @@ fn every_option_that_the_manual_names_is_in_the_help_and_the_other_way_round() {
                 &["journal", "verify", "--help"][..],
                 &["journal", "show", "--help"],
                 &["journal", "export", "--help"],
+                &["pin", "set", "--help"],
+                &["profile", "check", "--help"],
             ],
         ),
         (SANDBOX, "shouyin-sandbox ", &[&["serve", "--help"][..]]),

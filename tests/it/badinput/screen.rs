@@ -24,8 +24,8 @@ fn on_the_web(ground: &Ground, config: &Path) -> (Console, u16) {
 
 fn is_served(port: u16) -> bool {
     let mut page = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    page.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        .unwrap();
+    let ask = format!("GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
+    page.write_all(ask.as_bytes()).unwrap();
     let mut text = Vec::new();
     page.read_to_end(&mut text).unwrap();
     text.starts_with(b"HTTP/1.1 200")

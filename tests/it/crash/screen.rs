@@ -299,8 +299,8 @@ fn a_second_copy_that_is_gone_stops_the_next_sale_with_j04_until_it_is_whole_aga
         let records = shouyin::journal::parse_mirror(&std::fs::read(&copy).unwrap());
         assert_eq!(
             records.0.len(),
-            3,
-            "started, intent, closed: nothing is missing"
+            4,
+            "started, intent, failure, closed: none is missing"
         );
     });
 }

@@ -1,0 +1,338 @@
+//! The pages beside the plain sale: our code, instalments, confirmation, records, money back, the supervisor's PIN.
+//!
+//! Owns what only these pages promise; sizes, covering, words and ink of all pages are tested beside this file.
+
+use std::collections::BTreeSet;
+
+use shouyin::domain::Channel;
+
+use std::path::Path;
+
+use super::words::sources;
+use super::*;
+
+/// The last row of a scrolled list is cut by the list's own edge; its button below is not.
+pub(super) fn cut_by_the_list(at: &str, one: &str, other: &str) -> bool {
+    let row = |label: &str| label.starts_with("记录 ") || label.starts_with("Sale ");
+    at.starts_with("records") && row(one) != row(other)
+}
+
+/// A row of the list of records.
+pub(super) fn is_row_of_a_list(at: &str, label: &str) -> bool {
+    let row = label.starts_with("记录 ") || label.starts_with("Sale ");
+    at.starts_with("records") && row
+}
+
+#[test]
+fn presses_before_a_sale_become_their_intents() {
+    let row = |number| TxnId::from_parts(1_700_000_000_000, number);
+    check_presses(&[
+        ("keypad", "记录", Intent::ShowRecords),
+        ("keypad", "记录 000456", Intent::OpenRecord(row(456))),
+        ("keypad-typed", "记录 000457", Intent::OpenRecord(row(457))),
+        ("prompt", "出码", Intent::ShowCode(Channel::Unknown)),
+        (
+            "prompt-wallets",
+            "出码 微信",
+            Intent::ShowCode(Channel::Wechat),
+        ),
+        (
+            "prompt-wallets",
+            "出码 云闪付",
+            Intent::ShowCode(Channel::UnionPay),
+        ),
+        ("prompt", "分期", Intent::OpenInstalments),
+        ("prompt-plan", "分期", Intent::OpenInstalments),
+        ("code", "取消", Intent::Cancel),
+        ("code-making", "取消", Intent::Cancel),
+        (
+            "instalments",
+            "6 期 手续费由商家承担",
+            Intent::ChoosePlan(Some(4)),
+        ),
+        (
+            "instalments",
+            "3 期 手续费由顾客承担",
+            Intent::ChoosePlan(Some(0)),
+        ),
+        ("instalments-chosen", "不分期", Intent::ChoosePlan(None)),
+        ("confirm-large", "确认收款", Intent::Confirm),
+        ("confirm-same", "返回", Intent::Back),
+    ]);
+}
+
+#[test]
+fn presses_after_a_sale_become_their_intents() {
+    let row = |number| TxnId::from_parts(1_700_000_000_000, number);
+    check_presses(&[
+        ("records", "记录 000455", Intent::OpenRecord(row(455))),
+        ("records", "更多", Intent::MoreRecords),
+        ("records", "返回收款", Intent::Back),
+        ("record-paid", "退款", Intent::Undo),
+        ("record-paid", "撤销并换方式", Intent::ChangeWay),
+        ("record-paid", "返回", Intent::Back),
+        (
+            "record-checking",
+            "立即核实",
+            Intent::QueryPending(row(457)),
+        ),
+        ("undo-part", "5", Intent::Digit(5)),
+        ("undo-part", "00", Intent::DoubleZero),
+        ("undo-part", ".", Intent::Dot),
+        ("undo-part", "删除", Intent::Backspace),
+        ("undo-part", "全部", Intent::UndoWhole),
+        ("undo-part", "下一步", Intent::UndoSend),
+        ("undo-part", "返回", Intent::Back),
+        ("undo-change-way", "下一步", Intent::UndoSend),
+        ("approve-typed", "3", Intent::PinDigit(3)),
+        ("approve-typed", "删除", Intent::PinBackspace),
+        ("approve-typed", "确认", Intent::PinSend),
+        ("approve-wrong", "返回", Intent::Back),
+        ("undoing", "立即核实", Intent::QueryNow),
+        ("undoing", "下一笔", Intent::NextSale),
+        ("undoing-done", "知道了", Intent::Dismiss),
+    ]);
+}
+
+fn check_presses(table: &[(&str, &str, Intent)]) {
+    shots::install().expect("display");
+    for config in SHAPES {
+        let till = Till::open(config);
+        for (seq, (sample, label, intent)) in (7..).zip(table) {
+            till.show(sample, seq, Language::Chinese);
+            till.press(label);
+            let wanted = Tap {
+                seq,
+                intent: *intent,
+            };
+            assert_eq!(till.tapped(), wanted, "{label} on {sample}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_allowed_has_no_button() {
+    shots::install().expect("display");
+    for config in SHAPES {
+        let till = Till::open(config);
+        let actions = |name| {
+            till.show(name, 1, Language::Chinese);
+            till.actions().into_iter().collect::<BTreeSet<_>>()
+        };
+        let only = |names: &[&str]| {
+            names
+                .iter()
+                .map(|n| (*n).to_owned())
+                .collect::<BTreeSet<_>>()
+        };
+        assert_eq!(actions("prompt-plain"), only(&["取消", "手输付款码"]));
+        assert_eq!(actions("code"), only(&["取消"]));
+        assert_eq!(actions("records-none"), only(&["返回收款"]));
+        assert_eq!(actions("record-not-paid"), only(&["返回"]));
+        assert_eq!(actions("record-part"), only(&["返回", "退款"]));
+        assert_eq!(actions("record-returning"), only(&["返回", "立即核实"]));
+        assert!(!actions("undo-too-much").contains("下一步"));
+        assert_eq!(actions("undo-change-way"), only(&["返回", "下一步"]));
+        assert!(!actions("approve-empty").contains("确认"));
+        assert!(!actions("approve-checking").contains("确认"));
+        assert_eq!(actions("undoing"), only(&["立即核实", "下一笔"]));
+        assert_eq!(actions("undoing-refused"), only(&["知道了"]));
+    }
+}
+
+#[test]
+fn what_gives_money_back_is_far_from_what_leads_on() {
+    shots::install().expect("display");
+    let mut measured = 0;
+    for config in SHAPES {
+        let till = Till::open(config);
+        for (language, dangers, lead) in [
+            (Language::Chinese, ["退款", "撤销并换方式"], "返回"),
+            (Language::English, ["Refund", "Void, other way"], "Back"),
+        ] {
+            for name in ["record-paid", "record-part", "record-notice"] {
+                till.show(name, 1, language);
+                let buttons = till.elements(AccessibleRole::Button);
+                let lead = buttons.iter().find(|b| label(b) == lead).map(edges);
+                let lead = lead.expect("the way back");
+                let dangers = buttons
+                    .iter()
+                    .filter(|b| dangers.contains(&label(b).as_str()));
+                for danger in dangers {
+                    let apart = gap(edges(danger), lead) / config.px_per_mm + 0.01;
+                    assert!(apart >= 12.0, "{name} {language:?}: {apart} mm");
+                    measured += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(measured, 16, "every dangerous button was found");
+}
+
+#[test]
+fn a_supervisors_digits_are_dots() {
+    shots::install().expect("display");
+    for config in SHAPES {
+        let till = Till::open(config);
+        let dots = |name| {
+            till.show(name, 1, Language::Chinese);
+            let texts = till.elements(AccessibleRole::Text);
+            let row = texts.iter().find(|t| label(t).starts_with("已输"));
+            let row = row.expect("a row of dots");
+            let [left, top, right, bottom] = edges(row).map(|e| e as u32);
+            let picture = till.window.picture().expect("pixels");
+            let dark = |x, y| picture.as_slice()[(y * picture.width() + x) as usize].g < 64;
+            // Dots that are filled in the middle of the row.
+            let middle = u32::midpoint(top, bottom);
+            let inside = (left..right).map(|x| dark(x, middle)).collect::<Vec<_>>();
+            let runs = inside.split(|dark| !dark).filter(|run| run.len() > 8);
+            (label(row), runs.count())
+        };
+        assert_eq!(dots("approve-empty"), ("已输 0 位".to_owned(), 0));
+        assert_eq!(dots("approve-typed"), ("已输 6 位".to_owned(), 6));
+    }
+}
+
+#[cfg(feature = "live")]
+mod code {
+    //! Our code as an outsider sees it: read by zxing-cpp from the drawn pixels.
+
+    use slint::{Rgba8Pixel, SharedPixelBuffer};
+    use zxingcpp::{BarcodeReader, ImageFormat, ImageView};
+
+    use super::super::*;
+
+    fn read(picture: &SharedPixelBuffer<Rgba8Pixel>) -> Vec<String> {
+        let shade = |p: &Rgba8Pixel| (u16::from(p.r) + u16::from(p.g) + u16::from(p.b)) / 3;
+        let grey: Vec<u8> = picture.as_slice().iter().map(|p| shade(p) as u8).collect();
+        let (width, height) = (picture.width(), picture.height());
+        let view = ImageView::from_slice(&grey, width, height, ImageFormat::Lum).expect("a view");
+        let found = BarcodeReader::new().from(&view).expect("a picture");
+        found.iter().map(|code| code.text()).collect()
+    }
+
+    fn draw(till: &Till, name: &str, theme: Theme) -> SharedPixelBuffer<Rgba8Pixel> {
+        let all = samples::all();
+        let sample = all.iter().find(|s| s.name == name).expect("a sample");
+        let screen = samples::screen(sample, 1, Language::Chinese, theme);
+        till.window.apply(&screen);
+        till.window.picture().expect("pixels")
+    }
+
+    #[test]
+    fn anybody_reads_our_code_by_day_and_by_night() {
+        shots::install().expect("display");
+        for config in SHAPES {
+            let till = Till::open(config);
+            for theme in [Theme::Light, Theme::Dark] {
+                for name in ["code", "code-customer", "code-ending"] {
+                    let texts = read(&draw(&till, name, theme));
+                    assert_eq!(texts, [samples::CODE_TEXT], "{name} {theme:?}");
+                }
+                let texts = read(&draw(&till, "code-making", theme));
+                assert!(texts.is_empty(), "{texts:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn our_code_is_black_on_white_on_whole_pixels_with_room_around() {
+        shots::install().expect("display");
+        for config in SHAPES {
+            let till = Till::open(config);
+            for (name, theme) in [
+                ("code", Theme::Light),
+                ("code", Theme::Dark),
+                ("code-ending", Theme::Dark),
+            ] {
+                let picture = draw(&till, name, theme);
+                let images = till.elements(AccessibleRole::Image);
+                let image = images.iter().find(|i| label(i) == "收款码");
+                let [left, top, right, bottom] = edges(image.expect("a code"));
+                let whole = left.fract() == 0.0 && top.fract() == 0.0;
+                assert!(whole, "{left}, {top}");
+                let (left, top) = (left as u32, top as u32);
+                let side = right as u32 - left;
+                assert_eq!(side, bottom as u32 - top, "a square");
+                let dark = |x: u32, y: u32| {
+                    let p = picture.as_slice()[((top + y) * picture.width() + left + x) as usize];
+                    let pure = p.r == p.g && p.g == p.b && (p.r == 0 || p.r == 255);
+                    assert!(pure, "{p:?}");
+                    p.r == 0
+                };
+                let all = (0..side).flat_map(|y| (0..side).map(move |x| (x, y)));
+                let modules: Vec<_> = all.filter(|(x, y)| dark(*x, *y)).collect();
+                let first = modules.iter().map(|(x, y)| *x.min(y)).min();
+                let last = modules.iter().map(|(x, y)| *x.max(y)).max();
+                let (first, last) = first.zip(last).expect("modules");
+                // The upper left finder is seven modules wide.
+                let finder = (first..side).take_while(|x| dark(*x, first)).count() as u32;
+                let module = finder / 7;
+                assert_eq!((finder % 7, side % module), (0, 0), "whole modules");
+                assert!(
+                    first >= 4 * module && side - 1 - last >= 4 * module,
+                    "{name}"
+                );
+                let wide = (side - 2 * first) as f32 / config.px_per_mm;
+                assert!(wide >= 40.0, "{name} {:?}: {wide} mm", config.size);
+            }
+        }
+    }
+}
+
+/// The characters that a font can draw, from its `cmap` (OpenType, format 4).
+fn drawable(font: &[u8]) -> BTreeSet<u32> {
+    let short = |at: usize| u16::from_be_bytes([font[at], font[at + 1]]);
+    let long = |at: usize| usize::from(short(at)) << 16 | usize::from(short(at + 2));
+    let mut tables = (0..usize::from(short(4))).map(|n| 12 + n * 16);
+    let cmap = tables.find(|at| &font[*at..*at + 4] == b"cmap");
+    let cmap = long(cmap.expect("a cmap") + 8);
+    let mut found = BTreeSet::new();
+    for entry in (0..usize::from(short(cmap + 2))).map(|n| cmap + 4 + n * 8) {
+        let table = cmap + long(entry + 4);
+        if short(table) != 4 {
+            continue;
+        }
+        let size = usize::from(short(table + 6));
+        for segment in (0..size).step_by(2) {
+            let end = table + 14 + segment;
+            let start = end + size + 2;
+            let (delta, jump) = (start + size, start + 2 * size);
+            for code in short(start)..=short(end) {
+                let glyph = if short(jump) == 0 {
+                    code.wrapping_add(short(delta))
+                } else {
+                    let place = usize::from(short(jump)) + usize::from(code - short(start)) * 2;
+                    font.get(jump + place + 1)
+                        .map_or(0, |_| short(jump + place))
+                };
+                if glyph != 0 {
+                    found.insert(u32::from(code));
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn both_fonts_hold_every_character_of_the_screen() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui");
+    let po = std::fs::read_to_string(root.join("lang/en/LC_MESSAGES/shouyin-ui.po")).expect("po");
+    let mut wanted: BTreeSet<char> = po.chars().collect();
+    wanted.extend(sources(&root).iter().flat_map(|source| source.chars()));
+    wanted.retain(|c| !c.is_control());
+    assert!(wanted.len() > 300, "only {} characters", wanted.len());
+    for name in ["Regular", "Bold"] {
+        let path = root.join(format!("fonts/ShouyinSans-{name}.otf"));
+        let drawable = drawable(&std::fs::read(path).expect("font"));
+        // A rare character that the fonts were cut without: the reader does not find everything everywhere.
+        assert!(!drawable.contains(&u32::from('龘')), "{name}");
+        let lacks = |c: &&char| !drawable.contains(&u32::from(**c));
+        let missing: Vec<_> = wanted.iter().filter(lacks).collect();
+        assert!(
+            missing.is_empty(),
+            "{name} lacks {missing:?}: run packaging/fonts/subset.py"
+        );
+    }
+}
