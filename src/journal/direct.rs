@@ -43,7 +43,10 @@ impl DirectJournal {
 
     /// Goes on with the check of all records; the thread does so while nothing is asked.
     pub fn check_on(&mut self) -> Background {
-        self.0.check_on()
+        if self.0.audit.is_some() {
+            self.0.check_slice();
+        }
+        self.0.audited
     }
 
     /// Returns the last sales, newest first.
@@ -106,6 +109,6 @@ impl DirectJournal {
     }
 
     fn store(&self) -> Result<&Store, JournalError> {
-        self.0.store().ok_or(JournalError::Broken)
+        self.0.store.as_ref().ok_or(JournalError::Broken)
     }
 }

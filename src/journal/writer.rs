@@ -33,7 +33,7 @@ struct SecondCopy {
 }
 
 pub(super) struct Writer {
-    store: Option<Store>,
+    pub store: Option<Store>,
     store_config: StoreConfig,
     dir: PathBuf,
     copy: Option<SecondCopy>,
@@ -43,8 +43,8 @@ pub(super) struct Writer {
     low_space: bool,
     failed: u32,
     /// The check in the background, and the last row that it is about.
-    audit: Option<(Audit, u64)>,
-    audited: Background,
+    pub audit: Option<(Audit, u64)>,
+    pub audited: Background,
     altered: Option<String>,
     #[cfg(feature = "sim")]
     planted_mirror_failure: Option<u64>,
@@ -338,21 +338,6 @@ impl Writer {
         Ok(store)
     }
 
-    /// Returns the open database, for simulations that ask it on their own thread.
-    #[cfg(feature = "sim")]
-    pub fn store(&self) -> Option<&Store> {
-        self.store.as_ref()
-    }
-
-    /// Goes on with the check of all records, as the thread does while nothing is asked. Returns how it stands.
-    #[cfg(feature = "sim")]
-    pub fn check_on(&mut self) -> Background {
-        if self.audit.is_some() {
-            self.check_slice();
-        }
-        self.audited
-    }
-
     /// Leaves the note of how far everything is checked, unless something is wrong or behind.
     pub fn note(&self) {
         let Some(store) = &self.store else { return };
@@ -382,7 +367,7 @@ impl Writer {
         Ok(())
     }
 
-    fn check_slice(&mut self) {
+    pub fn check_slice(&mut self) {
         let (Some((audit, until)), Some(store)) = (&mut self.audit, &self.store) else {
             self.audit = None;
             return;

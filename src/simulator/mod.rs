@@ -33,6 +33,7 @@ mod net;
 mod people;
 mod plan;
 mod plant;
+mod reach;
 pub mod report;
 mod rng;
 mod run;

@@ -1,7 +1,7 @@
 //! Bugs planted on purpose: the proof that the checker would see the real ones.
 //!
-//! Owns the list of reliability.md 2.7. Each is a runtime mutation of the driver, the adapter, the journal's settings or
-//! what the core is told, never of the core itself. A bug that needs what does not exist yet is listed as that.
+//! Owns the list of reliability.md 2.7. Each is a runtime mutation of the driver, the adapter, the journal's settings
+//! or what the core is told, never of the core itself. A bug that needs what does not exist yet is listed as that.
 
 use super::line::Asked;
 use crate::domain::OrderNo;

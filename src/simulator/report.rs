@@ -7,8 +7,9 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::batch::{Failure, Options, Totals};
-use super::coverage::{Coverage, holes, reachable};
+use super::coverage::Coverage;
 use super::plant::Bug;
+use super::reach::{expected, holes, thin};
 use super::world::Wait;
 
 /// What was measured around a batch.
@@ -178,7 +179,7 @@ fn healing_lines(totals: &Totals) -> Vec<String> {
 }
 
 fn coverage_line(totals: &Totals) -> String {
-    let reachable = reachable().len();
+    let (expected, thin) = (expected().len(), thin(&totals.coverage, totals.sales));
     let holes = holes(&totals.coverage);
     let listed: Vec<&str> = holes
         .iter()
@@ -186,7 +187,8 @@ fn coverage_line(totals: &Totals) -> String {
         .map(String::as_str)
         .collect();
     format!(
-        "coverage: {} cells of state, event and durable point; of {reachable} that can be reached, {} were not: {}{}",
+        "coverage: {} cells of state, event and durable point; of {expected} that are expected, {thin} were reached \
+         less than 100 times in a million sales, {} never: {}{}",
         totals.coverage.0.len(),
         holes.len(),
         listed.join("; "),

@@ -11,8 +11,8 @@ use crate::limits;
 use crate::payment::{Fact, FactKind, Intent, Outcome};
 use crate::simulator::host::{Host, sha256};
 
-/// Without a wish of the cashier, the schedule of inquiries runs to its end: 60 s, or 55 s where a refusal that names no
-/// order is asked about at once.
+/// Without a wish of the cashier, the schedule of inquiries runs to its end: 60 s, or 55 s where a refusal that names
+/// no order is asked about at once.
 const SCHEDULE_MS: u64 = 55_000;
 /// A provisional revoke is final after six re-checks.
 const RECHECKS_MS: u64 = 6 * 61_000;
