@@ -234,15 +234,21 @@ fn mode(arguments: &Arguments) -> shouyin::ui::DisplayMode {
     }
 }
 
+#[cfg(feature = "ui")]
+fn in_browser(arguments: &Arguments) -> bool {
+    !arguments.console && mode(arguments).is_web()
+}
+
+#[cfg(not(feature = "ui"))]
+fn in_browser(_: &Arguments) -> bool {
+    false
+}
+
 /// Tones are played where the screen is: in the browser, or on this machine.
 fn loudspeaker(arguments: &Arguments, config: &Config) -> sound::Place {
-    #[cfg(feature = "ui")]
-    let in_browser = !arguments.console && mode(arguments).is_web();
-    #[cfg(not(feature = "ui"))]
-    let in_browser = false;
     if !config.sound {
         sound::Place::Nowhere
-    } else if in_browser {
+    } else if in_browser(arguments) {
         sound::Place::Page
     } else {
         sound::Place::alsa()

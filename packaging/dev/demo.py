@@ -3,6 +3,7 @@
 Leaves a picture of each stage and report.json: per sale the order number, the state, the amounts, the stage times.
 Three parties have to agree on every sale: the screen, the terminal's journal and the sandbox's books.
 """
+import atexit
 import json
 import subprocess
 import sys
@@ -14,11 +15,11 @@ import urllib.request
 OUT = sys.argv[1]
 SANDBOX = json.load(open(f"{OUT}/sandbox.json"))
 WORDS = {
-    "zh": {"keypad": "收款金额", "charge": "收款", "prompt": "请顾客出示付款码", "type": "手输付款码", "confirm": "确认",
+    "zh": {"keypad": "今日 ", "charge": "收款", "prompt": "请顾客出示付款码", "type": "手输付款码", "confirm": "确认",
            "manual": "付款码数字", "typed": "已输 {} 位", "paid": "收款成功", "unpaid": "未收款", "revoked": "已撤销，未收款", "next": "下一笔",
            "back": "返回", "stop": "停止等待", "query": "立即核实", "acts": "请顾客在手机上输入密码", "unknown": "结果未知",
            "cancel": "取消", "open": "待核实 1", "list": "1 笔待核实", "home": "返回收款", "clear": "清空"},
-    "en": {"keypad": "Amount", "charge": "Charge", "prompt": "Show your Pay code", "type": "Type the code",
+    "en": {"keypad": "Today ", "charge": "Charge", "prompt": "Show your Pay code", "type": "Type the code",
            "confirm": "Confirm", "manual": "Digits of the code", "typed": "{} typed", "paid": "Payment received", "unpaid": "Not paid",
            "revoked": "Cancelled, not paid", "next": "Next sale", "back": "Back", "stop": "Stop waiting",
            "query": "Check now", "acts": "Customer enters password", "unknown": "Result unknown", "cancel": "Cancel",
@@ -52,6 +53,8 @@ till = subprocess.Popen(
     ["target/debug/shouyin", "--config", f"{OUT}/sandbox/terminal.toml", "--config", f"{OUT}/fast.toml",
      "--data", f"{OUT}/terminal", "--web", "0"],
     stdout=subprocess.PIPE, stderr=open(f"{OUT}/terminal.log", "w"), text=True)
+# Also when a story gives up.
+atexit.register(till.kill)
 page = till.stdout.readline().split("screen: ")[1].strip()
 pictures = 0
 words = WORDS["zh"]

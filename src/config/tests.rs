@@ -37,12 +37,12 @@ fn later_layers_win_and_the_rest_stays() {
 #[test]
 fn the_terminals_own_figures_go_over_the_profiles() {
     let own = "[timing]\nrecheck_count = 2\n[limits]\namount_max_fen = 7\nday_max_fen = 9\n\
-               large_amount_fen = 5\nrepeat_ms = 0\ncode_life_ms = 8\n";
+               large_amount_fen = 5\nrepeat_ms = 0\ncode_life_ms = 8000\n";
     let config = load(own).expect("valid");
     let policy = config.policy([0; 32]);
     assert_eq!(policy.timing.recheck_count, 2);
     assert_eq!(policy.timing.poll_ms, Timing::reference().poll_ms);
-    assert_eq!((policy.amount_max.minor(), policy.code_life_ms), (7, 8));
+    assert_eq!((policy.amount_max.minor(), policy.code_life_ms), (7, 8_000));
     let limits = config.profile.limits;
     assert_eq!(limits.rows[0].day.map(Money::minor), Some(9));
     assert_eq!(limits.large_amount.map(Money::minor), Some(5));

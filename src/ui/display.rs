@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use slint::ComponentHandle;
 use tokio::sync::{mpsc, watch};
 
 use super::{PreviewFrame, UiConfig, UiError, Window};
@@ -106,6 +105,7 @@ fn run_window(options: UiOptions, fullscreen: bool) -> Result<(), UiError> {
 
 #[cfg(feature = "sim")]
 fn run_web(options: UiOptions, port: u16) -> Result<(), UiError> {
+    use slint::ComponentHandle;
     let frames = super::headless::install()?;
     let window = open(&options)?;
     window.show()?;

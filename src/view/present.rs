@@ -243,11 +243,11 @@ fn open_row(sale: &Sale) -> Row {
         can_query: match &sale.phase {
             Phase::Polling(polling) => polling.in_flight.is_none(),
             Phase::Provisional(provisional) => provisional.in_flight.is_none(),
+            Phase::Presenting(presenting) => presenting.in_flight.is_none(),
             Phase::Sending { .. }
             | Phase::Ordering { .. }
-            | Phase::Presenting(_)
-            | Phase::Returning { .. }
             | Phase::Revoking(_)
+            | Phase::Returning { .. }
             | Phase::Closed { .. } => false,
         },
     }
