@@ -302,7 +302,8 @@ impl Writer {
     }
 
     /// After an input/output error the connection is poisoned: dirty pages may be gone. It is closed without another
-    /// sync. A sync that failed ends the service; anything else may be tried once more on a new connection.
+    /// sync. A sync that failed ends the service; anything else may be tried once more on a new connection. A full disk
+    /// gets its reserve back for that, as at a start.
     fn recover(&mut self, problem: JournalError) -> Result<(), JournalError> {
         let Some(store) = self.store.take() else {
             return Err(problem);
@@ -315,7 +316,20 @@ impl Writer {
             return Err(problem);
         }
         tracing::warn!(error = %problem, "the journal is closed and opened again");
-        self.store = Some(self.reopen(before)?);
+        let reopened = match self.reopen(before) {
+            Err(problem) if problem.is_full() => {
+                self.files.release_space(&self.reserve.0);
+                self.low_space = true;
+                self.reopen(before)
+            }
+            reopened => reopened,
+        };
+        // There is no connection any more, and space alone does not bring it back: only a start does.
+        self.store = Some(reopened.map_err(|problem| {
+            let error = super::error::chain(&problem);
+            tracing::error!(error, "the journal could not be opened again");
+            JournalError::Broken
+        })?);
         Ok(())
     }
 

@@ -106,8 +106,6 @@ pub struct Totals {
     pub healing: Vec<(Wait, u64)>,
     /// What was reached.
     pub coverage: Coverage,
-    /// Bugs of the terminal that are known and not mended, by name.
-    pub known: BTreeMap<&'static str, u64>,
     /// Violations.
     pub violations: u64,
     /// The first runs that failed.
@@ -138,9 +136,6 @@ impl Totals {
         }
         for (name, count) in figures.troubles {
             *self.faults.entry(name).or_default() += count;
-        }
-        for (name, count) in figures.known {
-            *self.known.entry(name).or_default() += count;
         }
         for end in &verdict.ends {
             let word = match end.ended {
@@ -196,7 +191,6 @@ impl Totals {
         for (from, to) in [
             (other.faults, &mut self.faults),
             (other.ends, &mut self.ends),
-            (other.known, &mut self.known),
         ] {
             for (name, count) in from {
                 *to.entry(name).or_default() += count;

@@ -16,9 +16,6 @@ use super::world::Figures;
 /// Ten in the morning.
 pub const TEN_OCLOCK_MS: u64 = 36_000_000;
 
-/// Bugs of the terminal that are known and not mended, by the names under which `docs/RELIABILITY.md` tells of them.
-pub const KNOWN: [&str; 2] = ["K1", "K2"];
-
 /// What stays broken for ever in a liveness run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Broken {

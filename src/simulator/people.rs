@@ -31,7 +31,8 @@ impl World<'_> {
                 });
                 self.feed(Event::InstalmentsChosen(plan));
             }
-            Act::Undo { sale, fen } => self.undo(sale, fen),
+            Act::Undo { sale, fen } => self.undo(sale, fen, false),
+            Act::ChangeWay(sale) => self.undo(sale, 0, true),
             Act::Cancel => {
                 self.feed(Event::CancelRequested);
             }
@@ -71,6 +72,9 @@ impl World<'_> {
                 self.trouble("answers down");
                 self.mute_until = now + ms;
             }
+        }
+        if act.is_a_tap_of_the_core() {
+            self.carry_on();
         }
     }
 
@@ -128,7 +132,14 @@ impl World<'_> {
         TxnId::from_parts(utc, random)
     }
 
+    /// Our code is for whomever the draft is of.
     fn show_code(&mut self, sale: u32, every: bool) {
+        let draft = self
+            .till
+            .as_ref()
+            .and_then(|till| till.state.draft.as_ref());
+        let of = draft.and_then(|draft| self.sale_of.get(&draft.txn).copied());
+        let sale = of.unwrap_or(sale);
         let txn = self.fresh_txn(sale);
         self.sale_of.insert(txn, sale);
         let channel = match (every, self.profile) {
@@ -158,7 +169,7 @@ impl World<'_> {
     }
 
     /// Money of an earlier sale is to go back. What the cashier sees of it was read from the journal.
-    fn undo(&mut self, sale: u32, fen: u64) {
+    fn undo(&mut self, sale: u32, fen: u64, other_way: bool) {
         let Some(till) = &self.till else {
             return;
         };
@@ -184,6 +195,31 @@ impl World<'_> {
             operator: operator("01"),
             approver: Some(operator("90")),
         });
+        if let Some(till) = &mut self.till
+            && till.state.undos.contains_key(&txn)
+        {
+            till.carry.begin(txn, amount, other_way);
+        }
+    }
+
+    /// As the driver has it after each tap: a proven void whose result was seen is followed by a sale of its amount, to
+    /// the same customer.
+    fn carry_on(&mut self) {
+        let Some(till) = &mut self.till else {
+            return;
+        };
+        let Some((undo, amount)) = till.carry.take(&till.state) else {
+            return;
+        };
+        let sale = self.sale_of.get(&undo).copied().unwrap_or(0);
+        let txn = self.fresh_txn(sale);
+        self.sale_of.insert(txn, sale);
+        let operator = OperatorNo::new("01").expect("invariant: two digits");
+        self.feed(Event::SaleRequested {
+            txn,
+            amount,
+            operator,
+        });
     }
 
     fn present(&mut self, sale: u32, wallet: super::host::Wallet) {
@@ -208,6 +244,21 @@ impl World<'_> {
 }
 
 impl Act {
+    /// Tells whether it is a tap that the core hears of.
+    const fn is_a_tap_of_the_core(self) -> bool {
+        matches!(
+            self,
+            Self::Sale { .. }
+                | Self::ShowCode { .. }
+                | Self::Instalments(_)
+                | Self::Cancel
+                | Self::Query
+                | Self::QueryOpen(_)
+                | Self::Park
+                | Self::Dismiss
+        )
+    }
+
     /// Tells whether it happens to the world and not to the program.
     pub(super) const fn is_of_the_world(self) -> bool {
         matches!(

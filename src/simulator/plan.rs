@@ -16,6 +16,9 @@ pub fn code_text(profile: Profile, sale: u32) -> String {
     format!("{prefix}{CANARY}{sale:0room$}")
 }
 
+/// The customer of a sale shows this much farther on when the first code was used up.
+pub const OTHER_CODES: u32 = 100_000;
+
 /// Something that a person does or that happens to the shop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
@@ -56,6 +59,8 @@ pub enum Act {
         /// How much.
         fen: u64,
     },
+    /// 撤销并换方式 of a paid sale: all of it goes back, then the same amount is asked for.
+    ChangeWay(u32),
     /// 取消 or 停止等待, whichever button is there.
     Cancel,
     /// 立即核实 of the sale on the screen.
@@ -258,6 +263,9 @@ fn money_back(acts: &mut Vec<Timed>, rng: &mut Rng, sale: u32, at: u64) {
         return;
     }
     let of = sale - u32::try_from(rng.below(u64::from(sale.min(4)))).unwrap_or(0);
+    if rng.chance(150) {
+        return another_way(acts, rng, of, at);
+    }
     let fen = *rng.pick(&[0, 0, 1, 5_000, 120_000, 900_000]);
     for (later, act) in [
         (1, Act::Dismiss),
@@ -268,6 +276,31 @@ fn money_back(acts: &mut Vec<Timed>, rng: &mut Rng, sale: u32, at: u64) {
             at: at.saturating_sub(2_500) + later,
             act,
         });
+    }
+}
+
+/// The customer wants to pay in another way: with another code, or by scanning ours. Whatever the void comes to, the
+/// cashier goes on tapping.
+fn another_way(acts: &mut Vec<Timed>, rng: &mut Rng, of: u32, at: u64) {
+    let begin = at.saturating_sub(2_500);
+    let seen = begin + rng.below(9_000);
+    let mut put = |at, act| acts.push(Timed { at, act });
+    put(begin + 1, Act::Dismiss);
+    put(begin + 2, Act::ChangeWay(of));
+    put(seen, Act::Dismiss);
+    let wallet = Wallet::Pays;
+    if rng.chance(500) {
+        let sale = of + OTHER_CODES;
+        put(seen + 900, Act::Code { sale, wallet });
+    } else {
+        put(
+            seen + 300,
+            Act::ShowCode {
+                sale: of,
+                every: true,
+            },
+        );
+        put(seen + 1_900, Act::Scan { sale: of, wallet });
     }
 }
 

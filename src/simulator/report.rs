@@ -68,7 +68,6 @@ pub fn json(options: &Options, totals: &Totals, measured: &Measured) -> Value {
         "power_cuts": totals.cuts,
         "kills": totals.kills,
         "boots": totals.boots,
-        "known_bugs": totals.known,
         "violations": totals.violations,
         "failures": failures,
         "after_mending": healing,
@@ -146,9 +145,6 @@ fn lines(options: &Options, totals: &Totals, measured: &Measured) -> Vec<String>
     ];
     lines.extend(healing_lines(totals));
     lines.push(coverage_line(totals));
-    for (name, count) in &totals.known {
-        lines.push(format!("known and not mended: {name}, {count} times"));
-    }
     lines.push(format!("violations: {}", totals.violations));
     lines.push(format!(
         "{} s of processor time: {per_second} sales a second and core, {} an hour and core ({})",

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::bench::{Bench, Book};
-use super::case::{Broken, Case, End, Verdict};
+use super::case::{Case, End, Verdict};
 use super::check::{Evidence, Invariant, Sale, at_rest, find_canary, money_at_rest};
 use super::plant::Bug;
 use super::rng::mix;
@@ -82,10 +82,6 @@ impl World<'_> {
             if sale.ended.is_some() {
                 let took = sale.ended_at.saturating_sub(healed);
                 self.figures.healing.push((wait, took));
-            } else if self.broken == Some(Broken::RevokeAnswers)
-                && self.host.has_void_revoke(&sale.order)
-            {
-                self.known("K1");
             } else {
                 let what = format!(
                     "sale {} is open {} s after mending",
@@ -105,8 +101,7 @@ impl World<'_> {
         for what in stuck {
             self.watch.blame(Invariant::L2, what, now);
         }
-        let rests =
-            self.is_at_rest() || !self.watch.found.is_empty() || !self.figures.known.is_empty();
+        let rests = self.is_at_rest() || !self.watch.found.is_empty();
         let what = "the terminal is not at rest long after mending";
         self.watch.holds(Invariant::L2, rests, what, now);
         // The second copy catches up at a start at the latest. Meanwhile charges under way arrive, and every customer
@@ -118,7 +113,7 @@ impl World<'_> {
     }
 
     /// After an hour a broken acquirer is asked at most once in five minutes for each open sale. A try is a revoke and
-    /// the inquiry that confirms it; a provisional revoke is re-checked every 61 s (`docs/RELIABILITY.md`, limits).
+    /// the inquiry that confirms it.
     fn watch_a_broken_acquirer(&mut self) {
         const HOURS: u64 = 2;
         self.run_until(self.now() + 3_600_000);
@@ -128,29 +123,17 @@ impl World<'_> {
             .sales
             .iter()
             .filter(|(_, sale)| sale.ended.is_none())
-            .map(|(txn, sale)| (self.sale_of.get(txn).copied().unwrap_or(0), waits_for(sale)))
+            .map(|(txn, _)| self.sale_of.get(txn).copied().unwrap_or(0))
             .collect();
         self.run_until(self.now() + HOURS * 3_600_000);
         let now = self.now();
-        for (sale, wait) in open {
+        for sale in open {
             let sent = |all: &BTreeMap<u32, u32>| u64::from(all.get(&sale).copied().unwrap_or(0));
             let asked = sent(&self.sends) - sent(&before);
-            let most = match wait {
-                Wait::Certainty => HOURS * 60,
-                Wait::Result | Wait::Revoke => HOURS * 12 * 2 + 2,
-            };
-            if wait == Wait::Revoke && (most..=HOURS * 740).contains(&asked) {
-                self.known("K2");
-            } else {
-                let what = "a broken acquirer is asked too often";
-                self.watch.holds(Invariant::L3, asked <= most, what, now);
-            }
+            let what = "a broken acquirer is asked too often";
+            let most = HOURS * 12 * 2 + 2;
+            self.watch.holds(Invariant::L3, asked <= most, what, now);
         }
-    }
-
-    /// Counts a bug of the terminal that is known and not mended (`docs/RELIABILITY.md`).
-    fn known(&mut self, name: &'static str) {
-        *self.figures.known.entry(name).or_default() += 1;
     }
 
     fn conclude(mut self) -> Verdict {

@@ -32,8 +32,6 @@ pub enum Expect {
     Boots(u64),
     /// An invariant does not hold: a planted bug.
     Violation(Invariant),
-    /// A bug shows that is known and not mended.
-    Known(&'static str),
 }
 
 /// A named run.
@@ -227,7 +225,6 @@ impl Script {
                 Expect::Revoked(sale) => ends(sale).any(|end| end.revoked),
                 Expect::Cuts(most) => verdict.figures.cuts >= most,
                 Expect::Boots(most) => verdict.figures.boots >= most,
-                Expect::Known(name) => verdict.figures.known.contains_key(name),
                 Expect::Violation(invariant) => verdict
                     .violations
                     .iter()

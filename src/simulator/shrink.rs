@@ -82,7 +82,8 @@ impl Search<'_> {
             | Act::Code { sale, .. }
             | Act::ShowCode { sale, .. }
             | Act::Scan { sale, .. }
-            | Act::Undo { sale, .. } => Some(sale),
+            | Act::Undo { sale, .. }
+            | Act::ChangeWay(sale) => Some(sale),
             Act::Instalments(_)
             | Act::Cancel
             | Act::Query

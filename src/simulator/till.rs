@@ -21,6 +21,7 @@ use crate::payment::{
     Command, Event, Fact, FactKind, Phase, Policy, Request, Sound, State, Step, Ticket, Timing,
     step,
 };
+use crate::terminal::Carry;
 use crate::view::{Cause, Desk, Language, Theme};
 
 /// A program that failed is started again by people after this.
@@ -36,6 +37,8 @@ pub struct Till {
     pub desk: Desk,
     /// No new sales, because the disk is full.
     pub refuse_sales: bool,
+    /// The amount that follows a void.
+    pub carry: Carry,
     /// Requests that the adapter works on.
     pub open_requests: BTreeSet<Ticket>,
     /// The last charge, for a planted bug.
@@ -54,6 +57,7 @@ impl Till {
             book,
             desk: Desk::new(Language::English, Theme::Light),
             refuse_sales: false,
+            carry: Carry::default(),
             open_requests: BTreeSet::new(),
             last_charge: None,
             held: None,
@@ -302,6 +306,9 @@ impl World<'_> {
     fn tell_stored(&mut self, facts: &[Fact]) {
         let now = self.now();
         for fact in facts {
+            if let Some(till) = &mut self.till {
+                till.carry.heard(fact);
+            }
             self.trace
                 .add(now, Lane::Till, Lane::Disk, || fact_text(fact));
             self.watch.stored(fact, &self.host, now);

@@ -2,7 +2,6 @@
 //!
 //! Owns their reading and writing; `script` puts them together.
 
-use super::case::KNOWN;
 use super::check::{Invariant, Word};
 use super::fault::{Fault, Kind, Place};
 use super::host::{Manners, Wallet};
@@ -96,6 +95,7 @@ pub(super) fn act(words: &[&str]) -> Result<Act, &'static str> {
             sale: small(sale)?,
             fen: fen(amount)?,
         },
+        ["change-way", sale] => Act::ChangeWay(small(sale)?),
         ["cancel"] => Act::Cancel,
         ["query"] => Act::Query,
         ["query-open", which] => Act::QueryOpen(small(which)?),
@@ -125,6 +125,7 @@ pub fn act_text(act: Act) -> String {
         Act::Instalments(false) => "at-once".to_owned(),
         Act::Undo { sale, fen: 0 } => format!("undo {sale} all"),
         Act::Undo { sale, fen } => format!("undo {sale} {}.{:02}", fen / 100, fen % 100),
+        Act::ChangeWay(sale) => format!("change-way {sale}"),
         Act::Cancel => "cancel".to_owned(),
         Act::Query => "query".to_owned(),
         Act::QueryOpen(which) => format!("query-open {which}"),
@@ -215,10 +216,6 @@ pub(super) fn expect(words: &[&str]) -> Result<Expect, &'static str> {
         ["revoke-of", sale] => Expect::Revoked(small(sale)?),
         ["cuts", most] => Expect::Cuts(number(most)?),
         ["boots", most] => Expect::Boots(number(most)?),
-        ["known", key] => {
-            let found = KNOWN.iter().find(|name| *name == key);
-            Expect::Known(found.ok_or("no such known bug")?)
-        }
         ["violation", key] => {
             let mut all = Invariant::ALL.iter();
             let found = all.find(|invariant| invariant.key() == *key);
@@ -240,7 +237,6 @@ pub(super) fn expect_text(expect: Expect) -> String {
         Expect::Revoked(sale) => format!("expect revoke-of {sale}"),
         Expect::Cuts(most) => format!("expect cuts {most}"),
         Expect::Boots(most) => format!("expect boots {most}"),
-        Expect::Known(name) => format!("expect known {name}"),
         Expect::Violation(invariant) => format!("expect violation {}", invariant.key()),
     }
 }

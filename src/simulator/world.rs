@@ -104,8 +104,6 @@ pub struct Figures {
     pub compound: u64,
     /// What each sale that was open when the world was mended waited for, and how many milliseconds it took.
     pub healing: Vec<(Wait, u64)>,
-    /// Bugs of the terminal that are known and not mended, by name.
-    pub known: BTreeMap<&'static str, u64>,
     /// Real openings of the disk as a power cut would have left it.
     pub snapshots: u64,
 }

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use self::telling::log_fact;
+use super::carry::Carry;
 use super::input::{Cue, Input, ScanCommand, ScanNews};
 use super::session::{self, Act, SessionTurn};
 use crate::clock::Clock;
@@ -21,7 +22,7 @@ use crate::journal::{Journal, JournalError, NoSales, SaleRow, SaleState};
 use crate::limits;
 use crate::payment::{
     Command, EntryMode, Event, Fact, FactKind, Outcome, Phase, Policy, Request, State, Step,
-    Ticket, UndoOutcome, next_deadline, step,
+    Ticket, next_deadline, step,
 };
 use crate::people::Approver;
 use crate::profile::guard::Usage;
@@ -78,9 +79,7 @@ pub struct Driver {
     /// Amount and time of the last sale that was sent.
     pub(super) last_sale: Option<(Money, Tick)>,
     /// A void after which a sale of the same amount follows.
-    pub(super) carry: Option<(TxnId, Money)>,
-    /// That void is proven.
-    carried: bool,
+    pub(super) carry: Carry,
     /// Why new sales are refused, until the journal says that they may be opened again.
     pub(super) refuse_sales: Option<Cause>,
     seq: u64,
@@ -104,8 +103,7 @@ impl Driver {
             usage: Usage::default(),
             usage_day: 0,
             last_sale: None,
-            carry: None,
-            carried: false,
+            carry: Carry::default(),
             refuse_sales: None,
             seq: 0,
             shown: None,
@@ -259,14 +257,9 @@ impl Driver {
 
     /// 撤销并换方式: once the void is proven and was seen, the camera opens for the same amount.
     async fn carry_on(&mut self) {
-        let Some((txn, amount)) = self.carry else {
+        let Some((_, amount)) = self.carry.take(&self.parts.state) else {
             return;
         };
-        if self.parts.state.undos.contains_key(&txn) || !self.carried {
-            return;
-        }
-        self.carry = None;
-        self.carried = false;
         self.feed(Event::SaleRequested {
             txn: self.parts.entropy.txn_id(self.now().utc),
             amount,
@@ -413,6 +406,7 @@ impl Driver {
     async fn after_facts(&mut self, facts: &[Fact]) {
         let mut counted = true;
         for fact in facts {
+            self.carry.heard(fact);
             match &fact.kind {
                 FactKind::IntentRecorded(intent) => {
                     self.parts.desk.amount = Default::default();
@@ -434,10 +428,6 @@ impl Driver {
                         self.parts.desk.told = Some(Cause::LateSuccess(voucher));
                     }
                 }
-                FactKind::UndoClosed {
-                    txn,
-                    outcome: UndoOutcome::Done(_),
-                } => self.carried = self.carry.is_some_and(|(own, _)| own == *txn),
                 FactKind::Started { .. }
                 | FactKind::AnswerNoted { .. }
                 | FactKind::AnswerRefused { .. }

@@ -113,7 +113,7 @@ impl Driver {
         .await;
         if self.parts.state.undos.contains_key(&txn) {
             self.parts.desk.page = DeskPage::Till;
-            self.carry = self.parts.desk.change_way.then_some((txn, amount));
+            self.carry.begin(txn, amount, self.parts.desk.change_way);
             self.parts.desk.change_way = false;
             self.parts.desk.amount = Default::default();
         } else if !self.is_broken() {

@@ -139,6 +139,8 @@ fn say(text: &str) {
 fn measured(options: &Options, name: &str) -> (Totals, Measured) {
     let clock = Clock::start();
     let cpu = || clock_gettime(ClockId::ProcessCPUTime);
+    // Before the run: the folder may be at another commit when it ends.
+    let commit = commit();
     let (before, totals) = (cpu(), batch::run(options, name));
     let after = cpu();
     let cpu_ms =
@@ -146,7 +148,7 @@ fn measured(options: &Options, name: &str) -> (Totals, Measured) {
     let measured = Measured {
         cpu_ms: u64::try_from(cpu_ms).unwrap_or(1).max(1),
         wall_ms: clock.now().tick.0.max(1),
-        commit: commit(),
+        commit,
     };
     (totals, measured)
 }

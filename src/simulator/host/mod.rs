@@ -172,16 +172,6 @@ impl Host {
         self.refused.contains_key(order)
     }
 
-    /// Tells whether a revoke of this order was taken and had no effect: it came before the order, or was a dud.
-    pub fn has_void_revoke(&self, order: &str) -> bool {
-        let taken = self.revokes.get(order).is_some_and(|all| !all.is_empty());
-        taken
-            && self
-                .orders
-                .get(order)
-                .is_some_and(|known| !known.is_undone())
-    }
-
     /// What the customers have paid under this number, less what they got back.
     pub fn net(&self, order: &str) -> u64 {
         self.orders.get(order).map_or(0, Order::net)
