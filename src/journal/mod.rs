@@ -19,6 +19,7 @@ mod mirror;
 mod project;
 mod query;
 mod records;
+mod second;
 mod store;
 mod writer;
 

@@ -3,7 +3,7 @@
 //! Owns the open database, the second copy, the reserve and the lock, and decides what follows from a failure. Takes
 //! [`Ask`]s, ends when the last handle is gone.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -14,7 +14,8 @@ use super::chain::Walker;
 use super::checked::Checked;
 use super::error::JournalError;
 use super::files::Files;
-use super::mirror::{CopyReader, Filler, Mirror, Place};
+use super::mirror::{CopyReader, Place};
+use super::second::SecondCopy;
 use super::store::{Store, StoreConfig};
 use super::{Appended, Ask, Background, JournalConfig, NoSales, Opened};
 use crate::evidence::{Digest, SealedRow};
@@ -22,15 +23,6 @@ use crate::payment::{Fact, FactKind, UndoCause};
 
 /// Rows that are checked before the next ask is looked for: a few milliseconds.
 const SLICE_ROWS: u64 = 500;
-
-/// The second copy and how far it goes.
-struct SecondCopy {
-    path: PathBuf,
-    /// `None` while it cannot be written.
-    mirror: Option<Mirror>,
-    /// The last place that is known to be good.
-    place: Place,
-}
 
 pub(super) struct Writer {
     pub store: Option<Store>,
@@ -435,63 +427,6 @@ impl Writer {
         copy.mirror = None;
         copy.place = place;
         copy.reopen(&*self.files, store);
-    }
-}
-
-impl SecondCopy {
-    fn open(
-        files: &dyn Files,
-        path: &Path,
-        place: Place,
-        store: &Store,
-    ) -> Result<Self, JournalError> {
-        let mut copy = Self {
-            path: path.to_owned(),
-            mirror: None,
-            place,
-        };
-        copy.fill(files, store)?;
-        Ok(copy)
-    }
-
-    /// Appends rows. A failed write leaves a torn end, and rows after it would stand behind a gap: the copy is opened
-    /// again, cut at the last good place and filled from the database, here or later.
-    fn append(&mut self, rows: &[SealedRow], files: &dyn Files, store: &Store) {
-        if let Some(mirror) = &mut self.mirror
-            && mirror.append(rows).is_ok()
-        {
-            self.place = mirror.place;
-            return;
-        }
-        self.mirror = None;
-        self.reopen(files, store);
-    }
-
-    fn reopen(&mut self, files: &dyn Files, store: &Store) {
-        if let Err(error) = self.fill(files, store) {
-            self.mirror = None;
-            tracing::warn!(error = %super::error::chain(&error), "the second copy is behind");
-        }
-    }
-
-    /// Opens the copy at the last good place and appends what it lacks.
-    fn fill(&mut self, files: &dyn Files, store: &Store) -> Result<(), JournalError> {
-        let mut mirror = Mirror::open(files, &self.path, self.place)?;
-        let have = self.place.records;
-        if have < store.rows {
-            let before = store.stored_hash(have)?.unwrap_or(Digest::ZERO);
-            let mut walker = if have == 0 {
-                Walker::start()
-            } else {
-                Walker::after(have, before)
-            };
-            let mut filler = Filler::new(&mut mirror);
-            store.walk(&mut walker, u64::MAX, |row| filler.take(row))?;
-            filler.flush()?;
-        }
-        self.place = mirror.place;
-        self.mirror = Some(mirror);
-        Ok(())
     }
 }
 
