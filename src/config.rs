@@ -6,6 +6,9 @@
 //! of range is an error that names the file, the line and the key. Secrets are never values here, only paths of
 //! files.
 
+mod merchant;
+mod notices;
+mod refunds;
 mod told;
 
 use std::ops::RangeInclusive;
@@ -15,11 +18,13 @@ use serde::Deserialize;
 
 use crate::code::OwnCodes;
 use crate::domain::fee::MerchantClass;
-use crate::domain::{MerchantNo, Money, OperatorNo, TermNo};
-use crate::payment::Policy;
+use crate::domain::{EntryMode, MerchantNo, Money, OperatorNo, TermNo};
+use crate::payment::{Ceilings, Policy, VoidRules};
 use crate::profile::guard::LimitRow;
 use crate::profile::{Profile, ProfileError, TimingLayer, Trust};
 use crate::view::{Language, Theme};
+
+pub use notices::NoticesConfig;
 
 /// Why a configuration was refused. Nothing was started.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +92,10 @@ struct Layer {
     merchant: MerchantLayer,
     #[serde(default)]
     people: PeopleLayer,
+    #[serde(default)]
+    notices: NoticesLayer,
+    #[serde(default)]
+    refunds: RefundsLayer,
 }
 
 macro_rules! layer {
@@ -137,7 +146,22 @@ layer!(ProfileLayer {
 });
 layer!(MerchantLayer { static_codes: Vec<String>, emv_accounts: Vec<String>, fee_class: String });
 layer!(PeopleLayer {
-    supervisor_pin_file: PathBuf
+    supervisor_pin_file: PathBuf,
+    manager_pin_file: PathBuf
+});
+layer!(RefundsLayer {
+    cashier_single_fen: u64,
+    cashier_day_fen: u64,
+    supervisor_single_fen: u64,
+    supervisor_day_fen: u64,
+    manager_single_fen: u64,
+    manager_day_fen: u64,
+});
+layer!(NoticesLayer {
+    port: u16,
+    address: String,
+    certificate_file: PathBuf,
+    key_file: PathBuf
 });
 
 /// Which world the terminal talks to.
@@ -176,7 +200,7 @@ pub struct AcquirerConfig {
     pub subject: String,
     /// Optional organisation code.
     pub out_org_code: Option<String>,
-    /// Where the acquirer may send notices.
+    /// Where the acquirer may send notices; none asks for none.
     pub notify_url: Option<String>,
     /// Milliseconds to connect.
     pub connect_ms: u64,
@@ -215,6 +239,12 @@ pub struct Config {
     pub fee_class: Option<MerchantClass>,
     /// Where the hash of the supervisor's PIN is; without one nobody can approve.
     pub supervisor_pin_file: Option<PathBuf>,
+    /// Where the hash of the manager's PIN is.
+    pub manager_pin_file: Option<PathBuf>,
+    /// How much money each role may send back.
+    pub ceilings: Ceilings,
+    /// The receiver of notices; none by default.
+    pub notices: Option<NoticesConfig>,
 }
 
 impl Config {
@@ -254,6 +284,8 @@ impl Config {
             merged.profile.over(layer.profile);
             merged.merchant.over(layer.merchant);
             merged.people.over(layer.people);
+            merged.notices.over(layer.notices);
+            merged.refunds.over(layer.refunds);
         }
         check(merged, &Checker { texts })
     }
@@ -268,6 +300,21 @@ impl Config {
             code_salt,
             timing: self.profile.timing.clone(),
             timing_of: self.profile.timing_of.clone(),
+            voids: self.void_rules(),
+            ceilings: self.ceilings,
+        }
+    }
+}
+
+impl Config {
+    fn void_rules(&self) -> VoidRules {
+        let own = &self.profile.void;
+        let has = |entry| self.profile.voids(entry);
+        VoidRules {
+            customer_code: has(EntryMode::CustomerCode),
+            merchant_code: has(EntryMode::MerchantCode),
+            cashier_code: has(EntryMode::CashierCode),
+            day_cut_min: own.same_day.then_some(self.profile.settlement.day_cut_min),
         }
     }
 }
@@ -360,6 +407,8 @@ fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
         return Err(c.bad("terminal.result_s", "use 0 (until touched) to 60 seconds"));
     }
     let result_ms = (result_s > 0).then_some(result_s * 1000);
+    let notices = notices::check(c, layer.notices, &profile)?;
+    let notify_url = notices::told_url(c, &layer.acquirer, notices.as_ref())?;
     Ok(Config {
         shop,
         operator: OperatorNo::new(&operator)
@@ -371,10 +420,16 @@ fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
         sound: c.need("terminal.sound", t.sound)?,
         result_ms,
         scanner_source: c.need("scanner.source", layer.scanner.source)?,
-        acquirer: check_acquirer(c, layer.acquirer, &profile)?,
-        own_codes: check_own_codes(c, &layer.merchant)?,
-        fee_class: check_fee_class(c, layer.merchant.fee_class.as_deref())?,
+        acquirer: AcquirerConfig {
+            notify_url,
+            ..check_acquirer(c, layer.acquirer, &profile)?
+        },
+        own_codes: merchant::own_codes(c, &layer.merchant)?,
+        fee_class: merchant::fee_class(c, layer.merchant.fee_class.as_deref())?,
+        ceilings: refunds::check(c, &layer.refunds, layer.people.manager_pin_file.is_some())?,
         supervisor_pin_file: layer.people.supervisor_pin_file,
+        manager_pin_file: layer.people.manager_pin_file,
+        notices,
         profile,
     })
 }
@@ -449,36 +504,6 @@ fn own_figures(
     Ok(profile)
 }
 
-fn check_own_codes(c: &Checker<'_>, layer: &MerchantLayer) -> Result<OwnCodes, ConfigError> {
-    let accounts = layer.emv_accounts.as_deref().unwrap_or_default();
-    let accounts = accounts.iter().map(|text| {
-        let bad = |rule| c.bad("merchant.emv_accounts", format!("{text:?}; {rule}"));
-        OwnCodes::account(text).map_err(bad)
-    });
-    let texts = layer.static_codes.clone().unwrap_or_default();
-    if texts.iter().any(|text| text.trim().is_empty()) {
-        return Err(c.bad("merchant.static_codes", "an empty text is no code"));
-    }
-    Ok(OwnCodes {
-        texts,
-        accounts: accounts.collect::<Result<_, _>>()?,
-    })
-}
-
-fn check_fee_class(
-    c: &Checker<'_>,
-    class: Option<&str>,
-) -> Result<Option<MerchantClass>, ConfigError> {
-    let Some(written) = class else {
-        return Ok(None);
-    };
-    let known = MerchantClass::ALL.map(MerchantClass::key).join(", ");
-    let problem = format!("{written:?}; use one of: {known}");
-    MerchantClass::from_key(written)
-        .map(Some)
-        .ok_or_else(|| c.bad("merchant.fee_class", problem))
-}
-
 fn check_acquirer(
     c: &Checker<'_>,
     a: AcquirerLayer,
@@ -531,7 +556,7 @@ fn check_acquirer(
         environment,
         subject: a.subject.unwrap_or_else(|| "商品".to_owned()),
         out_org_code: a.out_org_code,
-        notify_url: a.notify_url,
+        notify_url: None,
         connect_ms: c.number(
             "acquirer.connect_ms",
             Some(a.connect_ms.unwrap_or(5_000)),

@@ -7,7 +7,7 @@
 //! evidence, code            <- domain, limits
 //! payment                   <- domain, limits, evidence, code
 //! profile                   <- domain, evidence, code, payment (its timings)
-//! people                    <- domain, entropy
+//! people                    <- domain, limits, entropy
 //! view                      <- domain, limits, code, payment (and evidence through it)
 //! journal, acquirer, scanner, sound <- domain, limits, evidence, code, payment, entropy; never each other
 //! terminal                  <- all of the above, clock, entropy

@@ -18,12 +18,26 @@ pub const OPEN_SALES: usize = 100;
 pub const ANSWER_BYTES: usize = 64 * 1024;
 /// Largest request body sent, in bytes.
 pub const REQUEST_BYTES: usize = 64 * 1024;
+/// Genuine notices of the acquirer waiting for the driver; one more is refused and comes again.
+pub const NOTICE_QUEUE: usize = 16;
+/// Connections that the receiver of notices holds at once; one more is closed.
+pub const NOTICE_CONNECTIONS: usize = 8;
+/// Longest life of such a connection, in milliseconds.
+pub const NOTICE_MS: u64 = 10_000;
+/// Largest body of a notice, in bytes.
+pub const NOTICE_BYTES: usize = 64 * 1024;
+/// Notices remembered so that a repeated one is acknowledged and not read again.
+pub const NOTICES_REMEMBERED: usize = 256;
 /// Digits that the keypad accepts for an amount in fen (9,999,999.99).
 pub const AMOUNT_DIGITS: usize = 9;
 /// Shortest payment code in characters.
 pub const CODE_DIGITS_MIN: usize = 16;
 /// Longest all-digit payment code in characters.
 pub const CODE_DIGITS_MAX: usize = 24;
+/// Fewest digits of a PIN.
+pub const PIN_DIGITS_MIN: usize = 6;
+/// Most digits of a PIN.
+pub const PIN_DIGITS_MAX: usize = 12;
 /// Sales listed on the keypad page.
 pub const RECENT_SALES: usize = 3;
 /// Preview frames a second at the most.
@@ -38,5 +52,6 @@ pub const ENDED_SALES_MS: u64 = 600_000;
 pub const CODES_REMEMBERED: usize = 64;
 
 const _: () = assert!(INTENT_QUEUE <= INPUT_QUEUE);
+const _: () = assert!(NOTICE_QUEUE <= NOTICES_REMEMBERED);
 const _: () = assert!(ACQUIRER_IN_FLIGHT <= ACQUIRER_QUEUE);
 const _: () = assert!(CODE_DIGITS_MIN < CODE_DIGITS_MAX);

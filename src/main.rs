@@ -7,20 +7,23 @@ mod console;
 mod refusal;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
-use shouyin::acquirer::{self, HttpsPost, Lakala, LakalaConfig};
+use shouyin::acquirer::{
+    self, HttpsPost, Lakala, LakalaConfig, LakalaNotices, Receiver, ReceiverConfig,
+};
 use shouyin::clock::Clock;
 use shouyin::config::{Config, Environment};
+use shouyin::domain::Tick;
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig, Opened};
 use shouyin::payment::{Request, Ticket};
-use shouyin::people::{Approver, PinHash, PinLock, SupervisorPin};
+use shouyin::people::{Approver, PinHash, Pins, Role, TriesFile};
 use shouyin::scanner::{self, Preview, Scanner, ScannerConfig};
 use shouyin::sound::{self, Speaker, Tone};
 use shouyin::terminal::{self, Cue, Driver, DriverParts, Input};
@@ -271,6 +274,7 @@ async fn start(
     let (taps, tapped) = mpsc::channel(limits::INTENT_QUEUE);
     let (screens, shown) = watch::channel(None);
     let acquirer = start_acquirer(config, clock, &entropy, inputs.clone())?;
+    start_receiver(config, clock, inputs.clone())?;
     let (scanner, orders) = mpsc::channel(4);
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let (seen, events) = mpsc::channel(4);
@@ -301,7 +305,7 @@ async fn start(
         acquirer,
         scanner,
         screens,
-        approver: supervisor(config)?,
+        approver: approver(config, data, clock.now().tick)?,
         sound: Box::new(move |cue| match cue {
             Cue::Play(sound) => told.play(Tone::of(&sound)),
             Cue::Seen => told.seen(),
@@ -340,14 +344,23 @@ fn open_journal(arguments: &Arguments) -> anyhow::Result<(Journal, Opened)> {
     Ok(Journal::open(journal_config)?)
 }
 
-/// Reads the supervisor's PIN hash, when one is configured.
-fn supervisor(config: &Config) -> anyhow::Result<Option<Box<dyn Approver>>> {
-    let Some(path) = &config.supervisor_pin_file else {
+/// Reads the PIN hashes that are configured. The count of wrong tries stays in the data directory.
+fn approver(config: &Config, data: &Path, now: Tick) -> anyhow::Result<Option<Box<dyn Approver>>> {
+    let files = [
+        (Role::Supervisor, &config.supervisor_pin_file),
+        (Role::Manager, &config.manager_pin_file),
+    ];
+    let mut pins = Vec::new();
+    for (role, file) in files {
+        if let Some(path) = file {
+            pins.push((role, PinHash::load(path)?));
+        }
+    }
+    if pins.is_empty() {
         return Ok(None);
-    };
-    let hash = PinHash::load(path)?;
-    let approver = SupervisorPin::new(Some(hash), PinLock::default());
-    Ok(Some(Box::new(approver)))
+    }
+    let tries = TriesFile::new(&data.join("pin.tries"));
+    Ok(Some(Box::new(Pins::new(pins).kept_in(tries, now))))
 }
 
 /// The desk of this start.
@@ -420,4 +433,53 @@ fn start_acquirer(
         }
     });
     Ok(requests)
+}
+
+/// How long a receiver that cannot listen waits for its next try.
+const LISTEN_AGAIN: Duration = Duration::from_secs(30);
+
+/// Starts the receiver of notices, when one is configured. Wrong files stop the start, as wrong files always do; a port
+/// that is taken only costs speed, so the till sells without the receiver.
+fn start_receiver(
+    config: &Config,
+    clock: Clock,
+    inputs: mpsc::Sender<Input>,
+) -> anyhow::Result<()> {
+    let Some(own) = &config.notices else {
+        return Ok(());
+    };
+    let receiver = Receiver::open(&ReceiverConfig {
+        address: own.address,
+        certificate_file: own.certificate_file.clone(),
+        key_file: own.key_file.clone(),
+    })?;
+    let reader = LakalaNotices::open(&config.acquirer.platform_certificate_files)?;
+    let (claims, mut heard) = mpsc::channel(limits::NOTICE_QUEUE);
+    let address = own.address;
+    tokio::spawn(async move {
+        let mut told = false;
+        loop {
+            match receiver.bind().await {
+                Ok(bound) => {
+                    tracing::info!(%address, "listening for notices");
+                    let now = move || clock.now();
+                    return acquirer::receive(bound, reader, claims, now).await;
+                }
+                Err(error) if !told => {
+                    told = true;
+                    tracing::error!(%address, %error, "cannot listen for notices; sales go on without them");
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(LISTEN_AGAIN).await;
+        }
+    });
+    tokio::spawn(async move {
+        while let Some(claim) = heard.recv().await {
+            if inputs.send(Input::Notice(claim)).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
 }

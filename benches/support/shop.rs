@@ -12,7 +12,7 @@ use shouyin::evidence::{
     Claim, ClaimState, KeyId, SignedMessage, TradeDetails, TrustedKey, TrustedKeys, Verified,
 };
 use shouyin::payment::{
-    Command, EntryMode, Event, Fact, Numbers, Policy, Request, State, Step, Timing, step,
+    Command, Event, Fact, Numbers, Policy, Presentment, Request, State, Step, Timing, step,
 };
 
 const SECRET: &[u8] = b"bench";
@@ -37,6 +37,8 @@ impl Shop {
             code_salt: [7; 32],
             timing: Timing::reference(),
             timing_of: BTreeMap::new(),
+            voids: shouyin::payment::VoidRules::customer_codes(),
+            ceilings: shouyin::payment::Ceilings::supervisor_approves_all(),
         };
         let numbers = Numbers {
             epoch: Epoch::new(1).expect("an epoch"),
@@ -91,7 +93,7 @@ impl Shop {
             operator: OperatorNo::new("01").expect("an operator"),
         });
         let code = self.code();
-        let entry = EntryMode::Camera;
+        let entry = Presentment::Camera;
         let done = self.feed(Event::CodePresented { code, entry });
         let asked = done.commands.into_iter().find_map(|command| match command {
             Command::Send {

@@ -21,7 +21,7 @@ use shouyin::code::{CodeTable, Recognised, recognise};
 use shouyin::domain::{MerchantNo, Money, Now, OrderNo, TermNo, Tick, Timestamp};
 use shouyin::entropy::Entropy;
 use shouyin::evidence::{ClaimState, Expected, PaidEvidence};
-use shouyin::payment::{EntryMode, Request};
+use shouyin::payment::{Presentment, Request};
 
 const NOW: Now = Now {
     utc: Timestamp(1_630_905_585_000),
@@ -113,7 +113,7 @@ fn request(kind: u8) -> Request {
         }
         1 => Request::Inquire {
             order_no,
-            entry: EntryMode::Camera,
+            entry: Presentment::Camera,
         },
         _ => Request::Revoke {
             revoke_no: OrderNo::new("A12345670001V00000002").expect("an order"),

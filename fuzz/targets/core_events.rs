@@ -14,7 +14,7 @@ use shouyin::evidence::{
 };
 use shouyin::limits;
 use shouyin::payment::{
-    Certainty, Command, EntryMode, Event, Fact, FactKind, Intent, Numbers, Outcome, Policy,
+    Certainty, Command, Event, Fact, FactKind, Intent, Numbers, Outcome, Policy, Presentment,
     Request, State, Ticket, Timing, UndoCause, UndoIntent, next_deadline, resume, step,
 };
 
@@ -68,6 +68,8 @@ fn policy() -> Policy {
         code_salt: [7; 32],
         timing: Timing::reference(),
         timing_of: BTreeMap::new(),
+        voids: shouyin::payment::VoidRules::customer_codes(),
+        ceilings: shouyin::payment::Ceilings::supervisor_approves_all(),
     }
 }
 
@@ -128,7 +130,7 @@ impl Till {
             0 => self.request_sale(a, b),
             1 => self.feed(Event::CodePresented {
                 code: code(a % 16),
-                entry: EntryMode::Camera,
+                entry: Presentment::Camera,
             }),
             2 => self.feed(Event::CancelRequested),
             3 => {

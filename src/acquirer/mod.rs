@@ -1,4 +1,4 @@
-//! HTTPS to the acquirer: requests out, signed answers in.
+//! HTTPS to the acquirer: requests out, signed answers in; and the receiver of the notices that it sends by itself.
 //!
 //! Owns the task that runs the core's requests, and the verdict whether a request can have left.
 //! Takes `(Ticket, Request)` over a bounded queue, gives [`Event`]s, ends when the queue closes and
@@ -10,6 +10,8 @@ mod error;
 mod http;
 mod lakala;
 mod pem;
+#[cfg(feature = "live")]
+mod receiver;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -20,7 +22,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 pub use error::{ClockDoubt, SendError, SetupError};
 #[cfg(feature = "live")]
 pub use http::HttpsPost;
-pub use lakala::{Lakala, LakalaConfig, RawAnswer};
+pub use lakala::{Lakala, LakalaConfig, LakalaNotices, RawAnswer};
+#[cfg(feature = "live")]
+pub use receiver::{NOTICE_PATH, Receiver, ReceiverConfig, receive};
 
 use crate::domain::Now;
 use crate::evidence::{Claim, Rejection, Verified};
@@ -53,6 +57,18 @@ pub trait Post: Send + Sync + 'static {
         authorization: String,
         body: Vec<u8>,
     ) -> impl Future<Output = Result<RawAnswer, SendError>> + Send;
+}
+
+/// Reads the notices that an acquirer sends by itself.
+pub trait NoticeReader: Send + Sync + 'static {
+    /// Checks the signature over the raw bytes, then the time, then reads.
+    ///
+    /// # Errors
+    /// Why the notice is not believed. It changes nothing then.
+    fn read(&self, notice: &RawAnswer, now: Now) -> Result<Verified<Claim>, Rejection>;
+
+    /// Returns the body that tells the acquirer whether the notice was taken.
+    fn reply(&self, taken: bool) -> &'static str;
 }
 
 /// Requests that were taken from the queue and wait for a place: charges before everything else.

@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -42,6 +43,26 @@ pub(super) fn read(what: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>
         return Err(content("it is empty; a PEM file must be there".to_owned()));
     }
     Ok(bytes)
+}
+
+/// Reads a file that holds a private key: nobody else may be able to read it.
+pub(super) fn read_private(
+    what: &'static str,
+    path: &Path,
+) -> Result<Zeroizing<Vec<u8>>, SetupError> {
+    let found = std::fs::metadata(path).map_err(|source| SetupError::File {
+        what,
+        path: path.to_owned(),
+        source,
+    })?;
+    let mode = found.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(SetupError::Mode {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    read(what, path)
 }
 
 /// Says what a file holds by its first PEM label; never more of it.

@@ -151,3 +151,43 @@ fn a_missing_acquirer_is_told_by_key() {
     let error = Config::from_texts(&[("(built in)".into(), built_in)]).expect_err("no acquirer");
     assert!(error.to_string().contains("acquirer.url"), "{error}");
 }
+
+#[test]
+fn a_cashier_needs_a_pin_for_every_fen_unless_the_file_says_otherwise() {
+    use crate::domain::Role;
+    let role = |text: &str, fen: u64| {
+        let own = load(text).expect("valid").policy([0; 32]).ceilings;
+        let money = |fen| Money::from_fen(fen).expect("an amount");
+        own.role_for(money(fen), money(0))
+    };
+    assert_eq!(role("", 1), Some(Role::Supervisor));
+    assert_eq!(role("", 5_000_000), Some(Role::Supervisor));
+    let own = "[people]\nmanager_pin_file = \"m\"\n[refunds]\ncashier_single_fen = 100\n\
+               supervisor_single_fen = 200\nmanager_single_fen = 300\n";
+    assert_eq!(role(own, 100), Some(Role::Cashier));
+    assert_eq!(role(own, 101), Some(Role::Supervisor));
+    assert_eq!(role(own, 201), Some(Role::Manager));
+    assert_eq!(role(own, 301), None);
+}
+
+#[test]
+fn voids_follow_the_profile_and_its_day() {
+    let policy = load("").expect("valid").policy([0; 32]);
+    assert!(policy.voids.customer_code && !policy.voids.cashier_code);
+    assert_eq!(policy.voids.day_cut_min, Some(23 * 60));
+}
+
+#[test]
+fn a_receiver_is_off_by_default_and_tells_the_acquirer_its_own_address() {
+    let config = load("").expect("valid");
+    assert!(config.notices.is_none() && config.acquirer.notify_url.is_none());
+    let own = "[notices]\nport = 8460\ncertificate_file = \"c\"\nkey_file = \"k\"\n";
+    let config = load(own).expect("valid");
+    let address = config.notices.map(|own| own.address.to_string());
+    assert_eq!(address.as_deref(), Some("127.0.0.1:8460"));
+    let told = config.acquirer.notify_url;
+    assert_eq!(told.as_deref(), Some("https://127.0.0.1:8460/notice"));
+    let relay = format!("{own}[acquirer]\nnotify_url = \"https://shop.example/lk\"\n");
+    let told = load(&relay).expect("valid").acquirer.notify_url;
+    assert_eq!(told.as_deref(), Some("https://shop.example/lk"));
+}

@@ -9,6 +9,7 @@ pub mod fee;
 mod id;
 pub mod instalment;
 mod money;
+mod role;
 mod time;
 
 pub use channel::Channel;
@@ -18,4 +19,5 @@ pub use id::{
     TermNo, TxnId, VoucherNo,
 };
 pub use money::{Currency, Money, MoneyError};
+pub use role::Role;
 pub use time::{Now, Tick, Timestamp};

@@ -106,6 +106,11 @@ impl TrustedKeys {
         }
     }
 
+    /// Returns the numbers of the keys, for a message that does not say who signed it.
+    pub fn ids(&self) -> impl Iterator<Item = &KeyId> {
+        self.0.keys()
+    }
+
     /// Tells whether `proof` is `id`'s signature of `message`; `None` when the key is unknown.
     pub(super) fn verify(&self, id: &KeyId, message: &[u8], proof: &[u8]) -> Option<bool> {
         self.0.get(id).map(|key| key.verify(message, proof))

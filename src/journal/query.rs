@@ -6,7 +6,7 @@ use super::error::JournalError;
 use super::store::{Store, stored_row};
 use crate::domain::{BatchNo, Channel, Currency, Money, OrderNo, Timestamp, TxnId, VoucherNo};
 use crate::evidence::{Digest, SealedRow};
-use crate::payment::{EntryMode, Fact};
+use crate::payment::{Fact, Presentment};
 
 /// State of a sale in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub struct SaleRow {
     /// The acquirer's refusal code.
     pub host_code: Option<String>,
     /// How the order was opened.
-    pub entry: EntryMode,
+    pub entry: Presentment,
     /// The batch it belongs to.
     pub batch: BatchNo,
     /// What went back for sure.
@@ -249,7 +249,7 @@ fn sale_row(row: &Row<'_>) -> rusqlite::Result<SaleRow> {
         closed_at: row.get::<_, Option<i64>>(9)?.map(Timestamp),
         trade_no: row.get(10)?,
         host_code: row.get(11)?,
-        entry: EntryMode::from_key(&text(12)?).ok_or_else(|| wrong(12, "entry"))?,
+        entry: Presentment::from_key(&text(12)?).ok_or_else(|| wrong(12, "entry"))?,
         batch: BatchNo::new(row.get(13)?).map_err(|_| wrong(13, "batch"))?,
         returned: Money::from_minor(row.get(14)?, currency).map_err(|_| wrong(14, "returned"))?,
         returning: row.get::<_, u64>(15)? > 0,

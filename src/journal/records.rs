@@ -11,7 +11,7 @@ use super::query::SaleRow;
 use super::store::Store;
 use crate::domain::{Channel, Money, Timestamp, TxnId};
 use crate::evidence::PaidEvidence;
-use crate::payment::{EndedSale, EntryMode, FactKind, Intent, Outcome, PaidSale, UndoKind};
+use crate::payment::{EndedSale, FactKind, Intent, Outcome, PaidSale, Presentment, UndoKind};
 
 /// State of an undo in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub struct SpentRow {
     /// The wallet.
     pub channel: Channel,
     /// How the orders were opened.
-    pub entry: EntryMode,
+    pub entry: Presentment,
     /// Since the day began, in minor units.
     pub today_minor: u64,
     /// Since the month began, today included, in minor units.
@@ -184,7 +184,7 @@ impl Store {
                         let (channel, entry): (String, String) = (row.get(0)?, row.get(1)?);
                         Ok(SpentRow {
                             channel: Channel::from_key(&channel).unwrap_or(Channel::Unknown),
-                            entry: EntryMode::from_key(&entry).unwrap_or(EntryMode::Camera),
+                            entry: Presentment::from_key(&entry).unwrap_or(Presentment::Camera),
                             today_minor: row.get(2)?,
                             month_minor: row.get(3)?,
                         })
@@ -192,6 +192,18 @@ impl Store {
                     .collect::<rusqlite::Result<Vec<_>>>()
             })
             .map_err(|e| self.refused("summing what was taken", e))
+    }
+
+    /// Sums what people sent back; what goes back by itself is nobody's.
+    pub(super) fn sent_back(&self, from_ms: i64) -> Result<u64, JournalError> {
+        self.connection
+            .query_row(
+                "SELECT coalesce(sum(amount), 0) FROM undo \
+                 WHERE opened_ms >= ?1 AND cause = 'asked' AND state IN ('open','done')",
+                [from_ms],
+                |row| row.get(0),
+            )
+            .map_err(|e| self.refused("summing what was sent back", e))
     }
 
     pub(super) fn damaged(&self, problem: String) -> JournalError {

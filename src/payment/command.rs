@@ -6,7 +6,7 @@
 use crate::code::PaymentCode;
 use crate::domain::{Channel, HostTradeNo, Money, OrderNo, TxnId};
 
-use super::event::EntryMode;
+use super::event::Presentment;
 use super::fact::Instalments;
 
 /// Which request an answer belongs to.
@@ -104,7 +104,7 @@ pub enum Request {
         /// The order number of the sale.
         order_no: OrderNo,
         /// How the order was opened.
-        entry: EntryMode,
+        entry: Presentment,
     },
     /// Close the order or return the money in full.
     Revoke {
@@ -118,7 +118,7 @@ pub enum Request {
         /// The order number of the sale.
         order_no: OrderNo,
         /// How the order was opened.
-        entry: EntryMode,
+        entry: Presentment,
     },
     /// Take a paid sale back as a whole.
     Void {
@@ -136,7 +136,7 @@ pub enum Request {
         /// What goes back.
         amount: Money,
         /// How the order was opened.
-        entry: EntryMode,
+        entry: Presentment,
         /// The acquirer's number of the sale, when it gave one.
         trade_no: Option<HostTradeNo>,
     },

@@ -12,7 +12,7 @@ use crate::domain::{Channel, Money, OperatorNo, OrderKind, Tick, TxnId};
 use crate::limits;
 
 use super::command::{Command, Request, RequestKind, Sound};
-use super::event::EntryMode;
+use super::event::Presentment;
 use super::fact::{FactKind, Instalments, Intent, Outcome};
 use super::machine::Turn;
 use super::order;
@@ -55,7 +55,12 @@ pub(super) fn instalments(state: &mut State, plan: Option<Instalments>) {
     }
 }
 
-pub(super) fn present(state: &mut State, turn: &mut Turn<'_>, code: PaymentCode, entry: EntryMode) {
+pub(super) fn present(
+    state: &mut State,
+    turn: &mut Turn<'_>,
+    code: PaymentCode,
+    entry: Presentment,
+) {
     let Some(mut draft) = state.draft.take() else {
         return;
     };
@@ -93,7 +98,7 @@ fn charge(
     state: &mut State,
     turn: &mut Turn<'_>,
     draft: Draft,
-    (code, entry, fingerprint): (PaymentCode, EntryMode, Fingerprint),
+    (code, entry, fingerprint): (PaymentCode, Presentment, Fingerprint),
 ) {
     let mut intent = intent(turn, &draft, draft.txn, code.channel());
     intent.entry = entry;
@@ -128,9 +133,9 @@ pub(super) fn show_code(state: &mut State, turn: &mut Turn<'_>, txn: TxnId, chan
     }
     let mut intent = intent(turn, draft, txn, channel);
     intent.entry = if channel == Channel::Unknown {
-        EntryMode::OneCode
+        Presentment::OneCode
     } else {
-        EntryMode::MerchantCode
+        Presentment::MerchantCode
     };
     draft.order = Some(txn);
     draft.order_ended = false;
@@ -148,7 +153,7 @@ fn intent(turn: &mut Turn<'_>, draft: &Draft, txn: TxnId, channel: Channel) -> I
         batch: turn.numbers.batch,
         amount: draft.amount,
         channel,
-        entry: EntryMode::Camera,
+        entry: Presentment::Camera,
         operator: draft.operator.clone(),
         code_tail: String::new(),
         code_fingerprint: String::new(),

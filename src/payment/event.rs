@@ -1,7 +1,7 @@
 //! What happened. Past tense, and nothing of it is believed without proof.
 
 use crate::code::PaymentCode;
-use crate::domain::{Channel, Money, OperatorNo, TxnId};
+use crate::domain::{Channel, Money, OperatorNo, Role, TxnId};
 use crate::evidence::{Claim, Rejection, Verified};
 
 use super::command::Ticket;
@@ -28,9 +28,10 @@ impl Certainty {
     }
 }
 
-/// How the customer's code came in.
+/// How the code of one order was presented. What the profile opens and limits is an entry mode (`domain`), which does
+/// not care whether a code was read or typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryMode {
+pub enum Presentment {
     /// Read by the camera.
     Camera,
     /// Typed by the cashier.
@@ -41,7 +42,7 @@ pub enum EntryMode {
     OneCode,
 }
 
-impl EntryMode {
+impl Presentment {
     /// Returns the stable key used in records.
     pub const fn key(self) -> &'static str {
         match self {
@@ -70,6 +71,17 @@ impl EntryMode {
     }
 }
 
+/// On whose word money goes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// The role that was proven.
+    pub role: Role,
+    /// Who approved; none when the cashier needed nobody.
+    pub approver: Option<OperatorNo>,
+    /// What people sent back today already, open undos included.
+    pub today: Money,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -87,7 +99,7 @@ pub enum Event {
         /// The code.
         code: PaymentCode,
         /// How it came in.
-        entry: EntryMode,
+        entry: Presentment,
     },
     /// 出码: show a code that the customer scans, beside the camera that stays open.
     MerchantCodeRequested {
@@ -108,8 +120,8 @@ pub enum Event {
         amount: Money,
         /// Who asks.
         operator: OperatorNo,
-        /// Who approved.
-        approver: Option<OperatorNo>,
+        /// Who stands behind it.
+        authority: Authority,
     },
     /// A notice of the acquirer came that its signature proves: only an accelerator, it may come late, twice or never.
     Noticed {

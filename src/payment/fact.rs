@@ -8,7 +8,7 @@ use crate::domain::{
 use crate::evidence::{PaidEvidence, UndoEvidence};
 
 use super::command::RequestKind;
-use super::event::EntryMode;
+use super::event::Presentment;
 
 /// How a sale ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub struct Intent {
     /// The wallet that the code's prefix names.
     pub channel: Channel,
     /// How the code came in.
-    pub entry: EntryMode,
+    pub entry: Presentment,
     /// Who stood at the till.
     pub operator: OperatorNo,
     /// Last four characters of the code.
@@ -138,7 +138,7 @@ pub struct UndoIntent {
     /// The sale's order number.
     pub of_order: OrderNo,
     /// How the sale's order was opened; the acquirer's ways differ by it.
-    pub of_entry: EntryMode,
+    pub of_entry: Presentment,
     /// The acquirer's number of the sale, when it gave one.
     pub of_trade_no: Option<HostTradeNo>,
     /// The undo's own number, for ever: retries keep it.

@@ -127,10 +127,10 @@ fn route(state: &mut State, turn: &mut Turn<'_>, event: Event) {
             original,
             amount,
             operator,
-            approver,
+            authority,
         } => {
             dismiss(state);
-            undo::request(state, turn, (txn, amount), &original, (operator, approver));
+            undo::request(state, turn, (txn, amount), &original, (operator, authority));
         }
         Event::Noticed { claim, ended } => late::noticed(state, turn, &claim, ended),
         Event::CancelRequested => draft::cancel(state, turn),

@@ -6,6 +6,7 @@
 //!
 //! Tested by `tests/it/payment.rs` (scenarios, random operations against a model acquirer, restart at every append).
 
+mod ceiling;
 mod command;
 mod draft;
 mod event;
@@ -23,16 +24,17 @@ mod state;
 mod undo;
 mod undo_flow;
 
+pub use ceiling::{Ceiling, Ceilings};
 pub use command::{Command, Request, RequestKind, Sound, Ticket};
 pub use draft::is_ending;
-pub use event::{Certainty, EntryMode, Event};
+pub use event::{Authority, Certainty, Event, Presentment};
 pub use fact::{
     Fact, FactKind, Instalments, Intent, Outcome, UndoCause, UndoIntent, UndoKind, UndoOutcome,
     UnreadableFact,
 };
 pub use late::EndedSale;
 pub use machine::{Step, next_deadline, step};
-pub use policy::{Policy, Timing};
+pub use policy::{Policy, Timing, VoidRules};
 pub use recovery::resume;
 pub use state::{
     Draft, Numbers, Phase, Polling, Presenting, Provisional, Refusal, RevokeStep, Revoking, Sale,

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Channel, MerchantNo, Money, TermNo};
+use super::ceiling::Ceilings;
+use super::event::Presentment;
+use crate::domain::{Channel, MerchantNo, Money, TermNo, Timestamp};
 
 /// Timings of one channel, in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +68,51 @@ impl Timing {
     }
 }
 
+/// Which paid sales can be taken back as a void, and until when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VoidRules {
+    /// Sales by the customer's code.
+    pub customer_code: bool,
+    /// Sales by our code of one wallet.
+    pub merchant_code: bool,
+    /// Sales by our code for all wallets.
+    pub cashier_code: bool,
+    /// When the acquirer's day ends, in minutes after midnight in China; none when a void is not bound to the day.
+    pub day_cut_min: Option<u16>,
+}
+
+/// China has one time without summer time, UTC+8.
+const CHINA_MS: i64 = 8 * 3_600_000;
+const DAY_MS: i64 = 86_400_000;
+
+impl VoidRules {
+    /// Only sales by the customer's code, on any day (Lakala's `revoked` is for those only, acquirer.md 2.4).
+    pub const fn customer_codes() -> Self {
+        Self {
+            customer_code: true,
+            merchant_code: false,
+            cashier_code: false,
+            day_cut_min: None,
+        }
+    }
+
+    /// Tells whether a sale that was opened then can be voided now. A clock that was set back opens no day again: a
+    /// sale of the future is of no day that we know.
+    pub fn may(&self, entry: Presentment, opened: Timestamp, now: Timestamp) -> bool {
+        let open = match entry {
+            Presentment::Camera | Presentment::Manual => self.customer_code,
+            Presentment::MerchantCode => self.merchant_code,
+            Presentment::OneCode => self.cashier_code,
+        };
+        let same_day = self.day_cut_min.is_none_or(|cut| {
+            let cut_ms = i64::from(cut) * 60_000;
+            let day = |at: Timestamp| (at.0 + CHINA_MS - cut_ms).div_euclid(DAY_MS);
+            day(opened) == day(now)
+        });
+        open && same_day
+    }
+}
+
 /// Everything the core has to know of the shop and its acquirer.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -83,17 +130,49 @@ pub struct Policy {
     pub timing: Timing,
     /// Timings of single channels.
     pub timing_of: BTreeMap<Channel, Timing>,
+    /// What can be voided.
+    pub voids: VoidRules,
+    /// How much money each role may send back.
+    pub ceilings: Ceilings,
 }
 
 impl Policy {
-    /// Tells whether a paid sale may be voided, by how its order was opened (documented: Lakala's `revoked` is for
-    /// customer codes only, acquirer.md 2.4).
-    pub const fn can_void(&self, entry: super::event::EntryMode) -> bool {
-        !entry.is_merchant_code()
-    }
-
     /// Returns the timings of a channel.
     pub fn timing(&self, channel: Channel) -> &Timing {
         self.timing_of.get(&channel).unwrap_or(&self.timing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-07-31 at this time in China.
+    fn at(hour: i64, minute: i64, second: i64) -> Timestamp {
+        Timestamp(1_785_427_200_000 + ((hour * 60 + minute) * 60 + second) * 1000)
+    }
+
+    #[test]
+    fn the_acquirers_day_ends_at_its_cut_and_not_at_midnight() {
+        let own = VoidRules {
+            day_cut_min: Some(23 * 60),
+            ..VoidRules::customer_codes()
+        };
+        let code = Presentment::Camera;
+        assert!(own.may(code, at(0, 0, 0), at(22, 59, 59)));
+        assert!(
+            !own.may(code, at(22, 59, 59), at(23, 0, 0)),
+            "one second later"
+        );
+        // Opened after the cut: the new day, over midnight.
+        assert!(own.may(code, at(23, 0, 0), at(24 + 22, 59, 59)));
+        assert!(!own.may(code, at(23, 0, 0), at(24 + 23, 0, 0)));
+        assert!(
+            !own.may(code, at(12, 0, 0), at(-24, 0, 0)),
+            "a clock set back"
+        );
+        assert!(!own.may(Presentment::OneCode, at(9, 0, 0), at(9, 0, 1)));
+        let any = VoidRules::customer_codes();
+        assert!(any.may(Presentment::Manual, at(9, 0, 0), at(9 + 24 * 30, 0, 0)));
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::{
 use crate::evidence::{PaidEvidence, PaidRecord, SealedRow, UndoEvidence, UndoRecord};
 
 use super::command::RequestKind;
-use super::event::EntryMode;
+use super::event::Presentment;
 use super::fact::{
     Fact, FactKind, Instalments, Intent, Outcome, UndoCause, UndoIntent, UndoKind, UndoOutcome,
     UnreadableFact,
@@ -470,7 +470,7 @@ fn restore_undo_intent(record: &UndoIntentRecord) -> Option<UndoIntent> {
         txn: TxnId::from_hex(&record.txn).ok()?,
         of: TxnId::from_hex(&record.of).ok()?,
         of_order: OrderNo::new(&record.of_order).ok()?,
-        of_entry: EntryMode::from_key(&record.of_entry)?,
+        of_entry: Presentment::from_key(&record.of_entry)?,
         of_trade_no,
         undo_no: OrderNo::new(&record.undo_no).ok()?,
         sequence: record.sequence,
@@ -495,7 +495,7 @@ fn restore_intent(record: IntentRecord) -> Option<Intent> {
         batch: BatchNo::new(record.batch).ok()?,
         amount: Money::from_minor(record.amount, Currency::from_numeric(record.currency)?).ok()?,
         channel: Channel::from_key(&record.channel)?,
-        entry: EntryMode::from_key(&record.entry)?,
+        entry: Presentment::from_key(&record.entry)?,
         operator: OperatorNo::new(&record.operator).ok()?,
         code_tail: record.code_tail,
         code_fingerprint: record.code_fingerprint,

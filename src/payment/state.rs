@@ -10,7 +10,7 @@ use crate::domain::{BatchNo, Epoch, Money, OperatorNo, OrderKind, OrderNo, Start
 use crate::domain::{Tick, Timestamp, TxnId, VoucherNo};
 
 use super::command::RequestKind;
-use super::event::EntryMode;
+use super::event::Presentment;
 use super::fact::{Instalments, Intent, Outcome, UndoIntent, UndoOutcome};
 use super::late::EndedSale;
 
@@ -70,7 +70,7 @@ pub struct Draft {
     /// other way is closed before money moves.
     pub order: Option<TxnId>,
     /// A customer's code that waits until our own order is proven closed.
-    pub held: Option<(PaymentCode, EntryMode, Tick)>,
+    pub held: Option<(PaymentCode, Presentment, Tick)>,
     /// Why our last own order ended without money, for the screen.
     pub order_ended: bool,
 }

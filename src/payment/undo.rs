@@ -13,10 +13,11 @@
 //! undo's own number until the acquirer proves an end. An undo whose result is open counts against the cap. Sources:
 //! acquirer.md 2.4, 2.5, 6 (rule 6).
 
-use crate::domain::{BatchNo, HostTradeNo, Money, Now, OperatorNo, OrderKind, TxnId};
+use crate::domain::{BatchNo, HostTradeNo, Money, Now, OperatorNo, OrderKind, Timestamp, TxnId};
 use crate::evidence::PaidEvidence;
 use crate::limits;
 
+use super::event::Authority;
 use super::fact::{FactKind, Intent, Outcome, UndoCause, UndoIntent, UndoKind, UndoOutcome};
 use super::machine::Turn;
 use super::policy::Policy;
@@ -69,8 +70,8 @@ fn nothing() -> Money {
     Money::from_fen(0).expect("invariant: zero is an amount")
 }
 
-/// Chooses how `amount` of a sale goes back: a void only when the batch is the sale's own, all of it goes back, nothing
-/// went back before and the acquirer voids such orders; otherwise a refund.
+/// Chooses how `amount` of a sale goes back: a void only when the batch is the sale's own, the acquirer's day has not
+/// ended since, all of it goes back, nothing went back before and the acquirer voids such orders; otherwise a refund.
 ///
 /// # Errors
 /// [`UndoRefusal`] says why nothing can go back now.
@@ -78,7 +79,7 @@ pub fn choose(
     policy: &Policy,
     original: &PaidSale,
     amount: Money,
-    batch: BatchNo,
+    (batch, now): (BatchNo, Timestamp),
 ) -> Result<UndoKind, UndoRefusal> {
     if amount.minor() == 0 {
         return Err(UndoRefusal::Nothing);
@@ -92,7 +93,8 @@ pub fn choose(
     }
     let whole = original.returned.minor() == 0 && amount == original.evidence.amount();
     let intent = &original.intent;
-    if whole && intent.batch == batch && policy.can_void(intent.entry) {
+    let voids = policy.voids.may(intent.entry, intent.txn.opened_at(), now);
+    if whole && intent.batch == batch && voids {
         Ok(UndoKind::Void)
     } else {
         Ok(UndoKind::Refund)
@@ -104,7 +106,7 @@ pub(super) fn request(
     turn: &mut Turn<'_>,
     (txn, amount): (TxnId, Money),
     original: &PaidSale,
-    (operator, approver): (OperatorNo, Option<OperatorNo>),
+    (operator, authority): (OperatorNo, Authority),
 ) {
     let busy = state.draft.is_some() || state.foreground.is_some();
     let of = original.intent.txn;
@@ -113,7 +115,12 @@ pub(super) fn request(
     if busy || twice || state.open_count() >= limits::OPEN_SALES {
         return;
     }
-    let Ok(kind) = choose(turn.policy, original, amount, turn.numbers.batch) else {
+    let ceilings = &turn.policy.ceilings;
+    if !ceilings.allows(authority.role, amount, authority.today) {
+        return;
+    }
+    let moment = (turn.numbers.batch, turn.now.utc);
+    let Ok(kind) = choose(turn.policy, original, amount, moment) else {
         return;
     };
     let channel = original.evidence.details().channel;
@@ -123,7 +130,7 @@ pub(super) fn request(
         amount,
         channel: channel.unwrap_or(original.intent.channel),
         operator,
-        approver,
+        approver: authority.approver,
         ..seed(
             &original.intent,
             original.evidence.details().trade_no.clone(),

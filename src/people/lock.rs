@@ -1,7 +1,7 @@
 //! The lock after wrong tries (features.md S-53): five within fifteen minutes close the door for fifteen minutes.
 //!
-//! Owns the count, by the monotonic clock. The clock starts again with the program, so a count that must survive a
-//! restart is stored by the caller and given back to [`PinLock::resumed`].
+//! Owns the count, by the monotonic clock. The clock starts again with the program: what survives a restart is a number
+//! (`tries`), given back to [`PinLock::resumed`].
 
 use crate::domain::Tick;
 

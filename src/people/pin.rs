@@ -7,9 +7,9 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 /// Fewest digits.
-const DIGITS_MIN: usize = 6;
+const DIGITS_MIN: usize = crate::limits::PIN_DIGITS_MIN;
 /// Most digits.
-const DIGITS_MAX: usize = 12;
+const DIGITS_MAX: usize = crate::limits::PIN_DIGITS_MAX;
 
 /// A typed PIN.
 pub struct Pin(Zeroizing<String>);

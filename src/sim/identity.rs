@@ -34,6 +34,8 @@ pub struct Identity {
     pub merchant: PrivateKey,
     /// Server certificate and key, PEM.
     pub server_pem: (Vec<u8>, Vec<u8>),
+    /// The authority of this world, PEM: of its server, and of a terminal's receiver.
+    pub authority_pem: Vec<u8>,
 }
 
 impl Identity {
@@ -46,6 +48,9 @@ impl Identity {
         if !dir.join("ready").exists() {
             make(dir)?;
             std::fs::write(dir.join("ready"), "")?;
+        } else if !dir.join("receiver.pem").exists() {
+            // A directory of an earlier version: TLS is made anew, the keys that sign stay.
+            tls(dir).map_err(io::Error::other)?;
         }
         let key = |name: &str| -> io::Result<PrivateKey> {
             let pem = std::fs::read_to_string(dir.join(name))?;
@@ -60,6 +65,7 @@ impl Identity {
             platform: key("platform.key.pem")?,
             merchant: key("merchant.key.pem")?,
             server_pem,
+            authority_pem: std::fs::read(dir.join("ca.pem"))?,
         })
     }
 
@@ -137,11 +143,14 @@ fn tls(dir: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = params.self_signed(&authority_key)?;
     std::fs::write(dir.join("ca.pem"), authority.pem())?;
-    let server_key = KeyPair::generate()?;
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
     let issuer = Issuer::new(params, authority_key);
-    let server = CertificateParams::new(names)?.signed_by(&server_key, &issuer)?;
-    std::fs::write(dir.join("server.pem"), server.pem())?;
-    secret(&dir.join("server.key.pem"), &server_key.serialize_pem())?;
+    // The second is for the terminal's receiver of notices, so that a test world needs no other authority.
+    for name in ["server", "receiver"] {
+        let key = KeyPair::generate()?;
+        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let certificate = CertificateParams::new(names)?.signed_by(&key, &issuer)?;
+        secret(&dir.join(format!("{name}.key.pem")), &key.serialize_pem())?;
+        std::fs::write(dir.join(format!("{name}.pem")), certificate.pem())?;
+    }
     Ok(())
 }

@@ -10,9 +10,12 @@ use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use axum::http::Uri;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use super::clock::{now_ms, now_s};
 use super::counter::{order_data, payment_row};
@@ -39,17 +42,32 @@ pub(super) type Queue = BTreeMap<String, (usize, Option<u64>)>;
 pub(super) fn checked_url(fields: &Fields, longest: usize) -> Result<Option<String>, Refusal> {
     let url = fields.optional("notify_url", longest)?;
     if url.as_deref().is_some_and(|url| target(url).is_none()) {
-        let problem = "notify_url: the sandbox calls http:// on loopback or private addresses only";
+        let problem = "notify_url: the sandbox calls loopback or private addresses only";
         return Err(parameter(problem));
     }
     Ok(url)
 }
 
-/// Returns the address, the Host header and the path of an allowed address.
-fn target(url: &str) -> Option<(SocketAddr, String, String)> {
+/// Where a notice goes.
+struct Target {
+    to: SocketAddr,
+    /// The Host header.
+    host: String,
+    path: String,
+    /// Over TLS, with a certificate of this world's authority for this name.
+    tls: Option<ServerName<'static>>,
+}
+
+/// Reads an allowed address.
+fn target(url: &str) -> Option<Target> {
     let uri: Uri = url.parse().ok()?;
     let authority = uri.authority()?.as_str();
-    if uri.scheme_str() != Some("http") || authority.contains('@') {
+    let secure = match uri.scheme_str()? {
+        "https" => true,
+        "http" => false,
+        _ => return None,
+    };
+    if authority.contains('@') {
         return None;
     }
     let host = uri.host()?;
@@ -67,11 +85,21 @@ fn target(url: &str) -> Option<(SocketAddr, String, String)> {
     };
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let port = match authority.strip_prefix(host)? {
+        "" if secure => 443,
         "" => 80,
         port => port.strip_prefix(':')?.parse().ok()?,
     };
-    let to = SocketAddr::new(ip, port);
-    near.then(|| (to, authority.to_owned(), path.to_owned()))
+    let name = if host == "localhost" {
+        ServerName::try_from("localhost").ok()?
+    } else {
+        ServerName::IpAddress(ip.into())
+    };
+    near.then(|| Target {
+        to: SocketAddr::new(ip, port),
+        host: authority.to_owned(),
+        path: path.to_owned(),
+        tls: secure.then_some(name),
+    })
 }
 
 /// The body of an order's notice: bare, without an envelope.
@@ -206,7 +234,8 @@ impl Sandbox {
         let gone = || io::Error::other("no such notice");
         let trade = self.books().trade(order).cloned().ok_or_else(gone)?;
         // Checked again: the line in the books may have been written by hand.
-        let (to, host, path) = target(&trade.notify_url).ok_or_else(gone)?;
+        let target = target(&trade.notify_url).ok_or_else(gone)?;
+        let (host, path) = (&target.host, &target.path);
         let body = notice(&trade).to_string();
         let nonce = self.wallet().nonce();
         let header = wire::notice_authorization(&self.identity, body.as_bytes(), now_s(), &nonce);
@@ -215,13 +244,33 @@ impl Sandbox {
              Authorization: {header}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
             body.len()
         );
-        tokio::time::timeout(PATIENCE, exchange(to, request.as_bytes())).await?
+        let authority = &self.identity.authority_pem;
+        tokio::time::timeout(PATIENCE, call(target, authority, request.as_bytes())).await?
     }
 }
 
+async fn call(target: Target, authority: &[u8], request: &[u8]) -> io::Result<bool> {
+    let stream = TcpStream::connect(target.to).await?;
+    let Some(name) = target.tls else {
+        return exchange(stream, request).await;
+    };
+    let mut roots = rustls::RootCertStore::empty();
+    let known = CertificateDer::pem_slice_iter(authority).filter_map(Result::ok);
+    roots.add_parsable_certificates(known);
+    let config = rustls::ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await?;
+    exchange(stream, request).await
+}
+
 /// Sends a request and reads the answer; acknowledged is HTTP 200 with `"code":"SUCCESS"`.
-async fn exchange(to: SocketAddr, request: &[u8]) -> io::Result<bool> {
-    let mut stream = TcpStream::connect(to).await?;
+async fn exchange(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: &[u8],
+) -> io::Result<bool> {
     stream.write_all(request).await?;
     let mut bytes = Vec::new();
     while bytes.len() < ANSWER_MAX {
@@ -256,11 +305,13 @@ mod tests {
             "http://172.16.0.1/n",
             "http://[::1]:80/n",
             "http://[fd00::1]/n",
+            "https://127.0.0.1/n",
+            "https://localhost:8460/notice",
         ] {
             assert!(target(near).is_some(), "{near}");
         }
         for far in [
-            "https://127.0.0.1/n",
+            "https://8.8.8.8/n",
             "http://8.8.8.8/n",
             "http://169.254.169.254/latest",
             "http://0.0.0.0/n",

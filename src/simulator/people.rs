@@ -9,8 +9,8 @@ use super::rng::Stream;
 use super::trace::Lane;
 use super::world::{Item, World};
 use crate::code::{PaymentCode, Recognised, recognise};
-use crate::domain::{Channel, Money, OperatorNo, TxnId};
-use crate::payment::{EntryMode, Event, Instalments};
+use crate::domain::{Channel, Money, OperatorNo, Role, TxnId};
+use crate::payment::{Authority, Event, Instalments, Presentment};
 
 impl World<'_> {
     /// Somebody does something, or something happens to the shop.
@@ -185,6 +185,7 @@ impl World<'_> {
         } else {
             Money::from_fen(fen).unwrap_or_else(|_| original.left())
         };
+        let today = Money::from_fen(0).expect("invariant: zero is an amount");
         let txn = self.fresh_txn(sale);
         self.sale_of.insert(txn, sale);
         let operator = |number| OperatorNo::new(number).expect("invariant: two digits");
@@ -193,7 +194,11 @@ impl World<'_> {
             original: Box::new(original),
             amount,
             operator: operator("01"),
-            approver: Some(operator("90")),
+            authority: Authority {
+                role: Role::Supervisor,
+                approver: Some(operator("90")),
+                today,
+            },
         });
         if let Some(till) = &mut self.till
             && till.state.undos.contains_key(&txn)
@@ -208,7 +213,7 @@ impl World<'_> {
         let Some(till) = &mut self.till else {
             return;
         };
-        let Some((undo, amount)) = till.carry.take(&till.state) else {
+        let Some((undo, amount)) = till.carry.take(till.state.foreground) else {
             return;
         };
         let sale = self.sale_of.get(&undo).copied().unwrap_or(0);
@@ -231,7 +236,7 @@ impl World<'_> {
         };
         self.feed(Event::CodePresented {
             code,
-            entry: EntryMode::Camera,
+            entry: Presentment::Camera,
         });
     }
 

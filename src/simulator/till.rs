@@ -18,8 +18,8 @@ use crate::domain::{MerchantNo, Money, TermNo};
 use crate::evidence::ClaimState;
 use crate::journal::JournalError;
 use crate::payment::{
-    Command, Event, Fact, FactKind, Phase, Policy, Request, Sound, State, Step, Ticket, Timing,
-    step,
+    Ceilings, Command, Event, Fact, FactKind, Phase, Policy, Request, Sound, State, Step, Ticket,
+    Timing, VoidRules, step,
 };
 use crate::terminal::Carry;
 use crate::view::{Cause, Desk, Language, Theme};
@@ -87,6 +87,8 @@ pub fn policy(bug: Bug) -> Policy {
         code_salt: [7; 32],
         timing,
         timing_of: std::collections::BTreeMap::new(),
+        voids: VoidRules::customer_codes(),
+        ceilings: Ceilings::supervisor_approves_all(),
     }
 }
 

@@ -298,6 +298,9 @@ impl<'a> World<'a> {
             }
         }
         self.try_to_return();
+        if let Some(till) = &mut self.till {
+            till.carry.forget_unless(till.state.foreground);
+        }
     }
 
     /// As the driver has it: a program that a full disk put out of service goes on when there is space again.

@@ -21,7 +21,7 @@ use crate::evidence::{Claim, Verified};
 use crate::journal::{Journal, JournalError, NoSales, SaleRow, SaleState};
 use crate::limits;
 use crate::payment::{
-    Command, EntryMode, Event, Fact, FactKind, Outcome, Phase, Policy, Request, State, Step,
+    Command, Event, Fact, FactKind, Outcome, Phase, Policy, Presentment, Request, State, Step,
     Ticket, next_deadline, step,
 };
 use crate::people::Approver;
@@ -78,7 +78,7 @@ pub struct Driver {
     pub(super) usage_day: i64,
     /// Amount and time of the last sale that was sent.
     pub(super) last_sale: Option<(Money, Tick)>,
-    /// A void after which a sale of the same amount follows.
+    /// A void after which a sale of the same amount follows, as long as the void is on the screen.
     pub(super) carry: Carry,
     /// Why new sales are refused, until the journal says that they may be opened again.
     pub(super) refuse_sales: Option<Cause>,
@@ -145,6 +145,7 @@ impl Driver {
             }
             self.try_to_return().await;
             self.deadlines().await;
+            self.carry.forget_unless(self.parts.state.foreground);
             self.result_seen().await;
             self.publish();
         }
@@ -224,6 +225,7 @@ impl Driver {
             Act::List { more } => self.read_list(more).await,
             Act::Record(txn) => self.read_record(txn).await,
             Act::Approve(pin) => self.approve(pin).await,
+            Act::SendBack => self.send_back_unapproved().await,
             Act::Feed(event) => {
                 let new_sale = matches!(event, Event::SaleRequested { .. });
                 if new_sale && let Some(cause) = self.refused_sale().await {
@@ -252,20 +254,8 @@ impl Driver {
             table: &self.parts.table,
             operator: &self.parts.operator,
             fresh_txn: self.parts.entropy.txn_id(self.now().utc),
+            now: self.now().utc,
         }
-    }
-
-    /// 撤销并换方式: once the void is proven and was seen, the camera opens for the same amount.
-    async fn carry_on(&mut self) {
-        let Some((_, amount)) = self.carry.take(&self.parts.state) else {
-            return;
-        };
-        self.feed(Event::SaleRequested {
-            txn: self.parts.entropy.txn_id(self.now().utc),
-            amount,
-            operator: self.parts.operator.clone(),
-        })
-        .await;
     }
 
     /// A signed notice: only an accelerator. An ended sale that it is about is looked up first.
@@ -313,7 +303,7 @@ impl Driver {
             ScanNews::Code(found) => {
                 let mut desk = self.parts.desk.clone();
                 let event =
-                    session::presented(&mut desk, &self.session(), found, EntryMode::Camera);
+                    session::presented(&mut desk, &self.session(), found, Presentment::Camera);
                 self.parts.desk = desk;
                 if let Some(event) = event {
                     self.feed(event).await;
@@ -458,13 +448,15 @@ impl Driver {
         let journal = &self.parts.journal;
         let recent = journal.recent(limits::RECENT_SALES).await;
         let today = journal.today_totals(from, from + 86_400_000).await;
-        match (recent, today) {
-            (Ok(recent), Ok(today)) => {
+        let back = journal.sent_back(from).await;
+        match (recent, today, back) {
+            (Ok(recent), Ok(today), Ok(back)) => {
+                self.records.sent_back_fen = back;
                 self.records.recent = recent.iter().map(row).collect();
                 self.records.today_count = today.count;
                 self.records.today_fen = today.minor;
             }
-            (Err(problem), _) | (_, Err(problem)) => {
+            (Err(problem), _, _) | (_, Err(problem), _) | (_, _, Err(problem)) => {
                 error!(error = %chain(&problem), "the journal could not be read");
             }
         }

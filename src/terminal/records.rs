@@ -6,18 +6,25 @@ use tracing::error;
 use zeroize::Zeroizing;
 
 use super::driver::{Driver, chain, row};
-use crate::domain::{EntryMode as EntryKind, OperatorNo, TxnId};
+use crate::domain::{EntryMode, Money, OperatorNo, Role, TxnId};
 use crate::journal::{Journal, JournalError, UndoRow, UndoState};
-use crate::payment::{EntryMode, Event, PaidSale};
-use crate::people::{Answer, Pin, Role};
+use crate::payment::{Authority, Event, PaidSale, Presentment};
+use crate::people::{Answer, Pin};
 use crate::profile::guard::{LastSale, Usage};
 use crate::view::pages::{UndoLine, UndoStateView};
-use crate::view::{Cause, DeskPage, Record, format};
+use crate::view::{Cause, DeskPage, Record, format, too_much};
 
 /// Sales read at once for the list.
 const PAGE_ROWS: usize = 30;
 /// Who approves until the people of the shop are known by number.
-const SUPERVISOR: &str = "00";
+fn number_of(role: Role) -> Option<OperatorNo> {
+    let number = match role {
+        Role::Cashier => return None,
+        Role::Supervisor => "00",
+        Role::Manager => "000",
+    };
+    OperatorNo::new(number).ok()
+}
 
 impl Driver {
     pub(super) async fn read_list(&mut self, more: bool) {
@@ -55,33 +62,68 @@ impl Driver {
 
     /// Checks the PIN, then sends the money back. The check is slow on purpose and runs beside the loop's thread.
     pub(super) async fn approve(&mut self, typed: Zeroizing<String>) {
-        let paid = self.records.record.as_ref().and_then(|r| r.paid.clone());
-        let (Some(paid), Some(amount)) = (paid, self.parts.desk.amount.money()) else {
+        let Some((paid, amount, today)) = self.wanted_back().await else {
             return;
         };
-        let answer = match Pin::typed(&typed) {
-            Ok(pin) => self.ask_supervisor(pin).await,
-            Err(_) => Answer::Wrong { tries_left: 0 },
+        let Some(role) = self.parts.policy.ceilings.role_for(amount, today) else {
+            let most = self.parts.policy.ceilings.most(today);
+            self.parts.desk.told = Some(most.map_or(Cause::UndoNotAllowed, too_much));
+            return;
         };
-        match answer {
-            Answer::Approved(_) => self.send_back(paid, amount).await,
-            Answer::Wrong { tries_left } => {
-                self.parts.desk.told = Some(Cause::PinWrong(tries_left));
+        // The keys let no other text through.
+        let Ok(pin) = Pin::typed(&typed) else { return };
+        let told = match self.ask(role, pin).await {
+            Answer::Approved(approval) => {
+                let authority = Authority {
+                    role: approval.role(),
+                    approver: number_of(approval.role()),
+                    today,
+                };
+                return self.send_back(paid, amount, authority).await;
             }
-            Answer::Locked { wait_ms } => {
-                self.parts.desk.told = Some(Cause::PinLocked(wait_ms.div_ceil(60_000)));
-            }
-            Answer::NotSet => self.parts.desk.told = Some(Cause::PinNotSet),
+            Answer::Wrong { tries_left } => Cause::PinWrong(tries_left),
+            Answer::Locked { wait_ms } => Cause::PinLocked(wait_ms.div_ceil(60_000)),
+            Answer::NotSet => Cause::PinNotSet,
+            Answer::NotKept => Cause::PinNotKept,
+        };
+        self.parts.desk.told = Some(told);
+    }
+
+    /// So much a cashier may send back alone; the core asks again whether that is so.
+    pub(super) async fn send_back_unapproved(&mut self) {
+        if let Some((paid, amount, today)) = self.wanted_back().await {
+            let authority = Authority {
+                role: Role::Cashier,
+                approver: None,
+                today,
+            };
+            self.send_back(paid, amount, authority).await;
         }
     }
 
-    async fn ask_supervisor(&mut self, pin: Pin) -> Answer {
+    /// What is to go back, and what went back today as the journal has it now. A sum that cannot be read stops it.
+    async fn wanted_back(&mut self) -> Option<(PaidSale, Money, Money)> {
+        let paid = self.records.record.as_ref().and_then(|r| r.paid.clone());
+        let (paid, amount) = (paid?, self.parts.desk.amount.money()?);
+        let day = format::local_day_start_ms(self.now().utc);
+        match self.parts.journal.sent_back(day).await {
+            Ok(fen) => self.records.sent_back_fen = fen,
+            Err(problem) => {
+                error!(error = %chain(&problem), "what went back today could not be read");
+                self.parts.desk.told = Some(Cause::UndoNotAllowed);
+                return None;
+            }
+        }
+        Some((paid, amount, self.records.sent_back()))
+    }
+
+    async fn ask(&mut self, role: Role, pin: Pin) -> Answer {
         let Some(mut approver) = self.parts.approver.take() else {
             return Answer::NotSet;
         };
         let now = self.now().tick;
         let checked = tokio::task::spawn_blocking(move || {
-            let answer = approver.approve(Role::Supervisor, &pin, now);
+            let answer = approver.approve(role, &pin, now);
             (approver, answer)
         });
         match checked.await {
@@ -96,19 +138,18 @@ impl Driver {
         }
     }
 
-    async fn send_back(&mut self, paid: PaidSale, amount: crate::domain::Money) {
+    async fn send_back(&mut self, paid: PaidSale, amount: Money, authority: Authority) {
         if let Some(cause) = self.refused_sale().await {
             self.parts.desk.told = Some(cause);
             return;
         }
         let txn = self.parts.entropy.txn_id(self.now().utc);
-        let approver = OperatorNo::new(SUPERVISOR).ok();
         self.feed(Event::UndoRequested {
             txn,
             original: Box::new(paid),
             amount,
             operator: self.parts.operator.clone(),
-            approver,
+            authority,
         })
         .await;
         if self.parts.state.undos.contains_key(&txn) {
@@ -120,6 +161,23 @@ impl Driver {
             self.parts.desk.page = DeskPage::Record;
             self.parts.desk.told = Some(Cause::UndoNotAllowed);
         }
+    }
+
+    /// 撤销并换方式: when the proven void was seen, the camera opens for the same amount.
+    pub(super) async fn carry_on(&mut self) {
+        let Some((_, amount)) = self.carry.take(self.parts.state.foreground) else {
+            return;
+        };
+        if let Some(cause) = self.refused_sale().await {
+            self.parts.desk.told = Some(cause);
+            return;
+        }
+        self.feed(Event::SaleRequested {
+            txn: self.parts.entropy.txn_id(self.now().utc),
+            amount,
+            operator: self.parts.operator.clone(),
+        })
+        .await;
     }
 
     /// Reads what was taken today and this month. Done at the start, at midnight and after a sale that took nothing.
@@ -172,11 +230,11 @@ async fn record(journal: Journal, txn: TxnId) -> Result<Option<Record>, JournalE
     }))
 }
 
-const fn kind(entry: EntryMode) -> EntryKind {
+const fn kind(entry: Presentment) -> EntryMode {
     match entry {
-        EntryMode::Camera | EntryMode::Manual => EntryKind::CustomerCode,
-        EntryMode::MerchantCode => EntryKind::MerchantCode,
-        EntryMode::OneCode => EntryKind::CashierCode,
+        Presentment::Camera | Presentment::Manual => EntryMode::CustomerCode,
+        Presentment::MerchantCode => EntryMode::MerchantCode,
+        Presentment::OneCode => EntryMode::CashierCode,
     }
 }
 

@@ -6,12 +6,14 @@
 use zeroize::Zeroizing;
 
 use crate::code::{CodeTable, Recognised, recognise};
-use crate::domain::{Channel, EntryMode as EntryKind, Money, OperatorNo, TxnId};
+use crate::domain::{Channel, EntryMode, Money, OperatorNo, Role, Timestamp, TxnId};
 use crate::limits;
-use crate::payment::{EntryMode, Event, Instalments, Outcome, PaidSale, Phase, Policy, State};
+use crate::payment::{Event, Instalments, Outcome, PaidSale, Phase, Policy, Presentment, State};
 use crate::profile::Profile;
 use crate::profile::guard::{self, Confirm, Usage, Verdict};
-use crate::view::{AmountEntry, Cause, Desk, DeskPage, Intent, Records, UndoRules, format, plans};
+use crate::view::{
+    AmountEntry, Cause, Desk, DeskPage, Intent, Records, UndoRules, format, plans, too_much,
+};
 
 /// What the session needs of the turn.
 pub(super) struct SessionTurn<'a> {
@@ -23,6 +25,7 @@ pub(super) struct SessionTurn<'a> {
     pub table: &'a CodeTable,
     pub operator: &'a OperatorNo,
     pub fresh_txn: TxnId,
+    pub now: Timestamp,
 }
 
 /// What a tap asks of the driver.
@@ -35,8 +38,10 @@ pub(super) enum Act {
     List { more: bool },
     /// Read one sale.
     Record(TxnId),
-    /// Check the supervisor's PIN, then send the money back.
+    /// Check the PIN, then send the money back.
     Approve(Zeroizing<String>),
+    /// Send the money back: so much needs no PIN.
+    SendBack,
 }
 
 /// Takes a tap.
@@ -216,7 +221,7 @@ fn charge(desk: &mut Desk, turn: &SessionTurn<'_>) -> Act {
     }
     let ask = guard::Ask {
         amount,
-        entry: EntryKind::CustomerCode,
+        entry: EntryMode::CustomerCode,
         channel: None,
         confirmed: desk.confirmed,
     };
@@ -302,9 +307,9 @@ fn show_code(desk: &mut Desk, turn: &SessionTurn<'_>, channel: Channel) -> Act {
     let ask = guard::Ask {
         amount: draft.amount,
         entry: if channel == Channel::Unknown {
-            EntryKind::CashierCode
+            EntryMode::CashierCode
         } else {
-            EntryKind::MerchantCode
+            EntryMode::MerchantCode
         },
         channel: (channel != Channel::Unknown).then_some(channel),
         confirmed: guard::Confirmed {
@@ -338,14 +343,13 @@ fn undo(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
         }
         (Intent::UndoWhole, DeskPage::Undo) => desk.amount = AmountEntry::of(paid.left()),
         (Intent::UndoSend, DeskPage::Undo) => {
-            if undo_kind(desk, turn, paid) {
-                desk.pin.take();
-                desk.page = DeskPage::Approve;
-            } else {
-                desk.told = Some(Cause::UndoNotAllowed);
-            }
+            return undo_send(desk, turn, paid);
         }
-        (Intent::PinDigit(digit), DeskPage::Approve) if !desk.checking => desk.pin.digit(digit),
+        (Intent::PinDigit(digit), DeskPage::Approve)
+            if !desk.checking && desk.pin.typed() < limits::PIN_DIGITS_MAX =>
+        {
+            desk.pin.digit(digit);
+        }
         (Intent::PinBackspace, DeskPage::Approve) if !desk.checking => desk.pin.backspace(),
         (Intent::PinSend, DeskPage::Approve) if !desk.checking => {
             return Act::Approve(desk.pin.take());
@@ -355,15 +359,32 @@ fn undo(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
     Act::None
 }
 
-fn undo_kind(desk: &Desk, turn: &SessionTurn<'_>, paid: &PaidSale) -> bool {
+/// The amount is chosen: which role has to agree, if any may.
+fn undo_send(desk: &mut Desk, turn: &SessionTurn<'_>, paid: &PaidSale) -> Act {
     let rules = UndoRules {
         policy: turn.policy,
         batch: turn.state.numbers.batch,
+        now: turn.now,
+        today: turn.records.sent_back(),
         profile: turn.profile,
     };
-    desk.amount
-        .money()
-        .is_some_and(|amount| rules.kind(paid, amount).is_some())
+    let amount = desk.amount.money();
+    let Some(amount) = amount.filter(|amount| rules.kind(paid, *amount).is_some()) else {
+        desk.told = Some(Cause::UndoNotAllowed);
+        return Act::None;
+    };
+    match rules.role(amount) {
+        Some(Role::Cashier) => return Act::SendBack,
+        Some(Role::Supervisor | Role::Manager) => {
+            desk.pin.take();
+            desk.page = DeskPage::Approve;
+        }
+        None => {
+            let most = turn.policy.ceilings.most(rules.today);
+            desk.told = Some(most.map_or(Cause::UndoNotAllowed, too_much));
+        }
+    }
+    Act::None
 }
 
 /// Takes what the scanner or the keys brought while a code is waited for.
@@ -371,14 +392,14 @@ pub(super) fn presented(
     desk: &mut Desk,
     turn: &SessionTurn<'_>,
     found: Recognised,
-    entry: EntryMode,
+    entry: Presentment,
 ) -> Option<Event> {
     let draft = turn.state.draft.as_ref()?;
     match found {
         Recognised::Payment(code) => {
             let ask = guard::Ask {
                 amount: draft.amount,
-                entry: EntryKind::CustomerCode,
+                entry: EntryMode::CustomerCode,
                 channel: (code.channel() != Channel::Unknown).then_some(code.channel()),
                 confirmed: guard::Confirmed {
                     large_amount: true,
@@ -415,7 +436,7 @@ fn unpaid_amount(state: &State) -> Option<Money> {
 fn send_code(desk: &mut Desk, turn: &SessionTurn<'_>) -> Option<Event> {
     let typed = desk.code.take();
     let found = recognise(&typed, turn.table);
-    presented(desk, turn, found, EntryMode::Manual)
+    presented(desk, turn, found, Presentment::Manual)
 }
 
 fn language_or_theme(desk: &mut Desk, intent: Intent) {

@@ -11,7 +11,7 @@ use slint::{
 };
 
 use super::apply::{channel, count, notice, row, rows, seconds, text};
-use crate::domain::Channel;
+use crate::domain::{Channel, Role};
 use crate::view::Prompt;
 use crate::view::pages::{
     ApprovePage, CodePage, ConfirmPage, FeeWord, InstalmentsPage, RecordPage, RecordsPage,
@@ -141,6 +141,7 @@ pub(super) fn approve(app: &ui::App, page: &ApprovePage) -> ui::PageId {
     let adapter = app.global::<ui::ApproveAdapter<'_>>();
     adapter.set_amount(text(&page.amount));
     adapter.set_kind(undo_kind(Some(page.kind)));
+    adapter.set_manager(page.role == Role::Manager);
     adapter.set_typed(count(page.typed));
     adapter.set_can_send(page.can_send);
     adapter.set_checking(page.checking);

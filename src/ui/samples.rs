@@ -157,7 +157,9 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         | Cause::UndoNotAllowed
         | Cause::PinWrong(_)
         | Cause::PinLocked(_)
-        | Cause::PinNotSet => Vec::new(),
+        | Cause::PinNotSet
+        | Cause::PinNotKept
+        | Cause::UndoCeiling(_) => Vec::new(),
         Cause::CodeEnded => vec![prompt(AimHint::None, true, 12, notice())],
         Cause::Declined(_) | Cause::NotSent => vec![outcome(OutcomeKind::NotPaid)],
         Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],

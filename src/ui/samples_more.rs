@@ -2,7 +2,7 @@
 
 use super::samples::{Sample, row, sample};
 use crate::domain::Channel;
-use crate::domain::TxnId;
+use crate::domain::{Role, TxnId};
 use crate::view::pages::{
     ApprovePage, CodePage, ConfirmPage, FeeWord, InstalmentsPage, PlanRow, RecordPage, RecordsPage,
     UndoKind, UndoLine, UndoPage, UndoStateView, UndoWaiting,
@@ -38,6 +38,8 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::PinWrong(4),
         Cause::PinLocked(15),
         Cause::PinNotSet,
+        Cause::PinNotKept,
+        Cause::UndoCeiling(left()),
         Cause::RefusalUnproved("BBS11184".to_owned()),
         Cause::CodeEnded,
         Cause::LatePaid(number()),
@@ -284,6 +286,11 @@ fn undos() -> Vec<Sample> {
         notice: Some(Cause::UndoNotAllowed.into()),
         ..much.clone()
     };
+    let above = UndoPage {
+        can_send: false,
+        notice: Some(Cause::UndoCeiling("200.00".to_owned()).into()),
+        ..part.clone()
+    };
     let change = UndoPage {
         partial: false,
         change_way: true,
@@ -300,23 +307,27 @@ fn undos() -> Vec<Sample> {
         sample("undo-part", Page::Undo(part)),
         sample("undo-too-much", Page::Undo(much)),
         sample("undo-notice", Page::Undo(told)),
+        sample("undo-ceiling", Page::Undo(above)),
         sample("undo-change-way", Page::Undo(change)),
         sample("undo-only-whole", Page::Undo(only)),
     ]
 }
 
 fn approvals() -> Vec<Sample> {
-    let page = |typed: usize, checking: bool, cause: Option<Cause>| {
+    let asks = |role, typed: usize, checking: bool, cause: Option<Cause>| {
         Page::Approve(ApprovePage {
             amount: "128.50".to_owned(),
             kind: UndoKind::Void,
+            role,
             typed,
             can_send: typed >= 6 && !checking,
             checking,
             notice: cause.map(Into::into),
         })
     };
+    let page = |typed, checking, cause| asks(Role::Supervisor, typed, checking, cause);
     vec![
+        sample("approve-manager", asks(Role::Manager, 3, false, None)),
         sample("approve-empty", page(0, false, None)),
         sample("approve-typed", page(6, false, None)),
         sample("approve-checking", page(0, true, None)),

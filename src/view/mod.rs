@@ -18,4 +18,4 @@ pub use screen::{
     AimHint, Keypad, Language, Link, Manual, OutcomeKind, OutcomePage, Page, PendingPage, Prompt,
     Row, RowState, Screen, Status, Theme, WaitKind, Waiting,
 };
-pub use show::{Record, UndoRules, plans};
+pub use show::{Record, UndoRules, plans, too_much};

@@ -46,6 +46,10 @@ pub enum Cause {
     LateSuccess(String),
     /// The amount cannot go back.
     UndoNotAllowed,
+    /// More than anybody may send back today; what is still possible, ready to show.
+    UndoCeiling(String),
+    /// The count of wrong PINs cannot be stored, so none is checked.
+    PinNotKept,
     /// The PIN is wrong; tries left.
     PinWrong(u32),
     /// Too many wrong PINs; whole minutes to wait.
@@ -121,6 +125,8 @@ impl Cause {
             Self::PinWrong(_) => "A11",
             Self::PinLocked(_) => "A12",
             Self::PinNotSet => "A13",
+            Self::PinNotKept => "A14",
+            Self::UndoCeiling(_) => "A15",
             Self::CodeEnded => "P23",
             Self::RefusalUnproved(_) => "P13",
             Self::LateSuccess(_) => "P33",
@@ -172,6 +178,7 @@ impl Cause {
             | Self::PinWrong(_)
             | Self::PinLocked(_)
             | Self::PinNotSet
+            | Self::UndoCeiling(_)
             | Self::TooManyOpen
             | Self::WrongCode(_)
             | Self::CodeUsed
@@ -183,6 +190,7 @@ impl Cause {
             Self::Declined(_)
             | Self::NotSent
             | Self::Revoked
+            | Self::PinNotKept
             | Self::UndoRefused(_)
             | Self::UndoNotSent
             | Self::DiskFull
@@ -204,6 +212,7 @@ impl From<Cause> for Notice {
             | Cause::RefusalUnproved(text)
             | Cause::UndoRefused(text)
             | Cause::Limit(_, text)
+            | Cause::UndoCeiling(text)
             | Cause::LatePaid(text)
             | Cause::LateNotPaid(text)
             | Cause::LateSuccess(text) => text,
@@ -219,6 +228,7 @@ impl From<Cause> for Notice {
             | Cause::UndoNotSent
             | Cause::UndoNotAllowed
             | Cause::PinNotSet
+            | Cause::PinNotKept
             | Cause::TooManyOpen
             | Cause::WrongCode(_)
             | Cause::CodeUsed

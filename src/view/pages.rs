@@ -3,7 +3,7 @@
 //! Owns the shapes only. Amounts and times come ready to show; every button is a property, so a button exists exactly
 //! when its action is allowed.
 
-use crate::domain::{Channel, TxnId};
+use crate::domain::{Channel, Role, TxnId};
 pub use crate::payment::UndoKind;
 
 use super::notice::Notice;
@@ -168,6 +168,8 @@ pub struct ApprovePage {
     pub amount: String,
     /// Void or refund.
     pub kind: UndoKind,
+    /// Whose PIN is asked for; one of a higher role counts as well.
+    pub role: Role,
     /// How many digits were typed; never which.
     pub typed: usize,
     /// Whether the send key exists.

@@ -12,7 +12,7 @@ use super::screen::{
     Screen, Status, WaitKind, Waiting,
 };
 use super::show::{self, Record, UndoRules};
-use crate::domain::{Channel, EntryMode as EntryKind, Money, Now};
+use crate::domain::{Channel, EntryMode, Money, Now};
 use crate::limits::CODE_DIGITS_MIN;
 use crate::payment::{Draft, Outcome, Phase, Policy, Sale, State, is_ending};
 use crate::profile::{Capability, Profile};
@@ -37,6 +37,16 @@ pub struct Records {
     pub more: bool,
     /// The sale on the record page.
     pub record: Option<Record>,
+    /// What people sent back today in fen, open undos included.
+    pub sent_back_fen: u64,
+}
+
+impl Records {
+    /// Returns what people sent back today; a sum beyond every amount is as much as there is.
+    pub fn sent_back(&self) -> Money {
+        let fen = self.sent_back_fen.min(Money::MINOR_MAX);
+        Money::from_fen(fen).expect("invariant: the maximum is an amount")
+    }
 }
 
 /// What does not change while the program runs.
@@ -115,6 +125,8 @@ fn page(
     let rules = UndoRules {
         policy,
         batch: state.numbers.batch,
+        now: now.utc,
+        today: records.sent_back(),
         profile: &shop.profile,
     };
     show::chosen(state, desk, records, rules)
@@ -187,7 +199,7 @@ fn codes(profile: &Profile) -> Vec<Channel> {
     if !profile.capabilities.has(Capability::MerchantCode) {
         return Vec::new();
     }
-    let open = profile.limits.open.get(&EntryKind::MerchantCode);
+    let open = profile.limits.open.get(&EntryMode::MerchantCode);
     open.cloned().unwrap_or_default()
 }
 

@@ -12,7 +12,8 @@ use super::pages::{
 use super::present::Records;
 use super::screen::{Page, Row, RowState};
 use crate::domain::instalment::FeePayer;
-use crate::domain::{BatchNo, Money, Now};
+use crate::domain::{BatchNo, Money, Now, Role, Timestamp};
+use crate::limits::PIN_DIGITS_MIN;
 use crate::payment::{
     Draft, PaidSale, Phase, Policy, Sale, State, Undo, UndoKind, UndoOutcome, UndoStep, choose_undo,
 };
@@ -40,14 +41,23 @@ pub struct UndoRules<'a> {
     pub policy: &'a Policy,
     /// The open batch.
     pub batch: BatchNo,
+    /// The time, because the acquirer's day ends.
+    pub now: Timestamp,
+    /// What people sent back today.
+    pub today: Money,
     /// What the acquirer offers.
     pub profile: &'a Profile,
 }
 
 impl UndoRules<'_> {
+    /// Returns the lowest role that may send `amount` back today; none when nobody may.
+    pub fn role(&self, amount: Money) -> Option<Role> {
+        self.policy.ceilings.role_for(amount, self.today)
+    }
+
     /// Returns how `amount` of a sale would go back; none when it cannot, or when the acquirer does not offer it.
     pub fn kind(&self, paid: &PaidSale, amount: Money) -> Option<UndoKind> {
-        let kind = choose_undo(self.policy, paid, amount, self.batch).ok()?;
+        let kind = choose_undo(self.policy, paid, amount, (self.batch, self.now)).ok()?;
         let capability = match kind {
             UndoKind::Void => Capability::Void,
             UndoKind::Refund => Capability::Refund,
@@ -161,6 +171,7 @@ pub(super) fn chosen(
             Some(Page::Approve(ApprovePage {
                 amount: format::amount(amount),
                 kind: rules.kind(paid, amount)?,
+                role: rules.role(amount)?,
                 typed: desk.pin.typed(),
                 can_send: desk.pin.typed() >= PIN_DIGITS_MIN && !desk.checking,
                 checking: desk.checking,
@@ -169,9 +180,6 @@ pub(super) fn chosen(
         }
     }
 }
-
-/// Fewer digits cannot be a PIN (`people::PinRule`).
-const PIN_DIGITS_MIN: usize = 6;
 
 fn record_page(
     state: &State,
@@ -211,6 +219,11 @@ fn record_page(
 
 fn undo_page(desk: &Desk, paid: &PaidSale, rules: UndoRules<'_>) -> UndoPage {
     let kind = desk.amount.money().and_then(|sum| rules.kind(paid, sum));
+    let role = desk.amount.money().and_then(|sum| rules.role(sum));
+    // Said as soon as it is typed: the key to go on is not there, and this is why.
+    let above = kind.is_some() && role.is_none();
+    let most = rules.policy.ceilings.most(rules.today);
+    let told = desk.told.clone().or(most.filter(|_| above).map(too_much));
     let effect = match kind {
         Some(UndoKind::Void) => rules.profile.void.fee,
         Some(UndoKind::Refund) | None => rules.profile.refund.fee,
@@ -231,9 +244,14 @@ fn undo_page(desk: &Desk, paid: &PaidSale, rules: UndoRules<'_>) -> UndoPage {
         },
         partial: rules.profile.capabilities.has(Capability::PartialRefund) && !desk.change_way,
         change_way: desk.change_way,
-        can_send: kind.is_some(),
-        notice: desk.told.clone().map(Into::into),
+        can_send: kind.is_some() && role.is_some(),
+        notice: told.map(Into::into),
     }
+}
+
+/// Above what anybody may send back today.
+pub fn too_much(most: Money) -> Cause {
+    Cause::UndoCeiling(format::amount(most))
 }
 
 /// Money on its way back, on the screen.

@@ -30,7 +30,7 @@ use shouyin::acquirer::{Acquirer, Lakala, LakalaConfig, Post, RawAnswer, Reply, 
 use shouyin::code::{CodeTable, PaymentCode, Recognised, recognise};
 use shouyin::domain::{MerchantNo, Money, Now, OrderNo, TermNo, Tick, Timestamp};
 use shouyin::entropy::Entropy;
-use shouyin::payment::{EntryMode, Request};
+use shouyin::payment::{Presentment, Request};
 
 /// 2021-09-06 13:19:45 in China, the time of the documented vector.
 pub const NOW: Now = Now {
@@ -135,7 +135,7 @@ pub fn authorize() -> Request {
 pub fn inquire() -> Request {
     Request::Inquire {
         order_no: order(),
-        entry: EntryMode::Camera,
+        entry: Presentment::Camera,
     }
 }
 

@@ -12,7 +12,7 @@ use shouyin::domain::{
 };
 use shouyin::evidence::{Digest, SealedRow};
 use shouyin::journal::{Journal, JournalConfig, JournalError, NoSales, Opened};
-use shouyin::payment::{EntryMode, Fact, FactKind, Intent, Outcome, RequestKind};
+use shouyin::payment::{Fact, FactKind, Intent, Outcome, Presentment, RequestKind};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -48,7 +48,7 @@ fn sale(number: u64) -> Vec<Vec<Fact>> {
         batch: BatchNo::new(1).unwrap(),
         amount: Money::from_fen(100 + number).unwrap(),
         channel: Channel::Alipay,
-        entry: EntryMode::Camera,
+        entry: Presentment::Camera,
         operator: OperatorNo::new("01").unwrap(),
         code_tail: "1234".to_owned(),
         code_fingerprint: "f".repeat(64),

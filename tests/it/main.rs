@@ -12,7 +12,10 @@
 
 mod acquirer;
 #[cfg(feature = "live")]
+mod authority;
+#[cfg(feature = "live")]
 mod badinput;
+mod caps;
 mod checker;
 #[cfg(feature = "live")]
 mod corpus;
@@ -29,6 +32,8 @@ mod journal;
 #[cfg(feature = "live")]
 mod kill;
 mod model;
+#[cfg(feature = "live")]
+mod notices;
 #[cfg(all(feature = "live", feature = "ui"))]
 mod page;
 mod payment;

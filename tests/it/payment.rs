@@ -146,7 +146,7 @@ fn the_same_code_twice_is_not_sent_twice() {
     assert_eq!(requests(&world).len(), 1);
     world.feed(Event::CodePresented {
         code: code(2),
-        entry: shouyin::payment::EntryMode::Camera,
+        entry: shouyin::payment::Presentment::Camera,
     });
     assert_eq!(requests(&world).len(), 2);
 }
@@ -158,7 +158,7 @@ fn double_taps_and_stray_events_change_nothing() {
     let before = world.state.clone();
     world.feed(Event::CodePresented {
         code: code(9),
-        entry: shouyin::payment::EntryMode::Camera,
+        entry: shouyin::payment::Presentment::Camera,
     });
     world.feed(Event::ParkRequested);
     world.feed(Event::ResultDismissed);

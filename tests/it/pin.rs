@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use shouyin::domain::Tick;
-use shouyin::people::{Answer, Approver, Pin, PinHash, PinLock, Role, SupervisorPin};
+use shouyin::people::{Answer, Approver, Pin, PinHash, Pins, Role};
 use tempfile::TempDir;
 
 const PIN: &str = "472913";
@@ -33,7 +33,7 @@ fn shown(out: &Output) -> String {
 
 fn approves(file: &Path, pin: &str) -> bool {
     let hash = PinHash::load(file).unwrap();
-    let mut port = SupervisorPin::new(Some(hash), PinLock::default());
+    let mut port = Pins::new([(Role::Supervisor, hash)]);
     let pin = Pin::typed(pin).unwrap();
     matches!(
         port.approve(Role::Supervisor, &pin, Tick(0)),

@@ -29,7 +29,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("journal", EDGE),
     ("acquirer", EDGE),
     ("profile", &["domain", "evidence", "code", "payment"]),
-    ("people", &["domain", "entropy"]),
+    ("people", &["domain", "limits", "entropy"]),
     ("config", &["domain", "code", "payment", "profile", "view"]),
     ("terminal", TERMINAL),
     ("sim", &["domain"]),

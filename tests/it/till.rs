@@ -2,19 +2,23 @@
 //!
 //! Waits of both sides are divided by the same factor; nothing sleeps, every wait is for a screen.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shouyin::acquirer::{self, Acquirer, HttpsPost, Lakala, LakalaConfig};
+use shouyin::acquirer::{
+    self, Acquirer, HttpsPost, Lakala, LakalaConfig, LakalaNotices, Receiver, ReceiverConfig,
+};
 use shouyin::clock::Clock;
 use shouyin::code::{CodeTable, recognise};
 use shouyin::config::Config;
+use shouyin::domain::Tick;
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig, SaleState, inspect};
 use shouyin::limits;
 use shouyin::payment::{Policy, Timing};
-use shouyin::people::{Approver, Pin, PinHash, PinLock, SupervisorPin};
+use shouyin::people::{Approver, Pin, PinHash, Pins, Role, TriesFile};
 use shouyin::sim::{Options, Running, serve};
 use shouyin::terminal::{Cue, Driver, DriverParts, Input, ScanNews, recover};
 use shouyin::view::{Desk, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap, Theme};
@@ -29,6 +33,8 @@ pub struct Till {
     pub screens: watch::Receiver<Option<Screen>>,
     pub inputs: mpsc::Sender<Input>,
     pub journal: Journal,
+    /// Where it hears notices, when it does.
+    pub receiver: Option<SocketAddr>,
     driving: tokio::task::JoinHandle<()>,
 }
 
@@ -118,22 +124,21 @@ async fn started<A: Acquirer>(
     let (taps, tapped) = mpsc::channel(limits::INTENT_QUEUE);
     let (publish, screens) = watch::channel(None);
     let (requests, asked) = mpsc::channel(limits::ACQUIRER_QUEUE);
-    let (events, mut told) = mpsc::channel(limits::ACQUIRER_QUEUE);
+    let (events, told) = mpsc::channel(limits::ACQUIRER_QUEUE);
     let a = &config.acquirer;
     let post = HttpsPost::new(&a.url, &a.ca_file, connect, wait).unwrap();
-    let lakala = Lakala::open(lakala_config(&config), post, entropy.clone()).unwrap();
+    let receiver = listen(&config, clock, inputs.clone()).await;
+    let mut own = lakala_config(&config);
+    let heard_at = receiver.map(|at| format!("https://{at}/notice"));
+    own.notify_url = heard_at.or(own.notify_url);
+    let lakala = Lakala::open(own, post, entropy.clone()).unwrap();
     tokio::spawn(acquirer::serve(
         Arc::new(client(lakala)),
         asked,
         events,
         move || clock.now(),
     ));
-    let forward = inputs.clone();
-    tokio::spawn(async move {
-        while let Some(event) = told.recv().await {
-            forward.send(Input::Acquirer(event)).await.ok();
-        }
-    });
+    forward(told, inputs.clone(), Input::Acquirer);
     let (scanner, mut orders) = mpsc::channel(8);
     tokio::spawn(async move { while orders.recv().await.is_some() {} });
     let driver = Driver::new(DriverParts {
@@ -153,7 +158,7 @@ async fn started<A: Acquirer>(
         acquirer: requests,
         scanner,
         screens: publish,
-        approver: Some(supervisor(&entropy)),
+        approver: Some(approver(&entropy, &data, clock.now().tick)),
         sound: plan.sound,
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));
@@ -162,23 +167,61 @@ async fn started<A: Acquirer>(
         screens,
         inputs,
         journal,
+        receiver,
         driving,
     }
 }
 
+/// Starts the receiver of notices when one is configured, as the program does.
+async fn listen(config: &Config, clock: Clock, inputs: mpsc::Sender<Input>) -> Option<SocketAddr> {
+    let own = config.notices.as_ref()?;
+    let receiver = Receiver::open(&ReceiverConfig {
+        address: own.address,
+        certificate_file: own.certificate_file.clone(),
+        key_file: own.key_file.clone(),
+    });
+    let bound = receiver.unwrap().bind().await.unwrap();
+    let address = bound.address().unwrap();
+    let reader = LakalaNotices::open(&config.acquirer.platform_certificate_files).unwrap();
+    let (claims, heard) = mpsc::channel(limits::NOTICE_QUEUE);
+    tokio::spawn(acquirer::receive(bound, reader, claims, move || {
+        clock.now()
+    }));
+    forward(heard, inputs, Input::Notice);
+    Some(address)
+}
+
+fn forward<T: Send + 'static>(
+    mut from: mpsc::Receiver<T>,
+    to: mpsc::Sender<Input>,
+    wrap: fn(T) -> Input,
+) {
+    tokio::spawn(async move {
+        while let Some(news) = from.recv().await {
+            to.send(wrap(news)).await.ok();
+        }
+    });
+}
+
 /// The PIN that the tests' supervisor knows.
 pub const PIN: &str = "472913";
+/// The PIN of the tests' manager.
+pub const MANAGER_PIN: &str = "590318";
 
-fn supervisor(entropy: &Entropy) -> Box<dyn Approver> {
-    let hash = PinHash::make(&Pin::typed(PIN).unwrap(), entropy);
-    Box::new(SupervisorPin::new(Some(hash), PinLock::default()))
+fn approver(entropy: &Entropy, data: &std::path::Path, now: Tick) -> Box<dyn Approver> {
+    let hash = |pin| PinHash::make(&Pin::typed(pin).unwrap(), entropy);
+    let pins = Pins::new([
+        (Role::Supervisor, hash(PIN)),
+        (Role::Manager, hash(MANAGER_PIN)),
+    ]);
+    let tries = TriesFile::new(&data.join("pin.tries"));
+    Box::new(pins.kept_in(tries, now))
 }
 
 /// Opens a journal as soon as an earlier user of it has let go.
 pub fn open(data: &std::path::Path) -> (Journal, shouyin::journal::Opened) {
     let config = JournalConfig::new(data.to_owned(), data.join("mirror.log"));
-    // An earlier journal's thread may still hold the lock, and a process that another test starts holds a copy of
-    // the handle until it becomes its own program.
+    // A process that another test starts holds a copy of an earlier journal's lock until it becomes its own program.
     loop {
         if let Ok(file) = std::fs::File::open(data.join("journal.lock")) {
             file.lock().unwrap();

@@ -1,18 +1,23 @@
 //! Our own code, money back, and a supervisor's PIN, over the whole till: taps in, screens out, real driver, journal
 //! and HTTPS. Afterwards the journal and the sandbox's books are the same, to the fen.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::Value;
-use shouyin::domain::{Channel, TxnId};
+use shouyin::acquirer::{Acquirer, HttpsPost, Lakala, Reply, SendError};
+use shouyin::domain::{Channel, Now, TxnId};
 use shouyin::journal::{SaleState, UndoState};
+use shouyin::payment::Request;
 use shouyin::view::pages::UndoStateView;
 use shouyin::view::{Intent, OutcomeKind, Page};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::till::{PIN, Till, ledger, reconcile, runtime, sandbox, till};
+use crate::till::{PIN, Plan, Till, ledger, reconcile, runtime, sandbox, start, till};
 
 /// The customer scans a code of ours on the wallet page. Returns the status of the answer.
-async fn scan(port: u16, text: &str) -> u16 {
+pub async fn scan(port: u16, text: &str) -> u16 {
     let escaped: String = text
         .bytes()
         .map(|byte| match byte {
@@ -35,7 +40,7 @@ async fn scan(port: u16, text: &str) -> u16 {
 
 impl Till {
     /// Leaves every page that a person can leave, until the keypad is there.
-    async fn home(&mut self) {
+    pub async fn home(&mut self) {
         self.wait("the first screen", |_| true).await;
         loop {
             let (seq, page) = self.look();
@@ -54,7 +59,7 @@ impl Till {
     }
 
     /// Everything that is open ends, and the keypad is there.
-    async fn rest(&mut self) {
+    pub async fn rest(&mut self) {
         loop {
             self.home().await;
             if self.is_calm() {
@@ -64,7 +69,7 @@ impl Till {
         }
     }
 
-    async fn amount(&self, fen: u64) {
+    pub async fn amount(&self, fen: u64) {
         for key in format!("{}.{:02}", fen / 100, fen % 100).chars() {
             let digit = key
                 .to_digit(10)
@@ -74,7 +79,7 @@ impl Till {
     }
 
     /// Shows our code for the amount; returns its text.
-    async fn show_code(&mut self, fen: u64, channel: Channel) -> String {
+    pub async fn show_code(&mut self, fen: u64, channel: Channel) -> String {
         self.home().await;
         self.charge(fen).await;
         self.wait("prompt", |page| matches!(page, Page::Prompt(_)))
@@ -87,7 +92,7 @@ impl Till {
         code.text.unwrap()
     }
 
-    async fn outcome(&mut self) -> OutcomeKind {
+    pub async fn outcome(&mut self) -> OutcomeKind {
         let page = self
             .wait("outcome", |page| matches!(page, Page::Outcome(_)))
             .await;
@@ -97,12 +102,12 @@ impl Till {
         outcome.kind
     }
 
-    async fn last_sale(&self) -> TxnId {
+    pub async fn last_sale(&self) -> TxnId {
         self.journal.recent(1).await.unwrap()[0].txn
     }
 
     /// Sends `fen` of the last sale back, or all of it, as a cashier and a supervisor do.
-    async fn undo(&mut self, txn: TxnId, fen: Option<u64>, pin: &str) -> Page {
+    pub async fn undo(&mut self, txn: TxnId, fen: Option<u64>, pin: &str) -> Page {
         self.home().await;
         self.tap(Intent::OpenRecord(txn)).await;
         self.wait(
@@ -291,6 +296,138 @@ fn partial_refunds_of_every_story_end_with_equal_books_and_never_above_the_price
         let books = ledger(sandbox.page_port).await;
         assert_eq!(net(&books, sale.order_no.as_str()), 0);
         reconcile(&till.journal, sandbox.page_port).await;
+        till.stop().await;
+    });
+}
+
+impl Till {
+    /// 撤销并换方式 of the last sale, up to the page on which its money goes back.
+    async fn change_way(&mut self) -> TxnId {
+        let txn = self.last_sale().await;
+        self.home().await;
+        self.tap(Intent::OpenRecord(txn)).await;
+        let may = |page: &Page| matches!(page, Page::Record(record) if record.can_change_way);
+        self.wait("record", may).await;
+        self.tap(Intent::ChangeWay).await;
+        let whole =
+            |page: &Page| matches!(page, Page::Undo(undo) if undo.change_way && undo.can_send);
+        self.wait("the whole", whole).await;
+        self.tap(Intent::UndoSend).await;
+        self.wait("approve", |page| matches!(page, Page::Approve(_)))
+            .await;
+        for digit in PIN.bytes() {
+            self.tap(Intent::PinDigit(digit - b'0')).await;
+        }
+        self.tap(Intent::PinSend).await;
+        self.wait("money goes back", |page| matches!(page, Page::Undoing(_)))
+            .await;
+        txn
+    }
+}
+
+#[test]
+fn a_changed_way_asks_for_the_same_amount_once_the_void_is_final() {
+    let dir = TempDir::new().unwrap();
+    runtime().block_on(async {
+        let sandbox = sandbox(&dir).await;
+        let mut till = till(&dir).await;
+        // …80: the void is acknowledged, and two inquiries still say "paid".
+        till.sell(5_080, "281234567890700001").await;
+        let txn = till.change_way().await;
+        let done = |page: &Page| {
+            matches!(page, Page::Undoing(undoing) if undoing.ended == Some(UndoStateView::Done))
+        };
+        let Page::Undoing(undoing) = till.wait("the end", done).await else {
+            unreachable!();
+        };
+        assert!(undoing.asked >= 2, "proven by asking: {undoing:?}");
+        let undos = till.journal.undos_of(txn).await.unwrap();
+        assert_eq!(undos[0].state, UndoState::Done, "final before the new sale");
+        assert_eq!(till.journal.recent(9).await.unwrap().len(), 1);
+        till.tap(Intent::Dismiss).await;
+        let prompt = till
+            .wait("the camera", |page| matches!(page, Page::Prompt(_)))
+            .await;
+        assert!(
+            matches!(&prompt, Page::Prompt(prompt) if prompt.amount == "50.80"),
+            "{prompt:?}"
+        );
+        till.present("281234567890700002").await;
+        assert_eq!(till.outcome().await, OutcomeKind::Paid);
+        till.rest().await;
+        assert_eq!(reconcile(&till.journal, sandbox.page_port).await, (2, 0));
+        let rows = till.journal.recent(9).await.unwrap();
+        let kept: Vec<u64> = rows
+            .iter()
+            .map(|row| row.amount.minor() - row.returned.minor())
+            .collect();
+        assert_eq!(kept, [5_080, 0], "one price in all");
+        till.stop().await;
+    });
+}
+
+/// Loses every void and every question while the line is down.
+struct Deaf(Lakala<HttpsPost>, Arc<AtomicBool>);
+
+impl Acquirer for Deaf {
+    async fn ask(&self, request: Request, now: Now) -> Reply {
+        let lost = matches!(request, Request::Void { .. } | Request::Inquire { .. });
+        if lost && self.1.load(Ordering::SeqCst) {
+            return Reply::Failed(SendError::NoAnswer("lost".to_owned()));
+        }
+        self.0.ask(request, now).await
+    }
+}
+
+#[test]
+fn a_void_whose_result_is_unknown_never_carries_its_amount_over() {
+    let dir = TempDir::new().unwrap();
+    runtime().block_on(async {
+        let sandbox = sandbox(&dir).await;
+        let down = Arc::new(AtomicBool::new(true));
+        let line = Arc::clone(&down);
+        let file = dir.path().join("sandbox/terminal.toml");
+        let plan = Plan::new(&[file], dir.path().join("data"));
+        let mut till = start(plan, |lakala| Deaf(lakala, line)).await;
+        till.sell(5_001, "281234567890700003").await;
+        let txn = till.change_way().await;
+        // Nobody gets past it with "seen": nothing has ended.
+        till.tap(Intent::Dismiss).await;
+        till.tap(Intent::QueryNow).await;
+        till.next_screen().await;
+        assert!(
+            matches!(&till.look().1, Page::Undoing(undoing) if undoing.ended.is_none()),
+            "{:?}",
+            till.look()
+        );
+        till.tap(Intent::NextSale).await;
+        let keypad = |page: &Page| matches!(page, Page::Keypad(_));
+        till.wait("the next customer", keypad).await;
+        // The next customer pays another amount, and is not asked for the carried one.
+        assert_eq!(
+            till.sell(700, "281234567890700004").await,
+            Some(OutcomeKind::Paid)
+        );
+        till.tap(Intent::Dismiss).await;
+        till.wait("the keypad, not the camera", keypad).await;
+        // The void is proven later, away from the screen: nothing opens by itself, whatever is tapped.
+        down.store(false, Ordering::SeqCst);
+        till.rest().await;
+        let undos = till.journal.undos_of(txn).await.unwrap();
+        assert_eq!(undos[0].state, UndoState::Done);
+        till.tap(Intent::QueryPending(txn)).await;
+        till.tap(Intent::Dismiss).await;
+        till.tap(Intent::ShowPending).await;
+        till.wait("the list", |page| matches!(page, Page::Pending(_)))
+            .await;
+        till.tap(Intent::Back).await;
+        till.wait("the keypad", keypad).await;
+        assert_eq!(
+            till.journal.recent(9).await.unwrap().len(),
+            2,
+            "no third sale"
+        );
+        assert_eq!(reconcile(&till.journal, sandbox.page_port).await, (2, 0));
         till.stop().await;
     });
 }

@@ -12,8 +12,8 @@ use shouyin::domain::{
 };
 use shouyin::evidence::{ClaimState, Digest, KeyId, SealedRow, TrustedKey, TrustedKeys, Undone};
 use shouyin::payment::{
-    Certainty, Command, EntryMode, Event, Fact, FactKind, Numbers, Outcome, Phase, Policy, Request,
-    State, Ticket, Timing, next_deadline, resume, step,
+    Certainty, Command, Event, Fact, FactKind, Numbers, Outcome, Phase, Policy, Presentment,
+    Request, State, Ticket, Timing, next_deadline, resume, step,
 };
 
 /// Seeded random numbers (SplitMix64): small, and the same stream everywhere.
@@ -119,6 +119,8 @@ impl World {
             code_salt: [7; 32],
             timing: Timing::reference(),
             timing_of: BTreeMap::new(),
+            voids: shouyin::payment::VoidRules::customer_codes(),
+            ceilings: shouyin::payment::Ceilings::supervisor_approves_all(),
         };
         Self {
             state: State::empty(numbers(1, 1, 1)),
@@ -166,7 +168,7 @@ impl World {
         });
         self.feed(Event::CodePresented {
             code: code(number),
-            entry: EntryMode::Camera,
+            entry: Presentment::Camera,
         });
         txn
     }

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::domain::{Channel, HostTradeNo, MerchantNo, Money, OrderNo};
 use crate::evidence::{Claim, ClaimState, TradeDetails, Undone};
-use crate::payment::{EntryMode, Request};
+use crate::payment::{Presentment, Request};
 
 use super::counter;
 
@@ -89,11 +89,11 @@ struct AccountFields {
 pub(super) fn claim(request: &Request, body: &[u8]) -> Result<Claim, String> {
     match request {
         Request::Inquire {
-            entry: EntryMode::OneCode,
+            entry: Presentment::OneCode,
             ..
         }
         | Request::Close {
-            entry: EntryMode::OneCode,
+            entry: Presentment::OneCode,
             ..
         }
         | Request::Preorder {
@@ -264,7 +264,7 @@ pub(super) fn place(error: &serde_json::Error) -> String {
 }
 
 /// The price: `[1-9][0-9]{0,11}` (acquirer.md 2.1).
-fn total(text: Option<&str>) -> Result<Option<Money>, String> {
+pub(super) fn total(text: Option<&str>) -> Result<Option<Money>, String> {
     match amount(text)? {
         Some(zero) if zero.minor() == 0 => Err("the price is zero".to_owned()),
         price => Ok(price),
@@ -273,7 +273,7 @@ fn total(text: Option<&str>) -> Result<Option<Money>, String> {
 
 /// Amounts are integer fen in a string: no sign, no leading zero (acquirer.md 2.1). Zero is what a
 /// customer pays when discounts cover everything.
-fn amount(text: Option<&str>) -> Result<Option<Money>, String> {
+pub(super) fn amount(text: Option<&str>) -> Result<Option<Money>, String> {
     let Some(text) = text.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
@@ -289,7 +289,7 @@ fn amount(text: Option<&str>) -> Result<Option<Money>, String> {
         .map_err(|error| error.to_string())
 }
 
-fn channel(account_type: &str) -> Channel {
+pub(super) fn channel(account_type: &str) -> Channel {
     match account_type {
         "WECHAT" => Channel::Wechat,
         "ALIPAY" => Channel::Alipay,
@@ -362,7 +362,7 @@ mod tests {
     fn inquire() -> Request {
         Request::Inquire {
             order_no: OrderNo::new("A1").expect("order"),
-            entry: EntryMode::Camera,
+            entry: Presentment::Camera,
         }
     }
 

@@ -77,13 +77,13 @@ struct Trade {
 /// Fen as a number, or as digits in a string: the documents show both.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Fen {
+pub(super) enum Fen {
     Number(u64),
     Text(String),
 }
 
 impl Fen {
-    fn money(&self) -> Option<Money> {
+    pub fn money(&self) -> Option<Money> {
         let fen = match self {
             Self::Number(fen) => *fen,
             Self::Text(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -181,14 +181,7 @@ fn state(request: &Request, code: &str, status: Option<&str>) -> ClaimState {
     match request {
         Request::Preorder { .. } => ClaimState::Presentable,
         Request::Close { .. } => ClaimState::RevokeAccepted,
-        Request::Inquire { .. } => match status {
-            Some("0") => ClaimState::Presentable,
-            Some("1") => ClaimState::Paying,
-            Some("2") => ClaimState::Paid,
-            Some("4" | "5" | "7") => ClaimState::Undone(Undone::Closed),
-            // 3 (a try failed; the customer may try again) and 6 (partly or wholly refunded) say nothing final.
-            Some(_) | None => ClaimState::Unknown,
-        },
+        Request::Inquire { .. } => order_state(status),
         Request::Authorize { .. }
         | Request::Revoke { .. }
         | Request::Void { .. }
@@ -197,15 +190,27 @@ fn state(request: &Request, code: &str, status: Option<&str>) -> ClaimState {
     }
 }
 
+/// What the state of a cashier order means, in an inquiry as in a notice.
+pub(super) fn order_state(status: Option<&str>) -> ClaimState {
+    match status {
+        Some("0") => ClaimState::Presentable,
+        Some("1") => ClaimState::Paying,
+        Some("2") => ClaimState::Paid,
+        Some("4" | "5" | "7") => ClaimState::Undone(Undone::Closed),
+        // 3 (a try failed; the customer may try again) and 6 (partly or wholly refunded) say nothing final.
+        Some(_) | None => ClaimState::Unknown,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::payment::EntryMode;
+    use crate::payment::Presentment;
 
     fn asked(status: &str, amount: &str) -> Claim {
         let request = Request::Inquire {
             order_no: OrderNo::new("A1").expect("order"),
-            entry: EntryMode::OneCode,
+            entry: Presentment::OneCode,
         };
         let body = format!(
             r#"{{"code":"000000","resp_data":{{"merchant_no":"8","out_order_no":"A1","order_status":"{status}","total_amount":{amount}}}}}"#

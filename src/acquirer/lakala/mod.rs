@@ -1,11 +1,12 @@
 //! Lakala V3: trades by customer code and by merchant code, cashier orders, revokes, refunds, notices. The only place
 //! that knows Lakala's words.
 //!
-//! Owns the order "build, sign, post, verify, read". Sources: `acquirer.md` 1.2–1.4, 2.1, 2.3, 2.4, 3.1 (marks there).
+//! Owns the order "build, sign, post, verify, read". Sources: `acquirer.md` 1.2–1.5, 2.1, 2.3, 2.4, 3.1 (marks there).
 
 mod classify;
 mod config;
 mod counter;
+mod notice;
 mod sign;
 mod wire;
 
@@ -20,8 +21,9 @@ use crate::evidence::{Rejection, SignedMessage, TrustedKeys, Verified};
 use crate::payment::Request;
 
 pub use config::LakalaConfig;
+pub use notice::LakalaNotices;
 
-/// One HTTP answer with status 200: its headers as they came, and the raw body.
+/// One HTTP message, an answer with status 200 or a notice: its headers as they came, and the raw body.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct RawAnswer {
     /// Names (lower case) and values of every header; the adapter picks those that it knows.

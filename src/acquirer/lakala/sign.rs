@@ -2,7 +2,6 @@
 //!
 //! Owns the canonical strings. Whether an answer is believed is decided by `evidence`, over the raw bytes.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
@@ -28,19 +27,7 @@ pub(super) struct Signer(RsaKeyPair);
 impl Signer {
     pub fn load(path: &Path) -> Result<Self, SetupError> {
         let what = "the merchant key";
-        let file = |source| SetupError::File {
-            what,
-            path: path.to_owned(),
-            source,
-        };
-        let mode = std::fs::metadata(path).map_err(file)?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(SetupError::Mode {
-                path: path.to_owned(),
-                mode,
-            });
-        }
-        let bytes = pem::read(what, path)?;
+        let bytes = pem::read_private(what, path)?;
         let content = |problem: String| SetupError::Content {
             what,
             path: path.to_owned(),
@@ -93,8 +80,8 @@ impl Signer {
     }
 }
 
-/// Four lines and the raw body, each ended by a line feed. Wiped when dropped: the body may hold a payment code.
-pub(super) fn canonical(lines: [&str; 4], body: &[u8]) -> Zeroizing<Vec<u8>> {
+/// Some lines and the raw body, each ended by a line feed. Wiped when dropped: the body may hold a payment code.
+pub(super) fn canonical<const N: usize>(lines: [&str; N], body: &[u8]) -> Zeroizing<Vec<u8>> {
     let length: usize = lines.iter().map(|line| line.len() + 1).sum();
     // Of full size from the start: a vector that grows leaves its old bytes behind.
     let mut message = Zeroizing::new(Vec::with_capacity(length + body.len() + 1));

@@ -11,7 +11,7 @@ use super::{LakalaConfig, counter};
 use crate::code::PaymentCode;
 use crate::domain::{Channel, HostTradeNo, Money, Now, OrderNo, Timestamp};
 use crate::limits::REQUEST_BYTES;
-use crate::payment::{EntryMode, Instalments, Request};
+use crate::payment::{Instalments, Presentment, Request};
 
 const MICROPAY: &str = "/api/v3/labs/trans/micropay";
 const PREORDER: &str = "/api/v3/labs/trans/preorder";
@@ -138,7 +138,7 @@ pub(super) fn build(config: &LakalaConfig, request: &Request, now: Now) -> Resul
         }
         Request::Inquire {
             order_no,
-            entry: EntryMode::OneCode,
+            entry: Presentment::OneCode,
         } => counter::query(config, order_no, now),
         Request::Inquire { order_no, .. }
         | Request::InquireRefund {
@@ -160,7 +160,7 @@ pub(super) fn build(config: &LakalaConfig, request: &Request, now: Now) -> Resul
         }
         Request::Close {
             order_no,
-            entry: EntryMode::OneCode,
+            entry: Presentment::OneCode,
         } => counter::close(config, order_no, now),
         Request::Close { order_no, .. } => {
             let data = located(None, Some(order_no));

@@ -3,7 +3,55 @@
 use super::*;
 
 /// Text of the second file, what the message must hold.
-const REFUSED: [(&str, &[&str]); 34] = [
+const REFUSED: [(&str, &[&str]); 43] = [
+    (
+        "[refunds]\ncashier_single_fen = 100\nsupervisor_single_fen = 99\n",
+        &[
+            "more.toml:3",
+            "refunds.supervisor_single_fen",
+            "may not do less",
+        ],
+    ),
+    (
+        "[refunds]\ncashier_single_fen = 100\nsupervisor_day_fen = 99\n",
+        &[
+            "more.toml:3",
+            "refunds.supervisor_day_fen",
+            "may not do less",
+        ],
+    ),
+    (
+        "[refunds]\nmanager_single_fen = 100\n",
+        &[
+            "more.toml:2",
+            "refunds.manager_single_fen",
+            "people.manager_pin_file",
+        ],
+    ),
+    (
+        "[notices]\nport = 0\n",
+        &["more.toml:2", "notices.port", "1 to 65535"],
+    ),
+    (
+        "[notices]\naddress = \"127.0.0.1\"\n",
+        &["notices.port", "name the port"],
+    ),
+    (
+        "[notices]\nport = 8460\naddress = \"0.0.0.0\"\n",
+        &["more.toml:3", "notices.address", "use 127.0.0.1"],
+    ),
+    (
+        "[notices]\nport = 8460\naddress = \"203.0.113.7\"\n",
+        &["more.toml:3", "notices.address", "192.168"],
+    ),
+    (
+        "[notices]\nport = 8460\n",
+        &["notices.certificate_file is missing"],
+    ),
+    (
+        "[acquirer]\nnotify_url = \"http://127.0.0.1/n\"\n",
+        &["more.toml:2", "acquirer.notify_url", "https://HOST"],
+    ),
     ("this is not TOML", &["more.toml:1:", "="]),
     ("[terminal\nshop = \"x\"\n", &["more.toml:1:"]),
     ("[terminal]\nshop = \"x\n", &["more.toml:2:", "shop"]),

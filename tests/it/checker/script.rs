@@ -7,7 +7,7 @@
 use shouyin::domain::{Money, Now, OperatorNo, Tick, TxnId};
 use shouyin::evidence::Rejection;
 use shouyin::payment::{
-    Certainty, Command, EntryMode, Event, Fact, FactKind, Outcome, Phase, Policy, Request,
+    Certainty, Command, Event, Fact, FactKind, Outcome, Phase, Policy, Presentment, Request,
     RequestKind, Sound, State, Step, Ticket, next_deadline, resume, step,
 };
 
@@ -102,7 +102,7 @@ impl Play {
             }
             ["code", number] => Event::CodePresented {
                 code: kit::code(number.parse().expect("number")),
-                entry: EntryMode::Camera,
+                entry: Presentment::Camera,
             },
             ["cancel"] => Event::CancelRequested,
             ["park"] => Event::ParkRequested,

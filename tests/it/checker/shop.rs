@@ -9,7 +9,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use shouyin::domain::{Money, Now, OperatorNo, Tick, TxnId};
 use shouyin::evidence::ClaimState;
 use shouyin::payment::{
-    Certainty, Command, EntryMode, Event, Fact, FactKind, Phase, Policy, Request, State, Step,
+    Certainty, Command, Event, Fact, FactKind, Phase, Policy, Presentment, Request, State, Step,
     Ticket, next_deadline, resume, step,
 };
 
@@ -444,7 +444,7 @@ impl Shop {
                     self.wallets.entry(draft.txn).or_insert(wallet);
                 }
                 let code = kit::code(number);
-                let entry = EntryMode::Manual;
+                let entry = Presentment::Manual;
                 self.feed(Event::CodePresented { code, entry });
             }
             Act::Cancel => {

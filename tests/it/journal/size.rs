@@ -5,7 +5,7 @@ use shouyin::clock::Clock;
 use shouyin::domain::{
     BatchNo, Channel, Money, OperatorNo, OrderKind, OrderNo, StartTag, TermNo, TxnId, VoucherNo,
 };
-use shouyin::payment::{EntryMode, Intent, Outcome, RequestKind};
+use shouyin::payment::{Intent, Outcome, Presentment, RequestKind};
 
 use super::*;
 
@@ -36,7 +36,7 @@ fn sale(number: u64) -> Vec<Fact> {
             batch: BatchNo::new(1).unwrap(),
             amount: Money::from_fen(1_280).unwrap(),
             channel: Channel::Alipay,
-            entry: EntryMode::Camera,
+            entry: Presentment::Camera,
             operator: OperatorNo::new("01").unwrap(),
             code_tail: "1234".to_owned(),
             code_fingerprint: "f".repeat(64),

@@ -270,7 +270,7 @@ fn only_addresses_of_this_machine_or_network_are_called() {
     ] {
         for url in [
             "http://203.0.113.7/n",
-            "https://127.0.0.1/n",
+            "https://203.0.113.7/n",
             "http://shop.example/n",
             "notify",
         ] {

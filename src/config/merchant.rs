@@ -1,0 +1,35 @@
+//! What the configuration says about the merchant: his own wall codes, and his class for fee estimates.
+
+use super::{Checker, ConfigError, MerchantLayer};
+use crate::code::OwnCodes;
+use crate::domain::fee::MerchantClass;
+
+pub(super) fn own_codes(c: &Checker<'_>, layer: &MerchantLayer) -> Result<OwnCodes, ConfigError> {
+    let accounts = layer.emv_accounts.as_deref().unwrap_or_default();
+    let accounts = accounts.iter().map(|text| {
+        let bad = |rule| c.bad("merchant.emv_accounts", format!("{text:?}; {rule}"));
+        OwnCodes::account(text).map_err(bad)
+    });
+    let texts = layer.static_codes.clone().unwrap_or_default();
+    if texts.iter().any(|text| text.trim().is_empty()) {
+        return Err(c.bad("merchant.static_codes", "an empty text is no code"));
+    }
+    Ok(OwnCodes {
+        texts,
+        accounts: accounts.collect::<Result<_, _>>()?,
+    })
+}
+
+pub(super) fn fee_class(
+    c: &Checker<'_>,
+    class: Option<&str>,
+) -> Result<Option<MerchantClass>, ConfigError> {
+    let Some(written) = class else {
+        return Ok(None);
+    };
+    let known = MerchantClass::ALL.map(MerchantClass::key).join(", ");
+    let problem = format!("{written:?}; use one of: {known}");
+    MerchantClass::from_key(written)
+        .map(Some)
+        .ok_or_else(|| c.bad("merchant.fee_class", problem))
+}
