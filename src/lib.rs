@@ -14,9 +14,10 @@
 //! config                    <- domain, code, payment, profile, view
 //! ui                        <- view, domain, limits, code (samples only), sound; the only user of slint
 //! sim                       <- domain and nothing of the edges: it is the world outside
+//! simulator                 <- the terminal without its edges, journal included; its model acquirer imports nothing
 //! bins                      <- everything; logic in none
 //! ```
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod acquirer;
 pub mod clock;
@@ -34,6 +35,8 @@ pub mod profile;
 pub mod scanner;
 #[cfg(feature = "sim")]
 pub mod sim;
+#[cfg(feature = "sim")]
+pub mod simulator;
 pub mod sound;
 pub mod telemetry;
 pub mod terminal;

@@ -11,6 +11,10 @@ use shouyin::journal::inspect;
 use shouyin::people::{Pin, PinHash, is_typed, read_unseen};
 use shouyin::profile::{Capability, Profile, Trust};
 
+#[cfg(feature = "sim")]
+#[path = "shouyinctl/sim.rs"]
+mod sim;
+
 /// Inspects what a Shouyin terminal has stored.
 #[derive(Parser)]
 #[command(name = "shouyinctl", version)]
@@ -24,6 +28,10 @@ enum Command {
     /// Read image paths (PNG, JPEG, PNM) from standard input, one a line; print one JSON line for each.
     #[cfg(feature = "live")]
     Decode,
+    /// The deterministic simulator.
+    #[cfg(feature = "sim")]
+    #[command(subcommand)]
+    Sim(sim::SimCommand),
     /// The journal of a stopped terminal, or a copy of one.
     #[command(subcommand)]
     Journal(JournalCommand),
@@ -111,6 +119,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             shouyin::scanner::cli::decode_stdin()?;
             Ok(ExitCode::SUCCESS)
         }
+        #[cfg(feature = "sim")]
+        Command::Sim(command) => sim::run(command),
         Command::Journal(command) => journal(command),
         Command::Pin(PinCommand::Set { file, merchant_no }) => {
             set_pin(&file, merchant_no.as_deref())

@@ -190,8 +190,35 @@ pub enum JournalError {
 }
 
 impl JournalError {
+    /// Tells whether there was no space.
+    pub(super) fn is_full(&self) -> bool {
+        match self {
+            Self::DiskFull { .. } => true,
+            Self::Database { source, .. } => {
+                source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+            }
+            Self::File { source, .. } => source.kind() == std::io::ErrorKind::StorageFull,
+            Self::Locked { .. }
+            | Self::NewerSchema { .. }
+            | Self::NoFile { .. }
+            | Self::Empty { .. }
+            | Self::Foreign { .. }
+            | Self::Pragma { .. }
+            | Self::Damaged { .. }
+            | Self::Chain { .. }
+            | Self::Unreadable { .. }
+            | Self::RolledBack { .. }
+            | Self::Shrunk { .. }
+            | Self::ForeignMirror { .. }
+            | Self::Altered { .. }
+            | Self::CopyFails { .. }
+            | Self::SyncFailed { .. }
+            | Self::Broken => false,
+        }
+    }
+
     /// Tells whether a constraint of the schema refused the facts.
-    pub(super) fn is_contradiction(&self) -> bool {
+    pub(crate) fn is_contradiction(&self) -> bool {
         matches!(self, Self::Database { source, .. }
             if source.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation))
     }

@@ -9,6 +9,8 @@
 mod audit;
 mod chain;
 mod checked;
+#[cfg(feature = "sim")]
+mod direct;
 mod error;
 mod files;
 pub mod inspect;
@@ -17,6 +19,7 @@ mod mirror;
 mod project;
 mod query;
 mod records;
+mod second;
 mod store;
 mod writer;
 
@@ -27,6 +30,8 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
 pub use chain::Walker;
+#[cfg(feature = "sim")]
+pub use direct::DirectJournal;
 pub use error::JournalError;
 pub use files::{CopyFile, Files, SystemFiles};
 pub use migrate::SCHEMA;

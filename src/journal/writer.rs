@@ -3,7 +3,7 @@
 //! Owns the open database, the second copy, the reserve and the lock, and decides what follows from a failure. Takes
 //! [`Ask`]s, ends when the last handle is gone.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -14,7 +14,8 @@ use super::chain::Walker;
 use super::checked::Checked;
 use super::error::JournalError;
 use super::files::Files;
-use super::mirror::{CopyReader, Filler, Mirror, Place};
+use super::mirror::{CopyReader, Place};
+use super::second::SecondCopy;
 use super::store::{Store, StoreConfig};
 use super::{Appended, Ask, Background, JournalConfig, NoSales, Opened};
 use crate::evidence::{Digest, SealedRow};
@@ -23,17 +24,8 @@ use crate::payment::{Fact, FactKind, UndoCause};
 /// Rows that are checked before the next ask is looked for: a few milliseconds.
 const SLICE_ROWS: u64 = 500;
 
-/// The second copy and how far it goes.
-struct SecondCopy {
-    path: PathBuf,
-    /// `None` while it cannot be written.
-    mirror: Option<Mirror>,
-    /// The last place that is known to be good.
-    place: Place,
-}
-
 pub(super) struct Writer {
-    store: Option<Store>,
+    pub store: Option<Store>,
     store_config: StoreConfig,
     dir: PathBuf,
     copy: Option<SecondCopy>,
@@ -43,8 +35,8 @@ pub(super) struct Writer {
     low_space: bool,
     failed: u32,
     /// The check in the background, and the last row that it is about.
-    audit: Option<(Audit, u64)>,
-    audited: Background,
+    pub audit: Option<(Audit, u64)>,
+    pub audited: Background,
     altered: Option<String>,
     #[cfg(feature = "sim")]
     planted_mirror_failure: Option<u64>,
@@ -55,8 +47,19 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Locks, opens, checks and migrates the journal, and brings the second copy up to date.
+    /// Locks, opens, checks and migrates the journal, and brings the second copy up to date. On a full disk the reserve
+    /// is given back: open sales need their results, and new ones are refused as long as it is missing.
     pub fn open(config: &JournalConfig) -> Result<(Self, Opened), JournalError> {
+        match Self::open_once(config) {
+            Err(problem) if problem.is_full() => {
+                config.files.release_space(&reserve_path(config));
+                Self::open_once(config)
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_once(config: &JournalConfig) -> Result<(Self, Opened), JournalError> {
         let files = Arc::clone(&config.files);
         let lock = lock(&*files, config)?;
         let store_config = StoreConfig {
@@ -85,7 +88,7 @@ impl Writer {
             (Some(path), Some(place)) => Some(SecondCopy::open(&*files, path, place, &store)?),
             (Some(_) | None, _) => None,
         };
-        let reserve = (config.dir.join("journal.reserve"), config.reserve_bytes);
+        let reserve = (reserve_path(config), config.reserve_bytes);
         let low_space = !files.hold_space(&reserve.0, reserve.1);
         let opened = Opened {
             counters: store.counters()?,
@@ -225,7 +228,7 @@ impl Writer {
         }
     }
 
-    fn may_sell(&mut self) -> Result<Option<NoSales>, JournalError> {
+    pub fn may_sell(&mut self) -> Result<Option<NoSales>, JournalError> {
         let store = self.store.as_ref().ok_or(JournalError::Broken)?;
         if let Some(copy) = &mut self.copy
             && copy.mirror.is_none()
@@ -291,7 +294,8 @@ impl Writer {
     }
 
     /// After an input/output error the connection is poisoned: dirty pages may be gone. It is closed without another
-    /// sync. A sync that failed ends the service; anything else may be tried once more on a new connection.
+    /// sync. A sync that failed ends the service; anything else may be tried once more on a new connection. A full disk
+    /// gets its reserve back for that, as at a start.
     fn recover(&mut self, problem: JournalError) -> Result<(), JournalError> {
         let Some(store) = self.store.take() else {
             return Err(problem);
@@ -304,7 +308,20 @@ impl Writer {
             return Err(problem);
         }
         tracing::warn!(error = %problem, "the journal is closed and opened again");
-        self.store = Some(self.reopen(before)?);
+        let reopened = match self.reopen(before) {
+            Err(problem) if problem.is_full() => {
+                self.files.release_space(&self.reserve.0);
+                self.low_space = true;
+                self.reopen(before)
+            }
+            reopened => reopened,
+        };
+        // There is no connection any more, and space alone does not bring it back: only a start does.
+        self.store = Some(reopened.map_err(|problem| {
+            let error = super::error::chain(&problem);
+            tracing::error!(error, "the journal could not be opened again");
+            JournalError::Broken
+        })?);
         Ok(())
     }
 
@@ -328,7 +345,7 @@ impl Writer {
     }
 
     /// Leaves the note of how far everything is checked, unless something is wrong or behind.
-    fn note(&self) {
+    pub fn note(&self) {
         let Some(store) = &self.store else { return };
         let behind = self.copy.as_ref().is_some_and(|copy| copy.mirror.is_none());
         if self.altered.is_some() || behind || store.rows == 0 {
@@ -356,7 +373,7 @@ impl Writer {
         Ok(())
     }
 
-    fn check_slice(&mut self) {
+    pub fn check_slice(&mut self) {
         let (Some((audit, until)), Some(store)) = (&mut self.audit, &self.store) else {
             self.audit = None;
             return;
@@ -410,63 +427,6 @@ impl Writer {
         copy.mirror = None;
         copy.place = place;
         copy.reopen(&*self.files, store);
-    }
-}
-
-impl SecondCopy {
-    fn open(
-        files: &dyn Files,
-        path: &Path,
-        place: Place,
-        store: &Store,
-    ) -> Result<Self, JournalError> {
-        let mut copy = Self {
-            path: path.to_owned(),
-            mirror: None,
-            place,
-        };
-        copy.fill(files, store)?;
-        Ok(copy)
-    }
-
-    /// Appends rows. A failed write leaves a torn end, and rows after it would stand behind a gap: the copy is opened
-    /// again, cut at the last good place and filled from the database, here or later.
-    fn append(&mut self, rows: &[SealedRow], files: &dyn Files, store: &Store) {
-        if let Some(mirror) = &mut self.mirror
-            && mirror.append(rows).is_ok()
-        {
-            self.place = mirror.place;
-            return;
-        }
-        self.mirror = None;
-        self.reopen(files, store);
-    }
-
-    fn reopen(&mut self, files: &dyn Files, store: &Store) {
-        if let Err(error) = self.fill(files, store) {
-            self.mirror = None;
-            tracing::warn!(error = %super::error::chain(&error), "the second copy is behind");
-        }
-    }
-
-    /// Opens the copy at the last good place and appends what it lacks.
-    fn fill(&mut self, files: &dyn Files, store: &Store) -> Result<(), JournalError> {
-        let mut mirror = Mirror::open(files, &self.path, self.place)?;
-        let have = self.place.records;
-        if have < store.rows {
-            let before = store.stored_hash(have)?.unwrap_or(Digest::ZERO);
-            let mut walker = if have == 0 {
-                Walker::start()
-            } else {
-                Walker::after(have, before)
-            };
-            let mut filler = Filler::new(&mut mirror);
-            store.walk(&mut walker, u64::MAX, |row| filler.take(row))?;
-            filler.flush()?;
-        }
-        self.place = mirror.place;
-        self.mirror = Some(mirror);
-        Ok(())
     }
 }
 
@@ -563,6 +523,10 @@ fn limit_pages(store: &Store, pages_max: Option<u32>) -> Result<(), JournalError
         .connection
         .pragma_update(None, "max_page_count", pages)
         .map_err(|e| store.refused("limiting its size", e))
+}
+
+fn reserve_path(config: &JournalConfig) -> PathBuf {
+    config.dir.join("journal.reserve")
 }
 
 fn lock(files: &dyn Files, config: &JournalConfig) -> Result<Box<dyn Send>, JournalError> {

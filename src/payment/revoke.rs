@@ -71,14 +71,46 @@ fn intend(sale: &mut Sale, turn: &mut Turn<'_>, attempt: u32) {
     });
 }
 
-/// Sets the revoke aside until its next try. One that is acknowledged and changes nothing is not left to the long waits
-/// that refused tries earned, because the customer may have paid; each new number makes its waits longer.
+/// Sets the revoke aside until its next try.
 pub(super) fn wait(revoking: &mut Revoking, now: Now, timing: &Timing) {
-    let futile = if revoking.acknowledged && revoking.unchanged > 0 {
+    wait_after(revoking, revoking.tries, now, timing);
+}
+
+/// The same after an inquiry that found the order as it was. One that is acknowledged and changes nothing is not left to
+/// the long waits that other tries earned, because the customer may have paid; each new number makes its waits longer.
+/// A line that answers nothing earns the long waits, whatever was acknowledged before.
+fn wait_unchanged(revoking: &mut Revoking, now: Now, timing: &Timing) {
+    wait_after(revoking, futile(revoking), now, timing);
+}
+
+fn futile(revoking: &Revoking) -> u32 {
+    if revoking.acknowledged {
         (revoking.unchanged + revoking.attempt - 1).min(revoking.tries)
     } else {
         revoking.tries
+    }
+}
+
+/// Takes a new number for a revoke that changed nothing. It is tried at once when the old one was acknowledged, or while
+/// the waits are short; otherwise a broken acquirer is not asked more often because of it.
+fn renew(sale: &mut Sale, turn: &mut Turn<'_>) {
+    let Phase::Revoking(old) = &sale.phase else {
+        return;
     };
+    let (tries, attempt) = (old.tries, old.attempt + 1);
+    let timing = turn.policy.timing(sale.intent.channel);
+    let short = usize::try_from(tries).is_ok_and(|tries| tries <= timing.revoke_retry_ms.len());
+    let at_once = short || old.acknowledged;
+    intend(sale, turn, attempt);
+    if at_once {
+        return send(sale, turn);
+    }
+    if let Phase::Revoking(revoking) = &mut sale.phase {
+        revoking.due = turn.after(timing.revoke_idle_ms);
+    }
+}
+
+fn wait_after(revoking: &mut Revoking, futile: u32, now: Now, timing: &Timing) {
     let index = usize::try_from(futile.saturating_sub(1)).unwrap_or(usize::MAX);
     let wait_ms = timing
         .revoke_retry_ms
@@ -144,19 +176,21 @@ pub(super) fn learned(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, lear
             );
             revoking.unchanged += u32::from(unsettled);
             let (acknowledged, worn) = (revoking.acknowledged, revoking.unchanged >= UNCHANGED_MAX);
+            // A close goes by the order's own number: another one helps only where the acquirer thought it done.
+            let reaches = worn && (acknowledged || !sale.intent.entry.is_merchant_code());
             match learned {
                 Learned::NotFound if acknowledged || worn => provisional(sale, turn, attempt),
-                // The acknowledged revoke was void or older than the order: only a new number can reach it.
-                Learned::Paid(_) | Learned::Paying | Learned::Presentable { .. }
-                    if acknowledged && worn =>
-                {
-                    begin(sale, turn, attempt + 1);
+                // The revoke was void or older than the order, and its number is used up, whether its acknowledgement
+                // came back or not: only a new number can reach the order. Two that both take effect return nothing
+                // twice, because a revoke ends the order as a whole.
+                Learned::Paid(_) | Learned::Paying | Learned::Presentable { .. } if reaches => {
+                    renew(sale, turn);
                 }
                 Learned::Paid(_)
                 | Learned::NotFound
                 | Learned::Paying
-                | Learned::Presentable { .. }
-                | Learned::Refused { .. }
+                | Learned::Presentable { .. } => wait_unchanged(revoking, turn.now, timing),
+                Learned::Refused { .. }
                 | Learned::Undone { .. }
                 | Learned::RevokeAccepted
                 | Learned::RevokeRefused
@@ -201,6 +235,7 @@ pub(super) fn resumed_provisional(now: Now, timing: &Timing, attempt: u32, left:
     Phase::Provisional(Provisional {
         checks_left: left,
         attempt,
+        silent: 0,
         due: now.tick.after_ms(timing.recheck_ms),
         in_flight: None,
         scheduled: None,
@@ -213,6 +248,7 @@ pub(super) fn recheck_due(sale: &mut Sale, turn: &mut Turn<'_>) {
         return;
     };
     if provisional.in_flight.take().is_some() {
+        provisional.silent += 1;
         next_recheck(provisional, turn.now, timing);
         return;
     }
@@ -239,6 +275,10 @@ pub(super) fn recheck_learned(
     };
     let under_way =
         ticket.kind == RequestKind::Inquire && provisional.in_flight == Some(ticket.number);
+    if under_way {
+        let heard = !matches!(learned, Learned::Nothing);
+        provisional.silent = if heard { 0 } else { provisional.silent + 1 };
+    }
     match learned {
         Learned::Undone { .. } => return close(sale, turn, Outcome::Revoked),
         Learned::Paid(evidence) if sale.intent.entry.is_merchant_code() => {
@@ -280,11 +320,19 @@ pub(super) fn recheck_learned(
     }
 }
 
-/// Goes on with the schedule, which the cashier's own inquiry neither hastens nor puts off.
+/// Goes on with the schedule, which the cashier's own inquiry neither hastens nor puts off. A line that stays silent is
+/// asked as seldom as one that takes no revoke.
 fn next_recheck(provisional: &mut Provisional, now: Now, timing: &Timing) {
+    let patient =
+        usize::try_from(provisional.silent).unwrap_or(usize::MAX) <= timing.revoke_retry_ms.len();
+    let wait_ms = if patient {
+        timing.recheck_ms
+    } else {
+        timing.recheck_ms.max(timing.revoke_idle_ms)
+    };
     provisional.due = match provisional.scheduled.take() {
         Some(scheduled) => scheduled.max(now.tick),
-        None => now.tick.after_ms(timing.recheck_ms),
+        None => now.tick.after_ms(wait_ms),
     };
 }
 

@@ -287,6 +287,8 @@ pub struct Provisional {
     pub checks_left: u32,
     /// Counts the revokes of this sale so far.
     pub attempt: u32,
+    /// How many inquiries in a row brought nothing that could be understood.
+    pub silent: u32,
     /// When to ask next, or when to stop waiting for the inquiry under way.
     pub due: Tick,
     /// Request number of the inquiry under way.

@@ -42,6 +42,19 @@ pub async fn recover(
     now: Now,
     policy: &Policy,
 ) -> Result<State, BootError> {
+    let (numbers, started) = next_start(&opened, tag, now)?;
+    journal
+        .append(vec![started])
+        .await
+        .map_err(BootError::Journal)?;
+    Ok(resume(opened.open, numbers, now, policy))
+}
+
+/// Returns the numbers of this start and the fact that must be on disk before anything else happens.
+///
+/// # Errors
+/// [`BootError::EpochUsedUp`].
+pub fn next_start(opened: &Opened, tag: StartTag, now: Now) -> Result<(Numbers, Fact), BootError> {
     let counters = opened.counters;
     let epoch = Epoch::new(counters.epoch + 1).map_err(|_| BootError::EpochUsedUp)?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
@@ -49,10 +62,6 @@ pub async fn recover(
         at: now.utc,
         kind: FactKind::Started { epoch, version },
     };
-    journal
-        .append(vec![started])
-        .await
-        .map_err(BootError::Journal)?;
     let numbers = Numbers {
         epoch,
         tag,
@@ -60,7 +69,7 @@ pub async fn recover(
         batch: counters.batch,
         next_voucher: counters.next_voucher,
     };
-    Ok(resume(opened.open, numbers, now, policy))
+    Ok((numbers, started))
 }
 
 /// Reads the device's salt, or makes it at the first start (mode 0600, synced).

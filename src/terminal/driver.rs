@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use self::telling::log_fact;
+use super::carry::Carry;
 use super::input::{Cue, Input, ScanCommand, ScanNews};
 use super::session::{self, Act, SessionTurn};
 use crate::clock::Clock;
@@ -21,7 +22,7 @@ use crate::journal::{Journal, JournalError, NoSales, SaleRow, SaleState};
 use crate::limits;
 use crate::payment::{
     Command, Event, Fact, FactKind, Outcome, Phase, Policy, Presentment, Request, State, Step,
-    Ticket, UndoOutcome, next_deadline, step,
+    Ticket, next_deadline, step,
 };
 use crate::people::Approver;
 use crate::profile::guard::Usage;
@@ -78,9 +79,7 @@ pub struct Driver {
     /// Amount and time of the last sale that was sent.
     pub(super) last_sale: Option<(Money, Tick)>,
     /// A void after which a sale of the same amount follows, as long as the void is on the screen.
-    pub(super) carry: Option<(TxnId, Money)>,
-    /// That void is proven.
-    pub(super) carried: bool,
+    pub(super) carry: Carry,
     /// Why new sales are refused, until the journal says that they may be opened again.
     pub(super) refuse_sales: Option<Cause>,
     seq: u64,
@@ -104,8 +103,7 @@ impl Driver {
             usage: Usage::default(),
             usage_day: 0,
             last_sale: None,
-            carry: None,
-            carried: false,
+            carry: Carry::default(),
             refuse_sales: None,
             seq: 0,
             shown: None,
@@ -147,7 +145,7 @@ impl Driver {
             }
             self.try_to_return().await;
             self.deadlines().await;
-            self.carry_forgotten();
+            self.carry.forget_unless(self.parts.state.foreground);
             self.result_seen().await;
             self.publish();
         }
@@ -399,6 +397,7 @@ impl Driver {
     async fn after_facts(&mut self, facts: &[Fact]) {
         let mut counted = true;
         for fact in facts {
+            self.carry.heard(fact);
             match &fact.kind {
                 FactKind::IntentRecorded(intent) => {
                     self.parts.desk.amount = Default::default();
@@ -420,10 +419,6 @@ impl Driver {
                         self.parts.desk.told = Some(Cause::LateSuccess(voucher));
                     }
                 }
-                FactKind::UndoClosed {
-                    txn,
-                    outcome: UndoOutcome::Done(_),
-                } => self.carried = self.carry.is_some_and(|(own, _)| own == *txn),
                 FactKind::Started { .. }
                 | FactKind::AnswerNoted { .. }
                 | FactKind::AnswerRefused { .. }

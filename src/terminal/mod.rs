@@ -3,6 +3,7 @@
 //! Owns the order "facts to disk, then commands, then the screen". Edges meet only here, as messages.
 
 mod boot;
+mod carry;
 mod driver;
 mod input;
 mod records;
@@ -10,7 +11,8 @@ mod records;
 mod scanning;
 mod session;
 
-pub use boot::{BootError, device_salt, recover};
+pub use boot::{BootError, device_salt, next_start, recover};
+pub use carry::Carry;
 pub use driver::{Driver, DriverParts};
 pub use input::{Cue, Input, ScanCommand, ScanNews};
 #[cfg(feature = "live")]

@@ -154,7 +154,7 @@ impl Driver {
         .await;
         if self.parts.state.undos.contains_key(&txn) {
             self.parts.desk.page = DeskPage::Till;
-            self.carry = self.parts.desk.change_way.then_some((txn, amount));
+            self.carry.begin(txn, amount, self.parts.desk.change_way);
             self.parts.desk.change_way = false;
             self.parts.desk.amount = Default::default();
         } else if !self.is_broken() {
@@ -163,20 +163,11 @@ impl Driver {
         }
     }
 
-    /// 撤销并换方式: when the proven void was seen, the camera opens for the same amount. A void whose result is unknown
-    /// carries nothing: the till may be left, and the amount is typed again when the customer has the money.
+    /// 撤销并换方式: when the proven void was seen, the camera opens for the same amount.
     pub(super) async fn carry_on(&mut self) {
-        let Some((txn, amount)) = self.carry else {
+        let Some((_, amount)) = self.carry.take(self.parts.state.foreground) else {
             return;
         };
-        if self.parts.state.foreground == Some(txn) {
-            return;
-        }
-        let proven = self.carried;
-        self.carry_forgotten();
-        if !proven {
-            return;
-        }
         if let Some(cause) = self.refused_sale().await {
             self.parts.desk.told = Some(cause);
             return;
@@ -187,15 +178,6 @@ impl Driver {
             operator: self.parts.operator.clone(),
         })
         .await;
-    }
-
-    /// Whoever left the void without its end, or was sent away from it by time, serves somebody else now.
-    pub(super) fn carry_forgotten(&mut self) {
-        let shown = self.parts.state.foreground;
-        if self.carry.is_some_and(|(txn, _)| shown != Some(txn)) {
-            self.carry = None;
-            self.carried = false;
-        }
     }
 
     /// Reads what was taken today and this month. Done at the start, at midnight and after a sale that took nothing.

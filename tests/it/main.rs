@@ -44,6 +44,7 @@ mod qr;
 mod sandbox;
 #[cfg(feature = "live")]
 mod scanner;
+mod simulator;
 mod tidy;
 #[cfg(feature = "live")]
 mod till;

@@ -359,8 +359,14 @@ impl World {
         if self.planted == Planted::NotFoundIsFailed && state == ClaimState::NotFound {
             state = ClaimState::Undone(Undone::Failed);
         }
-        if self.planted == Planted::NoRecheck && state == ClaimState::RevokeAccepted {
-            state = ClaimState::Undone(Undone::Revoked);
+        if self.planted == Planted::NoRecheck && state == ClaimState::NotFound {
+            let sale = self.state.sales.get(&ticket.txn);
+            let taken = sale.is_some_and(
+                |sale| matches!(&sale.phase, Phase::Revoking(revoking) if revoking.acknowledged),
+            );
+            if taken {
+                state = ClaimState::Undone(Undone::Revoked);
+            }
         }
         if self.dice.chance(self.faults.foreign) {
             self.injected += 1;

@@ -33,7 +33,8 @@ pub struct Watch {
     pub sales: BTreeMap<TxnId, Seen>,
     numbers: BTreeSet<String>,
     vouchers: BTreeSet<u32>,
-    undos: BTreeMap<TxnId, String>,
+    /// The number of each refund, and the order that it returns.
+    undos: BTreeMap<TxnId, (String, String)>,
     pub wrong: Vec<String>,
 }
 
@@ -107,10 +108,14 @@ impl Watch {
                 let late = undo.cause == UndoCause::LateSuccess
                     && sale.is_some_and(|seen| seen.success_noted && seen.attempts > 0);
                 self.blame(late, "a refund that no late success asks for", now);
-                self.undos.insert(undo.txn, undo.undo_no.to_string());
+                let (number, order) = (undo.undo_no.to_string(), undo.of_order.to_string());
+                self.undos.insert(undo.txn, (number, order));
             }
-            FactKind::UndoClosed { outcome, .. } => {
-                let done = matches!(outcome, UndoOutcome::Done(_));
+            FactKind::UndoClosed { txn, outcome } => {
+                // An old answer that comes again can ask for money back that went back before: such a refund is
+                // refused, rightly.
+                let kept = self.undos.get(txn).map(|(_, order)| host.net(order));
+                let done = matches!(outcome, UndoOutcome::Done(_)) || kept == Some(0);
                 self.blame(done, "a late success was not returned", now);
             }
             FactKind::CodeShown { .. } => self.blame(false, "a merchant code was shown", now),
@@ -197,7 +202,7 @@ impl Watch {
     }
 
     pub fn sent(&mut self, ticket: Ticket, request: &Request, now: u64) {
-        if let Some(number) = self.undos.get(&ticket.txn) {
+        if let Some((number, _)) = self.undos.get(&ticket.txn) {
             let right = match request {
                 Request::Refund { refund_no, .. } | Request::InquireRefund { refund_no } => {
                     refund_no.as_str() == number

@@ -225,3 +225,13 @@ fn a_word_of_the_acquirer_is_found_in_code_and_text_but_not_in_a_citation() {
         1
     );
 }
+
+#[test]
+fn unsafe_code_is_found_elsewhere_and_without_a_reason() {
+    let bare = "fn f() {\n    unsafe { g() };\n}\n";
+    let reasoned = "fn f() {\n    // SAFETY: g is harmless.\n    unsafe { g() };\n}\n";
+    assert_eq!(unsafe_code("src/journal/store.rs", reasoned).len(), 1);
+    assert_eq!(unsafe_code(UNSAFE, bare).len(), 1);
+    assert_eq!(unsafe_code(UNSAFE, reasoned), Vec::<String>::new());
+    assert!(unsafe_code("src/lib.rs", "// unsafe\n#![deny(unsafe_code)]\n").is_empty());
+}

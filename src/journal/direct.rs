@@ -1,0 +1,114 @@
+//! The journal's writer without its thread, for simulations that run on one thread and in virtual time.
+//!
+//! Owns nothing of its own: every call is the call that the journal's thread would make.
+
+use super::chain::Walker;
+use super::store::Store;
+use super::writer::Writer;
+use super::{
+    Appended, Background, JournalConfig, JournalError, NoSales, Opened, SaleRow, Totals, UndoRow,
+};
+use crate::domain::TxnId;
+use crate::evidence::SealedRow;
+use crate::payment::{EndedSale, Fact, PaidSale};
+
+/// The journal, written by the caller's own thread.
+pub struct DirectJournal(Writer);
+
+impl DirectJournal {
+    /// Locks, opens, checks and migrates the journal, like [`super::Journal::open`].
+    ///
+    /// # Errors
+    /// [`JournalError`] says what is wrong.
+    pub fn open(config: &JournalConfig) -> Result<(Self, Opened), JournalError> {
+        let (writer, opened) = Writer::open(config)?;
+        Ok((Self(writer), opened))
+    }
+
+    /// Stores facts in one unit of work, like [`super::Journal::append`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn append(&mut self, facts: &[Fact]) -> Result<Appended, JournalError> {
+        self.0.append(facts)
+    }
+
+    /// Tells whether a new sale may be opened, like [`super::Journal::may_sell`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn may_sell(&mut self) -> Result<Option<NoSales>, JournalError> {
+        self.0.may_sell()
+    }
+
+    /// Goes on with the check of all records; the thread does so while nothing is asked.
+    pub fn check_on(&mut self) -> Background {
+        if self.0.audit.is_some() {
+            self.0.check_slice();
+        }
+        self.0.audited
+    }
+
+    /// Returns the last sales, newest first.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub fn recent(&self, limit: usize) -> Result<Vec<SaleRow>, JournalError> {
+        self.store()?.recent(limit)
+    }
+
+    /// Returns count and sum of the paid sales opened in `from_ms .. to_ms`.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub fn totals(&self, from_ms: i64, to_ms: i64) -> Result<Totals, JournalError> {
+        self.store()?.totals(from_ms, to_ms)
+    }
+
+    /// Returns a paid sale with what went back of it, like [`super::Journal::paid_sale`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn paid_sale(&self, txn: TxnId) -> Result<Option<PaidSale>, JournalError> {
+        self.store()?.paid_sale(txn)
+    }
+
+    /// Returns a sale that ended as not paid, like [`super::Journal::ended_sale`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn ended_sale(&self, order_no: &str) -> Result<Option<EndedSale>, JournalError> {
+        self.store()?.ended_sale(order_no)
+    }
+
+    /// Returns the undos of a sale, like [`super::Journal::undos_of`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn undos_of(&self, sale: TxnId) -> Result<Vec<UndoRow>, JournalError> {
+        self.store()?.undos_of(sale)
+    }
+
+    /// Returns every row, its seal checked.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read or a seal is broken.
+    pub fn rows(&self) -> Result<Vec<SealedRow>, JournalError> {
+        let mut rows = Vec::new();
+        self.store()?
+            .walk(&mut Walker::start(), u64::MAX, |row| {
+                rows.push(row);
+                Ok(())
+            })
+            .map(|_| rows)
+    }
+
+    /// Ends in order, as the thread does when the last handle is gone.
+    pub fn close(self) {
+        self.0.note();
+    }
+
+    fn store(&self) -> Result<&Store, JournalError> {
+        self.0.store.as_ref().ok_or(JournalError::Broken)
+    }
+}

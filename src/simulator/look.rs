@@ -1,0 +1,70 @@
+//! What the checker looks at after each turn of the driver: what is kept, what holds the till, what piles up.
+
+use super::check::Invariant;
+use super::plant::{Bug, gives_up};
+use super::world::World;
+use crate::journal::Background;
+use crate::payment::Phase;
+
+/// Something open holds the till no longer than this; the checker's clock may differ by a fiftieth.
+const TILL_FREE_MS: u64 = 61_500;
+
+impl World<'_> {
+    pub(super) fn look_at_state(&mut self) {
+        let now = self.now();
+        let mono = self.clock.mono();
+        // A deadline that is due is done next; until then nothing is late.
+        let overdue = self.deadline().is_some_and(|at| at <= now);
+        let Some(till) = &mut self.till else {
+            return;
+        };
+        if self.bug == Bug::B5 {
+            let long = mono.saturating_sub(till.revoking_since);
+            till.state
+                .sales
+                .retain(|_, sale| !gives_up(&sale.phase, long));
+            let some = till.state.sales.values();
+            if !some
+                .into_iter()
+                .any(|sale| matches!(sale.phase, Phase::Revoking(_)))
+            {
+                till.revoking_since = mono;
+            }
+        }
+        let state = &till.state;
+        let sale = state
+            .foreground_sale()
+            .filter(|sale| !sale.phase.is_closed());
+        let undo = state
+            .foreground_undo()
+            .filter(|undo| !undo.step.is_closed());
+        let holder = sale.map(|sale| sale.intent.txn);
+        let holder = holder.or(undo.map(|undo| undo.intent.txn));
+        till.held = match (holder, till.held) {
+            (Some(txn), Some((before, since))) if txn == before => Some((txn, since)),
+            (Some(txn), _) => Some((txn, now)),
+            (None, _) => None,
+        };
+        let late = till
+            .held
+            .is_some_and(|(_, since)| self.clock.mono_between(since, now) > TILL_FREE_MS);
+        let what = "the till was held for more than 60 s";
+        self.watch.holds(Invariant::L1, !late || overdue, what, now);
+        let codes = state.used_codes.len() <= crate::limits::CODES_REMEMBERED + 100;
+        self.watch.holds(
+            Invariant::I15,
+            codes,
+            "codes are remembered without end",
+            now,
+        );
+        let (sales, undos) = (&state.sales, &state.undos);
+        if till.desk.out_of_service.is_none() {
+            let keeps = |txn| sales.contains_key(&txn) || undos.contains_key(&txn);
+            self.watch.kept(state.open_count(), keeps, now);
+        }
+        let audited = till.book.check_on();
+        let what = "the check in the background found an alteration";
+        let sound = audited != Background::Failed || self.swarm.is_faulty();
+        self.watch.holds(Invariant::I9, sound, what, now);
+    }
+}

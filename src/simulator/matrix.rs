@@ -1,0 +1,82 @@
+//! The rows of the failure matrix (reliability.md 2.4), and which of them there is nothing to simulate of yet.
+//!
+//! Owns the list. The runs themselves are text: `tests/it/scenarios/matrix`.
+
+/// A row of the failure matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its number.
+    pub number: u32,
+    /// What it is about.
+    pub about: &'static str,
+    /// What must exist before it can be simulated.
+    pub needs: Option<&'static str>,
+}
+
+/// Every row.
+pub const ROWS: [Row; 37] = [
+    row(1, "the intent cannot be written"),
+    row(2, "power cut before the intent is stored"),
+    row(3, "power cut between intent and charge"),
+    row(4, "the request is lost"),
+    row(5, "the request overtakes its revoke"),
+    row(6, "the request arrives twice"),
+    row(7, "the acquirer crashes after booking"),
+    row(8, "the answer is lost"),
+    row(9, "the answer comes after the decision"),
+    row(10, "the answer comes twice"),
+    row(11, "answers in another order"),
+    row(
+        12,
+        "answers that are spoilt, forged or about something else",
+    ),
+    row(13, "inquiries fail for ever"),
+    row(14, "the revoke or its answer is lost"),
+    row(15, "the revoke is refused for good"),
+    row(16, "power cut before the result is stored"),
+    row(17, "power cut before the result is shown"),
+    row(18, "power cut in a refund"),
+    row(19, "clocks jump"),
+    row(20, "the disk fills in a sale"),
+    row(21, "a sync fails"),
+    not_yet(
+        22,
+        "the journal is corrupt at a start",
+        "rebuilding the journal; that it is noticed: tests/it/journal.rs",
+    ),
+    not_yet(
+        23,
+        "the journal is an old copy",
+        "rebuilding the journal; that it is noticed: tests/it/journal.rs",
+    ),
+    row(24, "a second instance"),
+    not_yet(25, "reboot before a settlement is sent", "settlement"),
+    not_yet(26, "the answer to a settlement is lost", "settlement"),
+    not_yet(27, "reboot while details are uploaded", "settlement"),
+    not_yet(28, "totals differ", "settlement"),
+    not_yet(29, "open items at the cut-off", "settlement"),
+    row(30, "no line for hours"),
+    not_yet(31, "the printer is out of paper", "a printer"),
+    not_yet(32, "the card reader is unplugged", "a card reader"),
+    not_yet(33, "the card refuses after approval", "cards"),
+    row(34, "the camera reads a code twice"),
+    row(35, "double taps, cancel after sending"),
+    row(36, "a restart while items are open"),
+    row(37, "killed anywhere"),
+];
+
+const fn row(number: u32, about: &'static str) -> Row {
+    Row {
+        number,
+        about,
+        needs: None,
+    }
+}
+
+const fn not_yet(number: u32, about: &'static str, needs: &'static str) -> Row {
+    Row {
+        number,
+        about,
+        needs: Some(needs),
+    }
+}

@@ -1,0 +1,116 @@
+//! Bugs planted on purpose: the proof that the checker would see the real ones.
+//!
+//! Owns the list of reliability.md 2.7. Each is a runtime mutation of the driver, the adapter, the journal's settings
+//! or what the core is told, never of the core itself. A bug that needs what does not exist yet is listed as that.
+
+use super::line::Asked;
+use crate::domain::OrderNo;
+use crate::evidence::{Claim, ClaimState, Undone};
+use crate::payment::Phase;
+
+macro_rules! bugs {
+    ($($name:ident, $says:literal, $needs:expr;)*) => {
+        /// A planted bug.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Bug {
+            /// None.
+            None,
+            $(#[doc = $says] $name,)*
+        }
+
+        impl Bug {
+            /// Every bug.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// Returns its short name.
+            pub const fn key(self) -> &'static str {
+                match self { Self::None => "none", $(Self::$name => stringify!($name),)* }
+            }
+
+            /// Returns what it does.
+            pub const fn says(self) -> &'static str {
+                match self { Self::None => "nothing", $(Self::$name => $says,)* }
+            }
+
+            /// Returns what must exist before it can be planted.
+            pub const fn needs(self) -> Option<&'static str> {
+                match self { Self::None => None, $(Self::$name => $needs,)* }
+            }
+        }
+    };
+}
+
+bugs! {
+    B1, "commands run before their facts are stored", None;
+    B2, "a charge without an answer is sent again under a new order number", None;
+    B3, "\"not found\" is taken for \"failed\"", None;
+    B4, "unsigned answers are believed", None;
+    B5, "a revoke is given up after 60 s", None;
+    B6, "the record of a revoke is dropped when it is sent", None;
+    B7, "an answer about another order is believed", None;
+    B8, "a revoke of an unknown order is not checked again", None;
+    B9, "the numbers start again after a restart", None;
+    B10, "revoked sales are counted as sales", None;
+    B11, "a refund's answer that comes twice is counted twice", None;
+    B12, "deadlines go by the wall clock", None;
+    B13, "a late success turns a revoked sale into a paid one", None;
+    B14, "the batch is advanced twice", Some("settlement");
+    B15, "amounts are computed as floats", None;
+    B16, "the journal runs with synchronous=NORMAL", None;
+    B17, "two instances run on one journal", None;
+    B18, "a payment code is written into a record", None;
+    B19, "a refund or revoke gets a new number after a power cut, and nothing is stored", None;
+    B20, "a result is shown before it is stored", None;
+    B21, "a request that timed out counts as not sent", None;
+    B22, "the amount of an answer is not compared", None;
+    B23, "the intent to revoke is not stored", None;
+    B24, "open sales are forgotten at a start", None;
+    B25, "after a failed sync nothing is written once more", None;
+    B26, "a customer's code is charged while our own order is open", None;
+}
+
+impl Bug {
+    /// Finds a bug by its short name.
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|bug| bug.key() == key)
+    }
+
+    /// B15: yuan as a float, and back.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "this is the bug"
+    )]
+    pub fn amount(self, fen: u64) -> u64 {
+        if self == Self::B15 {
+            let yuan = fen as f64 / 100.0;
+            return (yuan * 100.0) as u64;
+        }
+        fen
+    }
+
+    #[allow(clippy::wildcard_enum_match_arm, reason = "most bugs are elsewhere")]
+    /// Changes what the adapter reads.
+    pub fn twist_claim(self, claim: &mut Claim, asked: &Asked) {
+        let (order, fen) = (asked.number.as_str(), asked.fen);
+        match self {
+            Self::B3 if claim.state == ClaimState::NotFound => {
+                claim.state = ClaimState::Undone(Undone::Failed);
+            }
+            Self::B7 if claim.order_no.is_some() => {
+                claim.order_no = OrderNo::new(order).ok();
+                claim.amount = claim.amount.and(crate::domain::Money::from_fen(fen).ok());
+            }
+            Self::B22 if claim.amount.is_some() => {
+                claim.amount = crate::domain::Money::from_fen(fen).ok();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Tells whether B5 gives this sale up: it has been revoking for long.
+pub fn gives_up(phase: &Phase, for_ms: u64) -> bool {
+    matches!(phase, Phase::Revoking(_)) && for_ms > 60_000
+}
