@@ -5,6 +5,7 @@
 mod boot;
 mod driver;
 mod input;
+mod print;
 mod records;
 #[cfg(feature = "live")]
 mod scanning;
@@ -13,5 +14,6 @@ mod session;
 pub use boot::{BootError, device_salt, recover};
 pub use driver::{Driver, DriverParts};
 pub use input::{Cue, Input, ScanCommand, ScanNews};
+pub use print::{NoPrinter, PrintJob, PrintQueue, PrintRefusal};
 #[cfg(feature = "live")]
 pub use scanning::carry_scans;
