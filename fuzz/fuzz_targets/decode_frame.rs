@@ -1,8 +1,8 @@
-//! libFuzzer's way into `targets::decode_frame`, where its promise stands.
+//! libFuzzer's way into `pictures::decode_frame`, where its promise stands.
 #![no_main]
 
-#[path = "../targets/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "every program uses one target")]
-mod targets;
+#[path = "../targets/pictures.rs"]
+#[allow(dead_code, reason = "every program uses one target")]
+mod pictures;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::decode_frame(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| pictures::decode_frame(data));

@@ -1,8 +1,8 @@
-//! libFuzzer's way into `targets::scanner_wire`, where its promise stands.
+//! libFuzzer's way into `pictures::scanner_wire`, where its promise stands.
 #![no_main]
 
-#[path = "../targets/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "every program uses one target")]
-mod targets;
+#[path = "../targets/pictures.rs"]
+#[allow(dead_code, reason = "every program uses one target")]
+mod pictures;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::scanner_wire(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| pictures::scanner_wire(data));

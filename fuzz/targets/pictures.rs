@@ -8,6 +8,14 @@ use shouyin::scanner::frame::{GreyFrame, PIXELS_MAX, SIDE_MAX};
 use shouyin::scanner::source::{FrameSource, SourceName};
 use shouyin::scanner::wire::{Frames, order_bytes, report_bytes};
 
+/// Every target of this file by the name of its program and its corpus.
+pub const PICTURES: [(&str, fn(&[u8])); 4] = [
+    ("decode_frame", decode_frame),
+    ("picture", picture),
+    ("scanner_wire", scanner_wire),
+    ("video", video),
+];
+
 /// Any picture file: it is refused, or it is within the limits and every filter takes it.
 pub fn picture(data: &[u8]) {
     if let Ok(frame) = GreyFrame::from_picture(data) {

@@ -22,6 +22,7 @@ mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -149,10 +150,29 @@ enum Ask {
     Read(Question),
 }
 
-/// A handle to the journal's thread.
+/// A handle to the journal's thread. When the last one is dropped, the drop waits until the database is closed and the
+/// lock is let go, so that whoever opens the journal next is not told that it is in use.
 #[derive(Clone, Debug)]
 pub struct Journal {
-    asks: mpsc::Sender<Ask>,
+    thread: Arc<Thread>,
+}
+
+/// The journal's thread, and the only way to it.
+#[derive(Debug)]
+struct Thread {
+    /// `None` only while the thread is told to end.
+    asks: Option<mpsc::Sender<Ask>>,
+    handle: Option<JoinHandle<()>>,
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        drop(self.asks.take());
+        // A thread that panicked has let go of everything, too.
+        if let Some(handle) = self.handle.take() {
+            drop(handle.join());
+        }
+    }
 }
 
 impl Journal {
@@ -163,7 +183,7 @@ impl Journal {
     pub fn open(config: JournalConfig) -> Result<(Self, Opened), JournalError> {
         let (writer, opened) = Writer::open(&config)?;
         let (asks, inbox) = mpsc::channel(limits::JOURNAL_QUEUE);
-        std::thread::Builder::new()
+        let handle = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || writer.serve(inbox))
             .map_err(|source| JournalError::File {
@@ -171,7 +191,12 @@ impl Journal {
                 path: config.dir.clone(),
                 source,
             })?;
-        Ok((Self { asks }, opened))
+        let thread = Thread {
+            asks: Some(asks),
+            handle: Some(handle),
+        };
+        let thread = Arc::new(thread);
+        Ok((Self { thread }, opened))
     }
 
     /// Stores facts in one unit of work. When it returns `Ok`, they are on the disk.
@@ -310,8 +335,8 @@ impl Journal {
 
     async fn ask<T>(&self, make: impl FnOnce(Reply<T>) -> Ask) -> Result<T, JournalError> {
         let (reply, answer) = oneshot::channel();
-        self.asks
-            .send(make(reply))
+        let asks = self.thread.asks.as_ref().ok_or(JournalError::Broken)?;
+        asks.send(make(reply))
             .await
             .map_err(|_| JournalError::Broken)?;
         answer.await.map_err(|_| JournalError::Broken)?

@@ -21,17 +21,22 @@ use zxingcpp::{BarcodeFormat, BarcodeReader, Binarizer, ImageFormat, ImageView, 
 use super::frame::GreyFrame;
 use super::votes::Votes;
 
-/// Thread CPU time after which no further rescue stage of a single image is begun, in milliseconds.
-const BUDGET_MS: f64 = 55.0;
+/// Thread CPU time that a single image of up to [`BUDGET_PIXELS`] may take, in milliseconds; larger
+/// ones may take more in proportion. A look that would probably exceed it is not begun.
+const BUDGET_MS: f64 = 75.0;
+const BUDGET_PIXELS: usize = 1280 * 960;
+/// After the fast looks at a live frame took this long, there is no rescue look: such a picture is
+/// full of false finder patterns, or the machine too slow for more.
+const LIVE_FAST_MS: f64 = 40.0;
 /// Longest text that is taken from a code, in bytes. A payment code has at most 35.
 pub const TEXT_BYTES_MAX: usize = 4096;
 /// A picture of more pixels than this may be too restless for a look at full size.
 const CALM_PIXELS: usize = 300_000;
 /// Two neighbours that differ by more than this have an edge between them.
 const EDGE: u8 = 64;
-/// Share of edges, in percent, that no camera's picture has. A grid of finder patterns of one or two
+/// Share of edges, in percent, that no camera's picture has. A grid of finder patterns of one to three
 /// pixels a module has more; zxing-cpp pairs its thousands of patterns for a quarter of a second.
-const RESTLESS_PERCENT: usize = 20;
+const RESTLESS_PERCENT: usize = 14;
 
 /// What kind of code a text was in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,6 +173,7 @@ impl Decoder {
     pub fn next_frame(&mut self, frame: &GreyFrame) -> Look {
         let mut views = Views::of(frame);
         self.votes.next_frame(frame);
+        let begun = thread_cpu_ms();
         for stage in [Stage::HalfFast, Stage::FullFast] {
             if self.look(stage, &mut views) {
                 return self.found(&views);
@@ -179,9 +185,11 @@ impl Decoder {
             self.confirm(stage, frame, place);
             return self.found(&views);
         }
-        let stage = LIVE_RESCUE[self.turn % LIVE_RESCUE.len()];
-        self.turn += 1;
-        self.look(stage, &mut views);
+        if thread_cpu_ms() - begun < LIVE_FAST_MS {
+            let stage = LIVE_RESCUE[self.turn % LIVE_RESCUE.len()];
+            self.turn += 1;
+            self.look(stage, &mut views);
+        }
         self.found(&views)
     }
 
@@ -190,17 +198,26 @@ impl Decoder {
         self.forget();
         self.votes.next_frame(frame);
         let begun = thread_cpu_ms();
+        let budget = BUDGET_MS * (frame.pixels().len() as f64 / BUDGET_PIXELS as f64).max(1.0);
         let mut views = Views::of(frame);
-        let mut confirmed = 0;
+        let (mut confirmed, mut slowest) = (0, 0.0_f64);
         for stage in SINGLE {
-            if stage != Stage::FullAll && thread_cpu_ms() - begun > BUDGET_MS {
-                break;
+            let spent = thread_cpu_ms() - begun;
+            // Every option at full size takes twice as long as the fast look there.
+            let expected = if stage == Stage::FullAll {
+                2.0 * slowest
+            } else {
+                slowest
+            };
+            if spent + expected > budget {
+                continue;
             }
             if self.look(stage, &mut views) {
                 break;
             }
+            slowest = slowest.max(thread_cpu_ms() - begun - spent);
             while let Some(place) = self.votes.doubtful_now() {
-                if confirmed >= CONFIRM.len() || thread_cpu_ms() - begun > BUDGET_MS {
+                if confirmed >= CONFIRM.len() || thread_cpu_ms() - begun > budget {
                     break;
                 }
                 self.confirm(CONFIRM[confirmed], frame, place);

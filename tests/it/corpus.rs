@@ -3,10 +3,17 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+#[path = "../../fuzz/targets/pictures.rs"]
+mod pictures;
 #[path = "../../fuzz/targets/mod.rs"]
 mod targets;
 
-use targets::TARGETS;
+use pictures::PICTURES;
+use targets::{TARGETS, Target};
+
+fn all() -> impl Iterator<Item = (&'static str, Target)> {
+    TARGETS.into_iter().chain(PICTURES)
+}
 
 fn fuzz(part: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -26,7 +33,7 @@ fn names(part: &str, ending: &str) -> BTreeSet<String> {
 #[test]
 fn every_file_of_the_corpora_keeps_the_promise_of_its_target() {
     let mut files = 0;
-    for (name, target) in TARGETS {
+    for (name, target) in all() {
         let mut paths: Vec<_> = std::fs::read_dir(fuzz("corpus").join(name))
             .unwrap()
             .map(|entry| entry.unwrap().path())
@@ -39,12 +46,12 @@ fn every_file_of_the_corpora_keeps_the_promise_of_its_target() {
             files += 1;
         }
     }
-    println!("{files} files of {} corpora", TARGETS.len());
+    println!("{files} files of {} corpora", all().count());
 }
 
 #[test]
 fn every_target_has_a_program_and_a_corpus_and_there_is_no_other() {
-    let known: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let known: BTreeSet<String> = all().map(|(name, _)| name.to_owned()).collect();
     assert_eq!(names("fuzz_targets", ".rs"), known);
     assert_eq!(names("corpus", ""), known);
     let manifest = std::fs::read_to_string(fuzz("Cargo.toml")).unwrap();

@@ -29,7 +29,8 @@ fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// Waits until the thread of an earlier journal has let go of the lock.
+/// Waits until nobody holds the lock: a process that another test starts has a copy of it until it becomes its own
+/// program.
 fn wait_closed(dir: &Path) {
     if let Ok(file) = std::fs::File::open(dir.join("journal.lock")) {
         file.lock().unwrap();
@@ -39,6 +40,29 @@ fn wait_closed(dir: &Path) {
 fn open(config: &JournalConfig) -> (Journal, shouyin::journal::Opened) {
     wait_closed(&config.dir);
     Journal::open(config.clone()).unwrap()
+}
+
+#[test]
+fn a_journal_is_closed_when_its_last_handle_is_gone() {
+    let dir = TempDir::new().unwrap();
+    let config = config(dir.path());
+    let log = dir.path().join("journal.db-wal");
+    for round in 1..=20 {
+        let (journal, _) = open(&config);
+        let other = journal.clone();
+        let stored = runtime().block_on(journal.append(vec![started_again(round)]));
+        assert!(stored.is_ok(), "round {round}: {stored:?}");
+        drop(journal);
+        assert!(
+            log.exists(),
+            "round {round}: closed although a handle is left"
+        );
+        drop(other);
+        assert!(
+            !log.exists(),
+            "round {round}: still open after the last drop"
+        );
+    }
 }
 
 /// Waits for the end of the check of all records.
@@ -72,8 +96,12 @@ fn facts(sales: u64) -> Vec<Fact> {
 }
 
 fn started() -> Fact {
+    started_again(1)
+}
+
+fn started_again(epoch: u16) -> Fact {
     let kind = FactKind::Started {
-        epoch: Epoch::new(1).unwrap(),
+        epoch: Epoch::new(epoch).unwrap(),
         version: "test".to_owned(),
     };
     Fact {

@@ -248,8 +248,7 @@ fn approver(entropy: &Entropy, data: &std::path::Path, now: Tick) -> Box<dyn App
 /// Opens a journal as soon as an earlier user of it has let go.
 pub fn open(data: &std::path::Path) -> (Journal, shouyin::journal::Opened) {
     let config = JournalConfig::new(data.to_owned(), data.join("mirror.log"));
-    // An earlier journal's thread may still hold the lock, and a process that another test starts holds a copy of
-    // the handle until it becomes its own program.
+    // A process that another test starts holds a copy of an earlier journal's lock until it becomes its own program.
     loop {
         if let Ok(file) = std::fs::File::open(data.join("journal.lock")) {
             file.lock().unwrap();

@@ -247,7 +247,7 @@ fn five_hundred_sales_on_a_bad_network_end_true() {
     for number in 0..day.tills {
         let data = dir.path().join(format!("day-{}-till-{number}", day.seed));
         drop(open(&data));
-        // The journal's thread lets go of the lock a little after its owner is dropped.
+        // A process that another test starts holds a copy of the lock until it becomes its own program.
         let lock = std::fs::File::open(data.join("journal.lock")).unwrap();
         lock.lock().unwrap();
         drop(lock);
