@@ -48,9 +48,13 @@ impl Till {
                 Page::Keypad(_) => return,
                 Page::Outcome(_) => Intent::Dismiss,
                 Page::Undoing(undoing) if undoing.ended.is_some() => Intent::Dismiss,
-                Page::Approve(_) | Page::Undo(_) | Page::Record(_) | Page::Records(_) => {
-                    Intent::Back
-                }
+                Page::Approve(_)
+                | Page::Undo(_)
+                | Page::Record(_)
+                | Page::Records(_)
+                | Page::Look(_)
+                | Page::Verdict(_)
+                | Page::Wall(_) => Intent::Back,
                 _ => Intent::QueryNow,
             };
             self.tap(leave).await;
