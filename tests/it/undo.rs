@@ -46,6 +46,7 @@ impl Till {
             let (seq, page) = self.look();
             let leave = match page {
                 Page::Keypad(_) => return,
+                Page::Prompt(_) => panic!("the camera is open, and nobody asked for a code"),
                 Page::Outcome(_) => Intent::Dismiss,
                 Page::Undoing(undoing) if undoing.ended.is_some() => Intent::Dismiss,
                 Page::Approve(_)
