@@ -22,16 +22,18 @@ use shop::Shop;
 /// Steps of one sale: amount, code, answer, dismissed.
 const STEPS: u64 = 4;
 /// Sales that the pure core alone steps through in an hour of one core.
-const SALES_AN_HOUR: f64 = 50e6;
+const CORE_AN_HOUR: f64 = 50e6;
+/// Goal G2: simulated sales in an hour of one core. Between so many open sales the core must not hold the simulator up.
+const SALES_AN_HOUR: f64 = 1e6;
 
 fn main() -> ExitCode {
     let mut criterion = Criterion::default().configure_from_args();
     let mut report = Report::new("core");
     let mut group = criterion.benchmark_group("payment::step");
     group.throughput(Throughput::Elements(STEPS));
-    for (name, open) in [
-        ("no open sale", 0),
-        ("99 open sales", limits::OPEN_SALES - 1),
+    for (name, open, an_hour) in [
+        ("no open sale", 0, CORE_AN_HOUR),
+        ("99 open sales", limits::OPEN_SALES - 1, SALES_AN_HOUR),
     ] {
         let mut shop = Shop::new();
         for _ in 0..open {
@@ -55,8 +57,8 @@ fn main() -> ExitCode {
             what: format!("payment::step, {name}"),
             ours: STEPS as f64 / sale,
             unit: "steps/s",
-            against: "50 M sales an hour (4 steps a sale)".to_owned(),
-            theirs: SALES_AN_HOUR / 3600.0 * STEPS as f64,
+            against: format!("{:.0} M sales an hour (4 steps a sale)", an_hour / 1e6),
+            theirs: an_hour / 3600.0 * STEPS as f64,
             limit: Limit::AtLeast(1.0),
         });
     }
