@@ -16,6 +16,8 @@ fn plan(dir: &TempDir, rows: Vec<LimitRow>) -> Plan {
     let file = dir.path().join("sandbox/terminal.toml");
     let mut plan = Plan::new(&[file], dir.path().join("data"));
     plan.config.profile.limits.rows = rows;
+    // A busy machine may take longer than a customer waits.
+    plan.timing.park_after_ms = 3_600_000;
     plan
 }
 
@@ -258,6 +260,8 @@ fn an_instalment_plan_reaches_the_acquirer_and_a_changed_plan_has_a_new_order() 
         till.wait("plans", |page| matches!(page, Page::Instalments(_)))
             .await;
         till.tap(Intent::ChoosePlan(Some(2))).await;
+        let chosen = |page: &Page| matches!(page, Page::Prompt(p) if p.plan == Some((12, false)));
+        till.wait("twelve", chosen).await;
         till.present("281234567890900005").await;
         assert_eq!(till.outcome().await, OutcomeKind::NotPaid);
         till.rest().await;

@@ -71,6 +71,12 @@ impl Till {
         self.wait(code, found).await;
     }
 
+    async fn untold(&mut self) {
+        self.tap(Intent::QueryNow).await;
+        let bare = |page: &Page| matches!(page, Page::Look(page) if page.notice.is_none());
+        self.wait("the words are gone with a touch", bare).await;
+    }
+
     /// Everything that is no order number of ours gets its words.
     async fn strange_codes(&mut self, payment: &str) {
         for (text, code) in [
@@ -87,9 +93,7 @@ impl Till {
         ] {
             self.present(text).await;
             self.told_looking(code).await;
-            self.tap(Intent::QueryNow).await;
-            let bare = |page: &Page| matches!(page, Page::Look(page) if page.notice.is_none());
-            self.wait("the words are gone with a touch", bare).await;
+            self.untold().await;
         }
     }
 
@@ -254,7 +258,7 @@ fn a_wall_code_is_ours_or_strange_or_altered_or_none() {
         ] {
             till.present(text).await;
             till.told_looking(code).await;
-            till.tap(Intent::QueryNow).await;
+            till.untold().await;
         }
         till.tap(Intent::Back).await;
         till.wait("our code", |page| matches!(page, Page::Wall(_)))
