@@ -138,6 +138,7 @@ impl Till {
                 name: config.shop.clone(),
                 sandbox: true,
                 profile: std::sync::Arc::new(Profile::built_in()),
+                wall: shouyin::view::Wall::default(),
             },
             desk: Desk::new(Language::Chinese, Theme::Light),
             clock,
@@ -146,6 +147,7 @@ impl Till {
             scanner,
             screens: publish,
             sound: Box::new(|_| {}),
+            printer: Box::new(shouyin::terminal::NoPrinter),
         });
         let driving = tokio::spawn(driver.run(inbox, tapped));
         Self {
@@ -188,7 +190,7 @@ impl Till {
         let code = recognise(&format!("13{:016}", number + 1), &CodeTable::built_in());
         tap.take();
         let begun = Instant::now();
-        let seen = Input::Scan(ScanNews::Code(code));
+        let seen = Input::Scan(ScanNews::Code(code.into()));
         self.inputs.send(seen).await.expect("the driver runs");
         let paid = |page: &Page| matches!(page, Page::Outcome(o) if o.kind == OutcomeKind::Paid);
         self.wait(paid).await;

@@ -144,7 +144,9 @@ layer!(ProfileLayer {
     trusted_key_files: Vec<PathBuf>,
     version_min: u32
 });
-layer!(MerchantLayer { static_codes: Vec<String>, emv_accounts: Vec<String>, fee_class: String });
+layer!(MerchantLayer {
+    name: String, static_codes: Vec<String>, emv_accounts: Vec<String>, fee_class: String,
+});
 layer!(PeopleLayer {
     supervisor_pin_file: PathBuf,
     manager_pin_file: PathBuf
@@ -233,6 +235,8 @@ pub struct Config {
     pub acquirer: AcquirerConfig,
     /// The acquirer's profile with this terminal's own timings and limits over it.
     pub profile: Profile,
+    /// The merchant's name, as customers know it.
+    pub merchant_name: String,
     /// The merchant's own wall codes.
     pub own_codes: OwnCodes,
     /// The class in which the merchant was registered, for fee estimates.
@@ -410,6 +414,7 @@ fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
     let notices = notices::check(c, layer.notices, &profile)?;
     let notify_url = notices::told_url(c, &layer.acquirer, notices.as_ref())?;
     Ok(Config {
+        merchant_name: merchant::name(c, &layer.merchant, &shop)?,
         shop,
         operator: OperatorNo::new(&operator)
             .map_err(|e| c.bad("terminal.operator", format!("use {}", e.rule)))?,

@@ -209,6 +209,9 @@ fn words(page: &Page) -> String {
         Page::Code(_)
         | Page::Instalments(_)
         | Page::Records(_)
+        | Page::Look(_)
+        | Page::Verdict(_)
+        | Page::Wall(_)
         | Page::Record(_)
         | Page::Undo(_)
         | Page::Approve(_) => "[a page of the touchscreen]".to_owned(),

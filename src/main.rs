@@ -26,8 +26,8 @@ use shouyin::payment::{Request, Ticket};
 use shouyin::people::{Approver, PinHash, Pins, Role, TriesFile};
 use shouyin::scanner::{self, Preview, Scanner, ScannerConfig};
 use shouyin::sound::{self, Speaker, Tone};
-use shouyin::terminal::{self, Cue, Driver, DriverParts, Input};
-use shouyin::view::{Desk, Screen, Shop, Tap};
+use shouyin::terminal::{self, Cue, Driver, DriverParts, Input, NoPrinter};
+use shouyin::view::{Desk, Screen, Shop, Tap, Wall};
 use shouyin::{limits, telemetry};
 use tokio::sync::{mpsc, watch};
 
@@ -298,6 +298,10 @@ async fn start(
             name: config.shop.clone(),
             sandbox: config.acquirer.environment == Environment::Sandbox,
             profile: std::sync::Arc::new(config.profile.clone()),
+            wall: Wall {
+                own: config.own_codes.clone(),
+                merchant: config.merchant_name.clone(),
+            },
         },
         desk: desk(config),
         clock,
@@ -310,6 +314,7 @@ async fn start(
             Cue::Play(sound) => told.play(Tone::of(&sound)),
             Cue::Seen => told.seen(),
         }),
+        printer: Box::new(NoPrinter),
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));
     Ok(Till {

@@ -6,10 +6,12 @@
 
 mod cpm;
 mod emv_mpm;
+mod scanned;
 mod table;
 mod wall;
 
 pub use cpm::{Fingerprint, PaymentCode, Recognised, WrongCode, recognise};
 pub use emv_mpm::{Account, Initiation, LocalName, MpmCode, MpmError, Tip, crc16};
+pub use scanned::Scanned;
 pub use table::{CodeTable, TableError, UnknownPrefix};
 pub use wall::{OwnCodes, Stranger, WallCode, whose};

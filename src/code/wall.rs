@@ -77,6 +77,11 @@ pub fn whose(text: &str, ours: &OwnCodes, table: &CodeTable) -> WallCode {
             host: host(bare),
             ..Stranger::default()
         }),
+        // Whoever is behind a link can take money; on a wall it is a stranger's like any other.
+        Recognised::Wrong(WrongCode::Link) => WallCode::AnotherMerchant(Stranger {
+            host: host(bare),
+            ..Stranger::default()
+        }),
         Recognised::Wrong(wrong) => WallCode::NotAMerchantCode(wrong),
     }
 }
@@ -190,8 +195,10 @@ mod tests {
         assert!(!format!("{payment:?}").contains("3456"));
         let contact = asked("https://u.wechat.com/abc");
         assert_eq!(contact, WallCode::NotAMerchantCode(WrongCode::Contact));
-        let link = asked("https://example.com/");
-        assert_eq!(link, WallCode::NotAMerchantCode(WrongCode::Link));
+        let WallCode::AnotherMerchant(link) = asked("https://pay.example.com/x") else {
+            panic!("a link that is not ours is a stranger's");
+        };
+        assert_eq!(link.host.as_deref(), Some("pay.example.com"));
         // A damaged EMVCo code is no merchant's.
         let damaged = emv_code(OUR_ACCOUNT, "STAR SHOP").replace("STAR", "STAB");
         assert_eq!(

@@ -4,6 +4,23 @@ use super::{Checker, ConfigError, MerchantLayer};
 use crate::code::OwnCodes;
 use crate::domain::fee::MerchantClass;
 
+/// Longest name in characters: it stands above the code on the wall.
+const NAME_MAX: usize = 40;
+
+/// Returns the merchant's name; the till's own name where none is given.
+pub(super) fn name(
+    c: &Checker<'_>,
+    layer: &MerchantLayer,
+    shop: &str,
+) -> Result<String, ConfigError> {
+    let name = layer.name.clone().unwrap_or_else(|| shop.to_owned());
+    if !(1..=NAME_MAX).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+        let problem = format!("use 1 to {NAME_MAX} characters on one line");
+        return Err(c.bad("merchant.name", problem));
+    }
+    Ok(name)
+}
+
 pub(super) fn own_codes(c: &Checker<'_>, layer: &MerchantLayer) -> Result<OwnCodes, ConfigError> {
     let accounts = layer.emv_accounts.as_deref().unwrap_or_default();
     let accounts = accounts.iter().map(|text| {

@@ -245,6 +245,15 @@ impl Journal {
         self.read(move |store| store.sale(&order_no)).await
     }
 
+    /// Returns the sale that a slip is about: by its own order number, or by the number of a void or refund of it.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub async fn sale_on_slip(&self, number: &str) -> Result<Option<SaleRow>, JournalError> {
+        let number = number.to_owned();
+        self.read(move |store| store.sale_on_slip(&number)).await
+    }
+
     /// Returns count and sum of the paid sales opened in `from_ms .. to_ms` (UTC milliseconds).
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, params};
 use super::error::JournalError;
 use super::query::SaleRow;
 use super::store::Store;
-use crate::domain::{Channel, Money, Timestamp, TxnId};
+use crate::domain::{Channel, Money, OrderNo, Timestamp, TxnId};
 use crate::evidence::PaidEvidence;
 use crate::payment::{EndedSale, FactKind, Intent, Outcome, PaidSale, Presentment, UndoKind};
 
@@ -31,6 +31,8 @@ pub enum UndoState {
 pub struct UndoRow {
     /// The undo's own transaction.
     pub txn: TxnId,
+    /// Its own number.
+    pub undo_no: OrderNo,
     /// Void or refund.
     pub kind: UndoKind,
     /// What goes back.
@@ -140,7 +142,7 @@ impl Store {
     pub(super) fn undos_of(&self, sale: TxnId) -> Result<Vec<UndoRow>, JournalError> {
         self.connection
             .prepare_cached(
-                "SELECT txn, kind, amount, state, voucher, opened_ms, host_code FROM undo \
+                "SELECT txn, kind, amount, state, voucher, opened_ms, host_code, undo_no FROM undo \
                  WHERE sale = ?1 ORDER BY opened_by",
             )
             .and_then(|mut select| {
@@ -168,6 +170,12 @@ impl Store {
     pub(super) fn sale_of(&self, txn: TxnId) -> Result<Option<SaleRow>, JournalError> {
         let found = self.sales("WHERE txn = ?1", params![txn.to_string()])?;
         Ok(found.into_iter().next())
+    }
+
+    /// Returns the sale that has this number, or that an undo of this number belongs to.
+    pub(super) fn sale_on_slip(&self, number: &str) -> Result<Option<SaleRow>, JournalError> {
+        let rest = "WHERE order_no = ?1 OR txn = (SELECT sale FROM undo WHERE undo_no = ?1)";
+        Ok(self.sales(rest, params![number])?.into_iter().next())
     }
 
     /// Returns what was taken, by channel and entry mode; open sales count.
@@ -225,6 +233,7 @@ fn undo_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<UndoRow> {
     let text = |index: usize| row.get::<_, String>(index);
     Ok(UndoRow {
         txn: TxnId::from_hex(&text(0)?).map_err(|_| wrong(0))?,
+        undo_no: OrderNo::new(&text(7)?).map_err(|_| wrong(7))?,
         kind: UndoKind::from_key(&text(1)?).ok_or_else(|| wrong(1))?,
         amount: Money::from_fen(row.get(2)?).map_err(|_| wrong(2))?,
         state: match text(3)?.as_str() {

@@ -127,6 +127,10 @@ pub(super) fn show_code(state: &mut State, turn: &mut Turn<'_>, txn: TxnId, chan
     let Some(draft) = &mut state.draft else {
         return;
     };
+    // Our codes carry no plan: a customer who chose one would pay at once.
+    if draft.instalments.is_some() {
+        return;
+    }
     // A new order number only after the old one is final (features.md C1).
     if !room || draft.order.is_some() || draft.held.is_some() || draft.txn == txn {
         return;

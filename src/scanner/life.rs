@@ -17,7 +17,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::wire::{Frames, Order, Preview, Report, WireError, order_bytes};
 use super::{ScanEvent, ScannerConfig, Wish};
-use crate::code::recognise;
+use crate::code::Scanned;
 
 /// The same text is not told again within this time.
 const SAME_TEXT: Duration = Duration::from_secs(3);
@@ -192,7 +192,7 @@ impl Supervisor {
                 // The driver may have ended the scan since; `said` would be too old to know.
                 let now = *self.wishes.borrow();
                 if now.on && scan == now.scan && self.is_new(&text) {
-                    let code = recognise(&text, &self.config.table);
+                    let code = Scanned::read(&text, &self.config.table);
                     self.tell(ScanEvent::Code(code)).await;
                 }
             }

@@ -9,7 +9,7 @@
 //! Owns the worker's life: a worker that dies, talks nonsense or is silent for two seconds is
 //! killed and started again after a pause of 0.5 to 5 seconds. The camera and the third-party
 //! decoder, which is C++, run only over there. Texts are
-//! recognised here (`code::recognise`) before they go up; what no scan asked for is dropped. Never
+//! recognised here (`code::Scanned`) before they go up; what no scan asked for is dropped. Never
 //! decides about money, never logs a text. Runs as one tokio task; ends when its handle is dropped
 //! or [`ScannerHandle::shutdown`] is called. Tested in `tests/it/scanner.rs`.
 
@@ -33,7 +33,7 @@ use tokio::task::JoinHandle;
 pub use hint::ScanHint;
 pub use wire::Preview;
 
-use crate::code::{CodeTable, Recognised};
+use crate::code::{CodeTable, Scanned};
 
 /// How to run the worker.
 #[derive(Clone, Debug)]
@@ -73,7 +73,7 @@ impl ScannerConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScanEvent {
     /// A code was read while a scan was on: a payment code, or one of the wrong kind.
-    Code(Recognised),
+    Code(Scanned),
     /// Why nothing is read; repeated about once a second while it holds.
     Hint(ScanHint),
     /// No frames any more, with what, where and what to do. Told once until it is back.

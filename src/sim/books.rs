@@ -374,6 +374,7 @@ fn order_row(trade: &Trade) -> Value {
         "revokes": trade.revokes,
         "kind": trade.kind.word(),
         "notice": trade.notice,
+        "instalment": trade.instalment,
     })
 }
 

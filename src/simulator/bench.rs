@@ -17,7 +17,7 @@ use crate::journal::{
 };
 use crate::payment::{EndedSale, Fact, FactKind, Numbers, PaidSale};
 use crate::profile;
-use crate::view::Shop;
+use crate::view::{Shop, Wall};
 
 /// What the runs of one thread share.
 pub struct Bench {
@@ -48,6 +48,7 @@ impl Bench {
             name: String::new(),
             sandbox: true,
             profile: Arc::new(profile::Profile::built_in()),
+            wall: Wall::default(),
         };
         Self {
             disk,

@@ -89,6 +89,9 @@ fn word_of(page: &Page) -> Option<Word> {
         | Page::Confirm(_)
         | Page::Records(_)
         | Page::Record(_)
+        | Page::Look(_)
+        | Page::Verdict(_)
+        | Page::Wall(_)
         | Page::Undo(_)
         | Page::Approve(_)
         | Page::OutOfService(_) => return None,
@@ -110,6 +113,9 @@ fn code_on(page: &Page) -> Option<String> {
         | Page::Confirm(_)
         | Page::Records(_)
         | Page::Record(_)
+        | Page::Look(_)
+        | Page::Verdict(_)
+        | Page::Wall(_)
         | Page::Undo(_)
         | Page::Approve(_)
         | Page::OutOfService(_) => None,

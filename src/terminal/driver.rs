@@ -4,6 +4,7 @@
 //! stored, the step never happened: nothing is sent, nothing is shown, and the till says why. Runs as one tokio task;
 //! ends on [`Input::Shutdown`] or when every sender is gone. Tested by `tests/it/till.rs` and `tests/it/kill.rs`.
 
+mod looking;
 mod telling;
 
 use tokio::sync::{mpsc, watch};
@@ -11,7 +12,8 @@ use tracing::{error, info, warn};
 
 use self::telling::log_fact;
 use super::carry::Carry;
-use super::input::{Cue, Input, ScanCommand, ScanNews};
+use super::input::{Cue, Input, ScanCommand};
+use super::print::PrintQueue;
 use super::session::{self, Act, SessionTurn};
 use crate::clock::Clock;
 use crate::code::CodeTable;
@@ -21,8 +23,8 @@ use crate::evidence::{Claim, Verified};
 use crate::journal::{Journal, JournalError, NoSales, SaleRow, SaleState};
 use crate::limits;
 use crate::payment::{
-    Command, Event, Fact, FactKind, Outcome, Phase, Policy, Presentment, Request, State, Step,
-    Ticket, next_deadline, step,
+    Command, Event, Fact, FactKind, Outcome, Phase, Policy, Request, State, Step, Ticket,
+    next_deadline, step,
 };
 use crate::people::Approver;
 use crate::profile::guard::Usage;
@@ -61,6 +63,8 @@ pub struct DriverParts {
     pub approver: Option<Box<dyn Approver>>,
     /// Makes sounds; must not block.
     pub sound: Box<dyn FnMut(Cue) + Send>,
+    /// Takes what is to be printed; must not block.
+    pub printer: Box<dyn PrintQueue>,
 }
 
 /// A hint is repeated about once a second while it holds.
@@ -85,6 +89,8 @@ pub struct Driver {
     seq: u64,
     shown: Option<PageKey>,
     hinted: Tick,
+    /// The camera looks for a code outside a sale.
+    looking: bool,
     /// The paid sale on the screen, and since when.
     paid: Option<(TxnId, Tick)>,
     /// Wall clock less ticks when the clock was found wrong, in milliseconds.
@@ -108,6 +114,7 @@ impl Driver {
             seq: 0,
             shown: None,
             hinted: Tick(0),
+            looking: false,
             paid: None,
             wrong_since: None,
         }
@@ -146,6 +153,7 @@ impl Driver {
             self.try_to_return().await;
             self.deadlines().await;
             self.carry.forget_unless(self.parts.state.foreground);
+            self.look_or_not().await;
             self.result_seen().await;
             self.publish();
         }
@@ -226,6 +234,7 @@ impl Driver {
             Act::Record(txn) => self.read_record(txn).await,
             Act::Approve(pin) => self.approve(pin).await,
             Act::SendBack => self.send_back_unapproved().await,
+            Act::Print => self.print_wall(),
             Act::Feed(event) => {
                 let new_sale = matches!(event, Event::SaleRequested { .. });
                 if new_sale && let Some(cause) = self.refused_sale().await {
@@ -251,6 +260,7 @@ impl Driver {
             profile: &self.parts.shop.profile,
             usage: &self.usage,
             records: &self.records,
+            wall: &self.parts.shop.wall,
             table: &self.parts.table,
             operator: &self.parts.operator,
             fresh_txn: self.parts.entropy.txn_id(self.now().utc),
@@ -298,33 +308,6 @@ impl Driver {
         }
     }
 
-    async fn scan_news(&mut self, news: ScanNews) {
-        match news {
-            ScanNews::Code(found) => {
-                let mut desk = self.parts.desk.clone();
-                let event =
-                    session::presented(&mut desk, &self.session(), found, Presentment::Camera);
-                self.parts.desk = desk;
-                if let Some(event) = event {
-                    self.feed(event).await;
-                }
-            }
-            ScanNews::Hint(hint) => {
-                self.parts.desk.hint = hint;
-                self.hinted = self.now().tick;
-            }
-            ScanNews::CameraLost(why) => {
-                warn!(why, "the camera gives no picture");
-                self.parts.desk.camera = false;
-                self.parts.desk.hint = AimHint::NoCamera;
-            }
-            ScanNews::CameraReady => {
-                self.parts.desk.camera = true;
-                self.parts.desk.hint = AimHint::None;
-            }
-        }
-    }
-
     /// One turn of the core under the driver law.
     pub(super) async fn feed(&mut self, event: Event) {
         if self.is_broken() {
@@ -353,11 +336,12 @@ impl Driver {
         if opened {
             self.parts.desk.hint = AimHint::None;
         }
-        if !facts.is_empty() {
-            self.after_facts(&facts).await;
-        }
+        // The customer waits for the request, nobody for the lists.
         for command in commands {
             self.run_command(command).await;
+        }
+        if !facts.is_empty() {
+            self.after_facts(&facts).await;
         }
     }
 

@@ -1,7 +1,7 @@
 //! The one inbox of the driver: everything that happens outside, in one total order.
 
 use crate::acquirer::ClockDoubt;
-use crate::code::Recognised;
+use crate::code::Scanned;
 use crate::evidence::{Claim, Verified};
 use crate::payment::{Event, Sound};
 use crate::view::AimHint;
@@ -27,7 +27,7 @@ pub enum Input {
 #[derive(Debug)]
 pub enum ScanNews {
     /// A text was read and recognised.
-    Code(Recognised),
+    Code(Scanned),
     /// What would make the code readable.
     Hint(AimHint),
     /// Frames stopped.

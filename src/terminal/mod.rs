@@ -6,6 +6,7 @@ mod boot;
 mod carry;
 mod driver;
 mod input;
+mod print;
 mod records;
 #[cfg(feature = "live")]
 mod scanning;
@@ -15,5 +16,6 @@ pub use boot::{BootError, device_salt, next_start, recover};
 pub use carry::Carry;
 pub use driver::{Driver, DriverParts};
 pub use input::{Cue, Input, ScanCommand, ScanNews};
+pub use print::{NoPrinter, PrintJob, PrintQueue, PrintRefusal};
 #[cfg(feature = "live")]
 pub use scanning::carry_scans;

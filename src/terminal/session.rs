@@ -12,7 +12,8 @@ use crate::payment::{Event, Instalments, Outcome, PaidSale, Phase, Policy, Prese
 use crate::profile::Profile;
 use crate::profile::guard::{self, Confirm, Usage, Verdict};
 use crate::view::{
-    AmountEntry, Cause, Desk, DeskPage, Intent, Records, UndoRules, format, plans, too_much,
+    AmountEntry, Cause, Desk, DeskPage, Intent, Look, Records, UndoRules, Wall, format, plans,
+    too_much,
 };
 
 /// What the session needs of the turn.
@@ -22,6 +23,7 @@ pub(super) struct SessionTurn<'a> {
     pub profile: &'a Profile,
     pub usage: &'a Usage,
     pub records: &'a Records,
+    pub wall: &'a Wall,
     pub table: &'a CodeTable,
     pub operator: &'a OperatorNo,
     pub fresh_txn: TxnId,
@@ -42,6 +44,8 @@ pub(super) enum Act {
     Approve(Zeroizing<String>),
     /// Send the money back: so much needs no PIN.
     SendBack,
+    /// Print the wall code that is shown.
+    Print,
 }
 
 /// Takes a tap.
@@ -71,18 +75,7 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Ac
         }
         Intent::NextSale => Act::Feed(Event::ParkRequested),
         Intent::Dismiss => Act::Feed(Event::ResultDismissed),
-        Intent::ChargeAgain => {
-            let Some(amount) = unpaid_amount(turn.state) else {
-                return Act::None;
-            };
-            desk.amount = AmountEntry::of(amount);
-            // It was confirmed for the sale that failed.
-            desk.confirmed = guard::Confirmed {
-                large_amount: true,
-                same_as_last: true,
-            };
-            charge(desk, turn)
-        }
+        Intent::ChargeAgain => charge_again(desk, turn),
         Intent::QueryPending(txn) => Act::Feed(Event::QueryRequested {
             txn: open_part(turn.state, txn),
         }),
@@ -108,6 +101,12 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Ac
         | Intent::ShowCode(_)
         | Intent::OpenInstalments
         | Intent::ChoosePlan(_) => with_draft(desk, turn, intent),
+        Intent::ScanSlip
+        | Intent::ShowWall
+        | Intent::NextWall
+        | Intent::PrintWall
+        | Intent::CheckWall
+        | Intent::LookAgain => look(desk, turn, intent),
         Intent::Undo
         | Intent::ChangeWay
         | Intent::UndoWhole
@@ -116,6 +115,19 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Ac
         | Intent::PinBackspace
         | Intent::PinSend => undo(desk, turn, intent),
     }
+}
+
+fn charge_again(desk: &mut Desk, turn: &SessionTurn<'_>) -> Act {
+    let Some(amount) = unpaid_amount(turn.state) else {
+        return Act::None;
+    };
+    desk.amount = AmountEntry::of(amount);
+    // It was confirmed for the sale that failed.
+    desk.confirmed = guard::Confirmed {
+        large_amount: true,
+        same_as_last: true,
+    };
+    charge(desk, turn)
 }
 
 /// What can be asked about: the money of a sale that is on its way back, otherwise the sale itself.
@@ -134,8 +146,10 @@ fn feed(event: Option<Event>) -> Act {
 fn back(desk: &mut Desk) {
     desk.code.take();
     desk.pin.take();
+    desk.verdict = None;
     desk.page = match desk.page {
-        DeskPage::Record => DeskPage::Records,
+        DeskPage::Record | DeskPage::Wall => DeskPage::Records,
+        DeskPage::Look => desk.look_from,
         DeskPage::Undo => DeskPage::Record,
         DeskPage::Approve => DeskPage::Undo,
         DeskPage::Till
@@ -208,6 +222,38 @@ fn at_till(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
         }
         _ => Act::None,
     }
+}
+
+/// The pages around codes that are not part of a sale.
+fn look(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
+    if !is_free(turn.state) {
+        return Act::None;
+    }
+    let may = turn.wall.may(turn.profile);
+    match (intent, desk.page) {
+        (Intent::ScanSlip, DeskPage::Records) => open_look(desk, Look::Slip),
+        (Intent::ShowWall, DeskPage::Records) if may.show => {
+            desk.wall_place = 0;
+            desk.page = DeskPage::Wall;
+        }
+        (Intent::ShowWall, DeskPage::Records) if may.check => open_look(desk, Look::Wall),
+        (Intent::CheckWall, DeskPage::Wall) if may.check => open_look(desk, Look::Wall),
+        (Intent::NextWall, DeskPage::Wall) => {
+            let count = turn.wall.own.texts.len().max(1);
+            desk.wall_place = (desk.wall_place + 1) % count;
+        }
+        (Intent::PrintWall, DeskPage::Wall) => return Act::Print,
+        (Intent::LookAgain, DeskPage::Look) => desk.verdict = None,
+        _ => {}
+    }
+    Act::None
+}
+
+fn open_look(desk: &mut Desk, look: Look) {
+    desk.look = look;
+    desk.look_from = desk.page;
+    desk.verdict = None;
+    desk.page = DeskPage::Look;
 }
 
 fn charge(desk: &mut Desk, turn: &SessionTurn<'_>) -> Act {
@@ -304,6 +350,9 @@ fn show_code(desk: &mut Desk, turn: &SessionTurn<'_>, channel: Channel) -> Act {
     let Some(draft) = &turn.state.draft else {
         return Act::None;
     };
+    if draft.instalments.is_some() {
+        return Act::None;
+    }
     let ask = guard::Ask {
         amount: draft.amount,
         entry: if channel == Channel::Unknown {
@@ -409,6 +458,13 @@ pub(super) fn presented(
             if let Verdict::Refused(refusal) = guard::check(&turn.profile.limits, turn.usage, ask) {
                 let left = format::amount(refusal.remaining);
                 desk.told = Some(Cause::Limit(refusal.kind, left));
+                return None;
+            }
+            let plans = turn.profile.instalments.as_ref();
+            if draft.instalments.is_some()
+                && plans.is_none_or(|plans| plans.channel != code.channel())
+            {
+                desk.told = Some(Cause::PlanWallet);
                 return None;
             }
             desk.told = None;

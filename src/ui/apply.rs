@@ -7,7 +7,7 @@ use std::rc::Rc;
 use shouyin_ui as ui;
 use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
 
-use super::apply_more;
+use super::{apply_more, apply_wall};
 use crate::domain::Channel;
 use crate::view::{
     AimHint, Keypad, Language, Link, Manual, Notice, OutcomeKind, OutcomePage, Page, PendingPage,
@@ -31,6 +31,9 @@ pub fn apply(app: &ui::App, screen: &Screen) {
         Page::Undo(page) => apply_more::undo(app, page),
         Page::Approve(page) => apply_more::approve(app, page),
         Page::Undoing(page) => apply_more::undoing(app, page),
+        Page::Look(page) => apply_wall::look(app, page),
+        Page::Verdict(page) => apply_wall::verdict(app, page),
+        Page::Wall(page) => apply_wall::wall(app, page),
         Page::OutOfService(told) => {
             let adapter = app.global::<ui::OutOfServiceAdapter<'_>>();
             adapter.set_notice(notice(Some(told)));
@@ -73,18 +76,22 @@ fn keypad(app: &ui::App, page: &Keypad) -> ui::PageId {
 fn prompt(app: &ui::App, page: &Prompt) -> ui::PageId {
     let adapter = app.global::<ui::PromptAdapter<'_>>();
     adapter.set_amount(text(&page.amount));
-    adapter.set_hint(match page.hint {
-        AimHint::None => ui::AimId::None,
-        AimHint::TooFar => ui::AimId::TooFar,
-        AimHint::TooDark => ui::AimId::TooDark,
-        AimHint::Glare => ui::AimId::Glare,
-        AimHint::NoCamera => ui::AimId::NoCamera,
-    });
+    adapter.set_hint(aim(page.hint));
     apply_more::ways(app, page);
     adapter.set_can_type(page.can_type);
     adapter.set_elapsed(seconds(page.elapsed_s));
     adapter.set_notice(notice(page.notice.as_ref()));
     ui::PageId::Prompt
+}
+
+pub(super) const fn aim(hint: AimHint) -> ui::AimId {
+    match hint {
+        AimHint::None => ui::AimId::None,
+        AimHint::TooFar => ui::AimId::TooFar,
+        AimHint::TooDark => ui::AimId::TooDark,
+        AimHint::Glare => ui::AimId::Glare,
+        AimHint::NoCamera => ui::AimId::NoCamera,
+    }
 }
 
 fn manual(app: &ui::App, page: &Manual) -> ui::PageId {
@@ -189,6 +196,7 @@ pub(super) fn notice(notice: Option<&Notice>) -> ui::NoticeView {
     notice.map_or_else(ui::NoticeView::default, |notice| ui::NoticeView {
         code: notice.code.into(),
         severity: match notice.severity {
+            Severity::Good => ui::SeverityId::Good,
             Severity::Hint => ui::SeverityId::Hint,
             Severity::Warning => ui::SeverityId::Warning,
             Severity::Error => ui::SeverityId::Error,

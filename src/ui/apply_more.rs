@@ -80,6 +80,8 @@ pub(super) fn records(app: &ui::App, page: &RecordsPage) -> ui::PageId {
     adapter.set_count(count(page.rows.len()));
     adapter.set_rows(rows(&page.rows));
     adapter.set_more(page.more);
+    adapter.set_can_scan(page.can_scan);
+    adapter.set_can_wall(page.can_wall);
     ui::PageId::Records
 }
 

@@ -63,9 +63,12 @@ pub fn intent(app: &ui::App, text: &str, held: bool) -> Option<Intent> {
         ui::PageId::Undo => on_undo(app, key),
         ui::PageId::Approve => on_approve(app, key),
         // A question about money is answered with a finger, not with a key that was held too long.
-        ui::PageId::Confirm | ui::PageId::Records | ui::PageId::Record => {
-            (key == Pressed::Escape).then_some(Intent::Back)
-        }
+        ui::PageId::Confirm
+        | ui::PageId::Records
+        | ui::PageId::Record
+        | ui::PageId::Look
+        | ui::PageId::Verdict
+        | ui::PageId::Wall => (key == Pressed::Escape).then_some(Intent::Back),
         ui::PageId::Waiting | ui::PageId::Undoing | ui::PageId::OutOfService => None,
     }
 }

@@ -17,6 +17,7 @@ mod adapters;
 mod adapters_more;
 mod apply;
 mod apply_more;
+mod apply_wall;
 mod display;
 mod keys;
 mod preview;
@@ -27,6 +28,8 @@ mod headless;
 pub mod samples;
 #[cfg(feature = "sim")]
 mod samples_more;
+#[cfg(feature = "sim")]
+mod samples_wall;
 #[cfg(feature = "sim")]
 pub mod shots;
 #[cfg(feature = "sim")]

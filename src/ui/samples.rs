@@ -32,8 +32,10 @@ pub(super) fn sample(name: &'static str, page: Page) -> Sample {
 
 /// Puts a page below a status bar.
 pub fn screen(sample: &Sample, seq: u64, language: Language, theme: Theme) -> Screen {
-    let broken =
-        |page: &Page| matches!(page, Page::Prompt(prompt) if prompt.hint == AimHint::NoCamera);
+    let broken = |page: &Page| {
+        matches!(page, Page::Prompt(prompt) if prompt.hint == AimHint::NoCamera)
+            || matches!(page, Page::Look(look) if look.hint == AimHint::NoCamera)
+    };
     Screen {
         seq,
         status: Status {
@@ -66,6 +68,7 @@ pub fn all() -> Vec<Sample> {
     all.extend(waits());
     all.extend(outcomes());
     all.extend(super::samples_more::all());
+    all.extend(super::samples_wall::all());
     all.push(Sample {
         name: "pending",
         page: pending_page(3),
@@ -119,6 +122,7 @@ pub fn causes() -> Vec<Cause> {
         Cause::LateNotPaid("000457".to_owned()),
     ]);
     causes.extend(super::samples_more::causes());
+    causes.extend(super::samples_wall::causes());
     causes
 }
 
@@ -159,8 +163,14 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         | Cause::PinLocked(_)
         | Cause::PinNotSet
         | Cause::PinNotKept
+        | Cause::LookedPayment
+        | Cause::SlipUnknown
+        | Cause::SlipStrange
+        | Cause::WallStrange
+        | Cause::Printing
+        | Cause::NoPrinter
         | Cause::UndoCeiling(_) => Vec::new(),
-        Cause::CodeEnded => vec![prompt(AimHint::None, true, 12, notice())],
+        Cause::CodeEnded | Cause::PlanWallet => vec![prompt(AimHint::None, true, 12, notice())],
         Cause::Declined(_) | Cause::NotSent => vec![outcome(OutcomeKind::NotPaid)],
         Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],
         Cause::JournalBroken | Cause::SettingsWrong => {

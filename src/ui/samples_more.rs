@@ -34,6 +34,7 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::Limit(LimitKind::Month, left()),
         Cause::LargeAmount,
         Cause::SameAsLast,
+        Cause::PlanWallet,
         Cause::UndoNotAllowed,
         Cause::PinWrong(4),
         Cause::PinLocked(15),
@@ -66,7 +67,7 @@ fn prompts() -> Vec<Sample> {
     let wallets = vec![Channel::Alipay, Channel::Wechat, Channel::UnionPay];
     let everything = Prompt {
         notice: Some(Cause::CodeEnded.into()),
-        ..prompt(wallets.clone(), true, Some((12, true)))
+        ..prompt(wallets.clone(), true, None)
     };
     vec![
         sample(
@@ -77,7 +78,7 @@ fn prompts() -> Vec<Sample> {
         sample("prompt-everything", Page::Prompt(everything)),
         sample(
             "prompt-plan",
-            Page::Prompt(prompt(vec![Channel::Unknown], true, Some((6, false)))),
+            Page::Prompt(prompt(Vec::new(), true, Some((6, false)))),
         ),
     ]
 }
@@ -183,10 +184,20 @@ fn records() -> Vec<Sample> {
         row(457 - place, sum, channel, &time, state)
     });
     let rows: Vec<_> = rows.collect();
-    let list = |rows, more| Page::Records(RecordsPage { rows, more });
+    let list = |rows: Vec<_>, more, can_wall| {
+        let can_scan = !rows.is_empty();
+        Page::Records(RecordsPage {
+            rows,
+            more,
+            can_scan,
+            can_wall,
+        })
+    };
     let mut all = vec![
-        sample("records-none", list(Vec::new(), false)),
-        sample("records", list(rows, true)),
+        sample("records-none", list(Vec::new(), false, false)),
+        sample("records-none-wall", list(Vec::new(), false, true)),
+        sample("records", list(rows.clone(), true, true)),
+        sample("records-plain", list(rows, false, false)),
     ];
     all.extend(single());
     all

@@ -54,7 +54,7 @@ pub fn write_all(dir: &Path) -> Result<usize, UiError> {
 }
 
 fn draw_all(dir: &Path) -> Result<usize, UiError> {
-    const DARK: [&str; 9] = [
+    const DARK: [&str; 11] = [
         "keypad-typed",
         "keypad-resumed",
         "prompt",
@@ -64,6 +64,8 @@ fn draw_all(dir: &Path) -> Result<usize, UiError> {
         "pending",
         "code",
         "record-paid",
+        "wall",
+        "verdict-stranger",
     ];
     install()?;
     let mut written = 0;
@@ -83,7 +85,8 @@ fn draw_all(dir: &Path) -> Result<usize, UiError> {
                 for (theme, mark) in themes {
                     let screen = samples::screen(&sample, 1, language, theme);
                     window.apply(&screen);
-                    let camera = matches!(&sample.page, Page::Prompt(_)) && screen.status.camera;
+                    let sees = matches!(&sample.page, Page::Prompt(_) | Page::Look(_));
+                    let camera = sees && screen.status.camera;
                     window.show_preview(camera.then(samples::frame).as_ref());
                     let name = format!("{}-{shape}-{tongue}{mark}.png", sample.name);
                     write(&dir.join(name), &window.picture()?)?;

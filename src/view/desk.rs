@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::notice::Cause;
 use super::screen::{AimHint, Language, Link, Theme};
+use crate::code::WallCode;
 use crate::domain::Money;
 use crate::limits::{AMOUNT_DIGITS, CODE_DIGITS_MAX};
 use crate::profile::guard::Confirmed;
@@ -32,6 +33,19 @@ pub enum DeskPage {
     Undo,
     /// A supervisor approves.
     Approve,
+    /// Our wall code.
+    Wall,
+    /// The camera looks for a code outside a sale.
+    Look,
+}
+
+/// What the camera looks for outside a sale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// The order number on a slip.
+    Slip,
+    /// A code on a wall: is it ours?
+    Wall,
 }
 
 /// What is known against this terminal's clock.
@@ -193,6 +207,14 @@ pub struct Desk {
     pub confirmed: Confirmed,
     /// After the void a new sale of the same amount follows.
     pub change_way: bool,
+    /// What the camera looks for outside a sale.
+    pub look: Look,
+    /// The page that it was opened from.
+    pub look_from: DeskPage,
+    /// Whose the checked wall code is.
+    pub verdict: Option<WallCode>,
+    /// Which of our wall codes is shown.
+    pub wall_place: usize,
     /// Told on the page that is shown; gone with the next tap.
     pub told: Option<Cause>,
     /// How a sale of the background ended; told on the keypad only, so that nobody takes it for the sale at the till.
@@ -229,6 +251,10 @@ impl Desk {
             confirm: None,
             confirmed: Confirmed::default(),
             change_way: false,
+            look: Look::Slip,
+            look_from: DeskPage::Records,
+            verdict: None,
+            wall_place: 0,
             told: None,
             late: None,
             hint: AimHint::None,

@@ -59,6 +59,18 @@ pub enum Intent {
     MoreRecords,
     /// One sale of the list.
     OpenRecord(TxnId),
+    /// 扫小票: find a sale by the order number on its slip.
+    ScanSlip,
+    /// 码牌: show our wall code.
+    ShowWall,
+    /// The next of several wall codes.
+    NextWall,
+    /// 打印 the wall code on the page.
+    PrintWall,
+    /// 核验码牌: is a code on the wall ours?
+    CheckWall,
+    /// Check another one.
+    LookAgain,
     /// 退款 of the sale on the page.
     Undo,
     /// 撤销并换方式 of the sale on the page.

@@ -10,10 +10,10 @@ pub mod qr;
 mod screen;
 mod show;
 
-pub use desk::{AmountEntry, ClockState, CodeEntry, Desk, DeskPage};
+pub use desk::{AmountEntry, ClockState, CodeEntry, Desk, DeskPage, Look};
 pub use intent::{Intent, Tap};
 pub use notice::{Cause, LimitKind, Notice, Severity};
-pub use present::{Records, Shop, outcome_row, present};
+pub use present::{Records, Shop, Wall, WallMay, outcome_row, present};
 pub use screen::{
     AimHint, Keypad, Language, Link, Manual, OutcomeKind, OutcomePage, Page, PendingPage, Prompt,
     Row, RowState, Screen, Status, Theme, WaitKind, Waiting,

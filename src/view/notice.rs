@@ -9,6 +9,8 @@ pub use crate::profile::guard::LimitKind;
 /// How urgent it looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
+    /// Green: money has come.
+    Good,
     /// Neutral.
     Hint,
     /// Amber.
@@ -30,6 +32,8 @@ pub enum Cause {
     LargeAmount,
     /// The last sale had the same amount a moment ago.
     SameAsLast,
+    /// The chosen instalments are another wallet's.
+    PlanWallet,
     /// Our own code ended without money: expired, or it could not be made.
     CodeEnded,
     /// A refusal that proves nothing: the order is being revoked to make sure; the acquirer's code.
@@ -50,6 +54,18 @@ pub enum Cause {
     UndoCeiling(String),
     /// The count of wrong PINs cannot be stored, so none is checked.
     PinNotKept,
+    /// Outside a sale a customer's payment code was shown; nothing of it was kept.
+    LookedPayment,
+    /// No sale of this terminal has that order number.
+    SlipUnknown,
+    /// No order number of a slip.
+    SlipStrange,
+    /// No code that receives money.
+    WallStrange,
+    /// It is being printed.
+    Printing,
+    /// There is no printer.
+    NoPrinter,
     /// The PIN is wrong; tries left.
     PinWrong(u32),
     /// Too many wrong PINs; whole minutes to wait.
@@ -121,12 +137,19 @@ impl Cause {
             Self::Limit(LimitKind::Month, _) => "A06",
             Self::LargeAmount => "A07",
             Self::SameAsLast => "A08",
+            Self::PlanWallet => "A09",
             Self::UndoNotAllowed => "A10",
             Self::PinWrong(_) => "A11",
             Self::PinLocked(_) => "A12",
             Self::PinNotSet => "A13",
             Self::PinNotKept => "A14",
             Self::UndoCeiling(_) => "A15",
+            Self::LookedPayment => "A16",
+            Self::SlipUnknown => "A17",
+            Self::SlipStrange => "A18",
+            Self::WallStrange => "A19",
+            Self::Printing => "D01",
+            Self::NoPrinter => "D02",
             Self::CodeEnded => "P23",
             Self::RefusalUnproved(_) => "P13",
             Self::LateSuccess(_) => "P33",
@@ -163,13 +186,15 @@ impl Cause {
 
     const fn severity(&self) -> Severity {
         match self {
-            Self::AmountMissing | Self::CustomerActs | Self::Undone | Self::LatePaid(_) => {
+            Self::LatePaid(_) => Severity::Good,
+            Self::AmountMissing | Self::CustomerActs | Self::Undone | Self::Printing => {
                 Severity::Hint
             }
             Self::AmountTooLarge
             | Self::Limit(..)
             | Self::LargeAmount
             | Self::SameAsLast
+            | Self::PlanWallet
             | Self::CodeEnded
             | Self::RefusalUnproved(_)
             | Self::LateSuccess(_)
@@ -179,6 +204,11 @@ impl Cause {
             | Self::PinLocked(_)
             | Self::PinNotSet
             | Self::UndoCeiling(_)
+            | Self::LookedPayment
+            | Self::SlipUnknown
+            | Self::SlipStrange
+            | Self::WallStrange
+            | Self::NoPrinter
             | Self::TooManyOpen
             | Self::WrongCode(_)
             | Self::CodeUsed
@@ -222,6 +252,7 @@ impl From<Cause> for Notice {
             | Cause::AmountTooLarge
             | Cause::LargeAmount
             | Cause::SameAsLast
+            | Cause::PlanWallet
             | Cause::CodeEnded
             | Cause::Undoing
             | Cause::Undone
@@ -229,6 +260,12 @@ impl From<Cause> for Notice {
             | Cause::UndoNotAllowed
             | Cause::PinNotSet
             | Cause::PinNotKept
+            | Cause::LookedPayment
+            | Cause::SlipUnknown
+            | Cause::SlipStrange
+            | Cause::WallStrange
+            | Cause::Printing
+            | Cause::NoPrinter
             | Cause::TooManyOpen
             | Cause::WrongCode(_)
             | Cause::CodeUsed

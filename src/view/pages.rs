@@ -6,8 +6,9 @@
 use crate::domain::{Channel, Role, TxnId};
 pub use crate::payment::UndoKind;
 
+use super::desk::Look;
 use super::notice::Notice;
-use super::screen::Row;
+use super::screen::{AimHint, Row};
 
 /// Our code is shown; the camera stays open beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +77,60 @@ pub struct RecordsPage {
     pub rows: Vec<Row>,
     /// There are older ones.
     pub more: bool,
+    /// Whether 扫小票 exists.
+    pub can_scan: bool,
+    /// Whether 码牌 exists.
+    pub can_wall: bool,
+}
+
+/// The camera looks for a code outside a sale.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookPage {
+    /// What for.
+    pub look: Look,
+    /// Aiming hint.
+    pub hint: AimHint,
+    /// Why the last code was not taken.
+    pub notice: Option<Notice>,
+}
+
+/// Whose a wall code is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Ours, and only ours.
+    Ours,
+    /// Somebody else's.
+    Stranger,
+    /// Our account stands in it beside a strange one.
+    Altered,
+}
+
+/// The answer of 码牌核验. What a strange code says of itself is its own claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerdictPage {
+    /// Whose it is.
+    pub whose: Whose,
+    /// The name in the code; empty when there is none.
+    pub name: String,
+    /// The city in the code; empty when there is none.
+    pub city: String,
+    /// The host of a link; empty when it is none.
+    pub host: String,
+}
+
+/// Our wall code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WallPage {
+    /// What it says.
+    pub text: String,
+    /// The merchant's name, to be compared with the one on the customer's phone.
+    pub merchant: String,
+    /// Which of them, from 1.
+    pub place: usize,
+    /// How many there are.
+    pub count: usize,
+    /// Something to tell.
+    pub notice: Option<Notice>,
 }
 
 /// State of an undo in a list.

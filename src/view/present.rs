@@ -12,6 +12,7 @@ use super::screen::{
     Screen, Status, WaitKind, Waiting,
 };
 use super::show::{self, Record, UndoRules};
+use crate::code::OwnCodes;
 use crate::domain::{Channel, EntryMode, Money, Now};
 use crate::limits::CODE_DIGITS_MIN;
 use crate::payment::{Draft, Outcome, Phase, Policy, Sale, State, is_ending};
@@ -58,6 +59,37 @@ pub struct Shop {
     pub sandbox: bool,
     /// What the acquirer offers.
     pub profile: Arc<Profile>,
+    /// The codes on our wall.
+    pub wall: Wall,
+}
+
+/// The merchant's own wall codes.
+#[derive(Clone, Debug, Default)]
+pub struct Wall {
+    /// What they say.
+    pub own: OwnCodes,
+    /// The merchant's name, as customers know it.
+    pub merchant: String,
+}
+
+/// What may be done with wall codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WallMay {
+    /// Show ours.
+    pub show: bool,
+    /// Compare one with ours.
+    pub check: bool,
+}
+
+impl Wall {
+    /// Showing needs an acquirer that issues such codes; comparing needs nobody.
+    pub fn may(&self, profile: &Profile) -> WallMay {
+        let texts = !self.own.texts.is_empty();
+        WallMay {
+            show: texts && profile.has(Capability::StaticCode),
+            check: texts || !self.own.accounts.is_empty(),
+        }
+    }
 }
 
 /// Builds the screen. `seq` is the driver's to set.
@@ -129,7 +161,7 @@ fn page(
         today: records.sent_back(),
         profile: &shop.profile,
     };
-    show::chosen(state, desk, records, rules)
+    show::chosen(state, desk, records, (rules, shop))
         .unwrap_or_else(|| Page::Keypad(keypad(state, desk, records)))
 }
 
@@ -182,7 +214,11 @@ fn draft_page(
         hint,
         can_type,
         elapsed_s,
-        codes: codes(&shop.profile),
+        codes: match draft.instalments {
+            None => codes(&shop.profile),
+            // Our codes carry no plan.
+            Some(_) => Vec::new(),
+        },
         can_instalments: !show::plans(&shop.profile, draft.amount).is_empty(),
         plan: draft
             .instalments

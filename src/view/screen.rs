@@ -7,8 +7,8 @@ use crate::domain::{Channel, TxnId};
 
 use super::notice::Notice;
 use super::pages::{
-    ApprovePage, CodePage, ConfirmPage, InstalmentsPage, RecordPage, RecordsPage, UndoPage,
-    UndoWaiting,
+    ApprovePage, CodePage, ConfirmPage, InstalmentsPage, LookPage, RecordPage, RecordsPage,
+    UndoPage, UndoWaiting, VerdictPage, WallPage,
 };
 
 /// Everything on the screen at one moment.
@@ -99,6 +99,12 @@ pub enum Page {
     Records(RecordsPage),
     /// One sale.
     Record(RecordPage),
+    /// The camera looks for a code outside a sale.
+    Look(LookPage),
+    /// Whose a wall code is.
+    Verdict(VerdictPage),
+    /// Our wall code.
+    Wall(WallPage),
     /// How much goes back.
     Undo(UndoPage),
     /// A supervisor types the PIN.

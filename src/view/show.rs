@@ -6,11 +6,12 @@ use super::desk::{Desk, DeskPage};
 use super::format;
 use super::notice::Cause;
 use super::pages::{
-    ApprovePage, CodePage, ConfirmPage, FeeWord, InstalmentsPage, PlanRow, RecordPage, RecordsPage,
-    UndoLine, UndoPage, UndoStateView, UndoWaiting,
+    ApprovePage, CodePage, ConfirmPage, FeeWord, InstalmentsPage, LookPage, PlanRow, RecordPage,
+    RecordsPage, UndoLine, UndoPage, UndoStateView, UndoWaiting, VerdictPage, WallPage, Whose,
 };
-use super::present::Records;
-use super::screen::{Page, Row, RowState};
+use super::present::{Records, Shop};
+use super::screen::{AimHint, Page, Row, RowState};
+use crate::code::{Stranger, WallCode};
 use crate::domain::instalment::FeePayer;
 use crate::domain::{BatchNo, Money, Now, Role, Timestamp};
 use crate::limits::PIN_DIGITS_MIN;
@@ -144,7 +145,7 @@ pub(super) fn chosen(
     state: &State,
     desk: &Desk,
     records: &Records,
-    rules: UndoRules<'_>,
+    (rules, shop): (UndoRules<'_>, &Shop),
 ) -> Option<Page> {
     let told = || desk.told.clone().map(Into::into);
     match desk.page {
@@ -156,6 +157,19 @@ pub(super) fn chosen(
         DeskPage::Records => Some(Page::Records(RecordsPage {
             rows: records.list.clone(),
             more: records.more,
+            can_scan: !records.list.is_empty(),
+            can_wall: {
+                let may = shop.wall.may(&shop.profile);
+                may.show || may.check
+            },
+        })),
+        DeskPage::Look => Some(look_page(desk)),
+        DeskPage::Wall => Some(Page::Wall(WallPage {
+            text: shop.wall.own.texts.get(desk.wall_place)?.clone(),
+            merchant: shop.wall.merchant.clone(),
+            place: desk.wall_place + 1,
+            count: shop.wall.own.texts.len(),
+            notice: told(),
         })),
         DeskPage::Record => {
             let record = records.record.as_ref()?;
@@ -179,6 +193,39 @@ pub(super) fn chosen(
             }))
         }
     }
+}
+
+/// What is looked for, or whose the code is that was found.
+fn look_page(desk: &Desk) -> Page {
+    let verdict = desk.verdict.as_ref().and_then(|verdict| match verdict {
+        WallCode::Ours => Some((Whose::Ours, Stranger::default())),
+        WallCode::AnotherMerchant(stranger) => {
+            let whose = if stranger.mixed {
+                Whose::Altered
+            } else {
+                Whose::Stranger
+            };
+            Some((whose, stranger.clone()))
+        }
+        WallCode::NotAMerchantCode(_) => None,
+    });
+    let Some((whose, stranger)) = verdict else {
+        return Page::Look(LookPage {
+            look: desk.look,
+            hint: if desk.camera {
+                desk.hint
+            } else {
+                AimHint::NoCamera
+            },
+            notice: desk.told.clone().map(Into::into),
+        });
+    };
+    Page::Verdict(VerdictPage {
+        whose,
+        name: stranger.name.unwrap_or_default(),
+        city: stranger.city.unwrap_or_default(),
+        host: stranger.host.unwrap_or_default(),
+    })
 }
 
 fn record_page(

@@ -27,6 +27,15 @@ fn ceilings() -> Ceilings {
     }
 }
 
+/// A till with these ceilings, on a machine that may be busy.
+async fn capped(dir: &TempDir) -> Till {
+    till_with(dir, |policy, _| {
+        policy.ceilings = ceilings();
+        policy.timing.park_after_ms = 3_600_000;
+    })
+    .await
+}
+
 impl Till {
     /// Opens the page that asks how much of the last sale goes back, and types it.
     async fn want_back(&mut self, fen: u64) -> Page {
@@ -93,7 +102,7 @@ fn each_role_sends_back_up_to_its_ceilings_and_not_one_fen_more() {
     let dir = TempDir::new().unwrap();
     runtime().block_on(async {
         let sandbox = sandbox(&dir).await;
-        let mut till = till_with(&dir, |policy, _| policy.ceilings = ceilings()).await;
+        let mut till = capped(&dir).await;
         till.sell(60_000, "281234567890600001").await;
         // Single, without anybody: 10.00. One fen more asks the supervisor.
         assert_eq!(till.ask_back(1_000).await, None);
@@ -153,7 +162,7 @@ fn a_restart_gives_no_role_a_new_day() {
     let dir = TempDir::new().unwrap();
     runtime().block_on(async {
         let sandbox = sandbox(&dir).await;
-        let mut till = till_with(&dir, |policy, _| policy.ceilings = ceilings()).await;
+        let mut till = capped(&dir).await;
         till.sell(10_000, "281234567890600002").await;
         for fen in [1_000, 1_000] {
             assert_eq!(till.ask_back(fen).await, None);
@@ -161,7 +170,7 @@ fn a_restart_gives_no_role_a_new_day() {
         }
         till.home().await;
         till.stop().await;
-        let mut till = till_with(&dir, |policy, _| policy.ceilings = ceilings()).await;
+        let mut till = capped(&dir).await;
         assert_eq!(till.ask_back(501).await, Some(Role::Supervisor));
         assert_eq!(till.ask_back(500).await, None);
         till.returned().await;

@@ -28,9 +28,13 @@ mod decoder;
 mod desk;
 #[cfg(feature = "live")]
 mod faults;
+#[cfg(feature = "live")]
+mod guards;
 mod journal;
 #[cfg(feature = "live")]
 mod kill;
+#[cfg(feature = "live")]
+mod looking;
 mod model;
 #[cfg(feature = "live")]
 mod notices;

@@ -112,11 +112,11 @@ async fn quiet(inbox: &mut mpsc::Receiver<ScanEvent>, time: Duration) {
 
 fn channel(event: &ScanEvent) -> Option<Channel> {
     match event {
-        ScanEvent::Code(Recognised::Payment(code)) => Some(code.channel()),
-        ScanEvent::Code(Recognised::Wrong(_))
-        | ScanEvent::Hint(_)
-        | ScanEvent::CameraLost(_)
-        | ScanEvent::CameraBack => None,
+        ScanEvent::Code(seen) => match &seen.found {
+            Recognised::Payment(code) => Some(code.channel()),
+            Recognised::Wrong(_) => None,
+        },
+        ScanEvent::Hint(_) | ScanEvent::CameraLost(_) | ScanEvent::CameraBack => None,
     }
 }
 
@@ -131,7 +131,11 @@ async fn a_code_goes_from_a_folder_through_the_real_worker_and_only_while_a_scan
     scanner.start();
     let event = next(&mut inbox).await;
     assert!(channel(&event).is_some(), "{event:?}");
-    let ScanEvent::Code(Recognised::Payment(code)) = event else {
+    let ScanEvent::Code(seen) = event else {
+        panic!("a code");
+    };
+    assert_eq!(seen.text(), None, "a payment code is never a plain text");
+    let Recognised::Payment(code) = seen.found else {
         panic!("a payment code");
     };
     assert_eq!(code.expose(), frame.truth);
@@ -196,11 +200,12 @@ async fn codes_of_the_wrong_kind_go_up_as_wrong() {
         std::fs::rename(folder.path().join("part"), folder.path().join("a.pgm")).expect("moved");
         tokio::time::sleep(Duration::from_millis(300)).await;
         scanner.start();
-        assert_eq!(
-            next(&mut inbox).await,
-            ScanEvent::Code(Recognised::Wrong(wrong)),
-            "{text}"
-        );
+        let ScanEvent::Code(seen) = next(&mut inbox).await else {
+            panic!("{text}");
+        };
+        assert_eq!(seen.found, Recognised::Wrong(wrong), "{text}");
+        let digits = wrong == WrongCode::Length;
+        assert_eq!(seen.text(), (!digits).then_some(text));
         scanner.stop();
     }
     scanner.shutdown().await;

@@ -11,7 +11,7 @@ use shouyin::acquirer::{
     self, Acquirer, HttpsPost, Lakala, LakalaConfig, LakalaNotices, Receiver, ReceiverConfig,
 };
 use shouyin::clock::Clock;
-use shouyin::code::{CodeTable, recognise};
+use shouyin::code::{CodeTable, Scanned};
 use shouyin::config::Config;
 use shouyin::domain::Tick;
 use shouyin::entropy::Entropy;
@@ -20,8 +20,10 @@ use shouyin::limits;
 use shouyin::payment::{Policy, Timing};
 use shouyin::people::{Approver, Pin, PinHash, Pins, Role, TriesFile};
 use shouyin::sim::{Options, Running, serve};
-use shouyin::terminal::{Cue, Driver, DriverParts, Input, ScanNews, recover};
-use shouyin::view::{Desk, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap, Theme};
+use shouyin::terminal::{
+    Cue, Driver, DriverParts, Input, NoPrinter, PrintQueue, ScanCommand, ScanNews, recover,
+};
+use shouyin::view::{Desk, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap, Theme, Wall};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
@@ -35,6 +37,8 @@ pub struct Till {
     pub journal: Journal,
     /// Where it hears notices, when it does.
     pub receiver: Option<SocketAddr>,
+    /// Whether the camera looks for a code.
+    pub camera: watch::Receiver<bool>,
     driving: tokio::task::JoinHandle<()>,
 }
 
@@ -61,6 +65,7 @@ pub struct Plan {
     /// Longest request.
     pub wait: Duration,
     pub sound: Box<dyn FnMut(Cue) + Send>,
+    pub printer: Box<dyn PrintQueue>,
 }
 
 impl Plan {
@@ -78,6 +83,7 @@ impl Plan {
             config,
             data,
             sound: Box::new(|_| {}),
+            printer: Box::new(NoPrinter),
         }
     }
 }
@@ -139,19 +145,15 @@ async fn started<A: Acquirer>(
         move || clock.now(),
     ));
     forward(told, inputs.clone(), Input::Acquirer);
-    let (scanner, mut orders) = mpsc::channel(8);
-    tokio::spawn(async move { while orders.recv().await.is_some() {} });
+    let (scanner, orders) = mpsc::channel(8);
+    let camera = watched(orders);
     let driver = Driver::new(DriverParts {
         state,
         journal: journal.clone(),
         policy,
         table: config.profile.codes.clone(),
         operator: config.operator.clone(),
-        shop: Shop {
-            name: config.shop.clone(),
-            sandbox: true,
-            profile: Arc::new(config.profile.clone()),
-        },
+        shop: shop(&config),
         desk,
         clock,
         entropy: entropy.clone(),
@@ -160,6 +162,7 @@ async fn started<A: Acquirer>(
         screens: publish,
         approver: Some(approver(&entropy, &data, clock.now().tick)),
         sound: plan.sound,
+        printer: plan.printer,
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));
     Till {
@@ -168,6 +171,7 @@ async fn started<A: Acquirer>(
         inputs,
         journal,
         receiver,
+        camera,
         driving,
     }
 }
@@ -189,6 +193,29 @@ async fn listen(config: &Config, clock: Clock, inputs: mpsc::Sender<Input>) -> O
     }));
     forward(heard, inputs, Input::Notice);
     Some(address)
+}
+
+fn shop(config: &Config) -> Shop {
+    Shop {
+        name: config.shop.clone(),
+        sandbox: true,
+        profile: Arc::new(config.profile.clone()),
+        wall: Wall {
+            own: config.own_codes.clone(),
+            merchant: config.merchant_name.clone(),
+        },
+    }
+}
+
+/// A camera that only says whether it is open.
+fn watched(mut orders: mpsc::Receiver<ScanCommand>) -> watch::Receiver<bool> {
+    let (opened, camera) = watch::channel(false);
+    tokio::spawn(async move {
+        while let Some(order) = orders.recv().await {
+            opened.send_replace(order == ScanCommand::Start);
+        }
+    });
+    camera
 }
 
 fn forward<T: Send + 'static>(
@@ -343,10 +370,10 @@ impl Till {
         news.await.expect("the screen moves").unwrap();
     }
 
-    /// Holds a payment code in front of the camera.
+    /// Holds a code in front of the camera, of a customer or any other.
     pub async fn present(&self, code: &str) {
-        let found = recognise(code, &CodeTable::built_in());
-        let news = Input::Scan(ScanNews::Code(found));
+        let seen = Scanned::read(code, &CodeTable::built_in());
+        let news = Input::Scan(ScanNews::Code(seen));
         self.inputs.send(news).await.unwrap();
     }
 

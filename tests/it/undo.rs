@@ -14,7 +14,7 @@ use shouyin::view::{Intent, OutcomeKind, Page};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::till::{PIN, Plan, Till, ledger, reconcile, runtime, sandbox, start, till};
+use crate::till::{PIN, Plan, Till, ledger, reconcile, runtime, sandbox, start, till, till_with};
 
 /// The customer scans a code of ours on the wallet page. Returns the status of the answer.
 pub async fn scan(port: u16, text: &str) -> u16 {
@@ -46,11 +46,16 @@ impl Till {
             let (seq, page) = self.look();
             let leave = match page {
                 Page::Keypad(_) => return,
+                Page::Prompt(_) => panic!("the camera is open, and nobody asked for a code"),
                 Page::Outcome(_) => Intent::Dismiss,
                 Page::Undoing(undoing) if undoing.ended.is_some() => Intent::Dismiss,
-                Page::Approve(_) | Page::Undo(_) | Page::Record(_) | Page::Records(_) => {
-                    Intent::Back
-                }
+                Page::Approve(_)
+                | Page::Undo(_)
+                | Page::Record(_)
+                | Page::Records(_)
+                | Page::Look(_)
+                | Page::Verdict(_)
+                | Page::Wall(_) => Intent::Back,
                 _ => Intent::QueryNow,
             };
             self.tap(leave).await;
@@ -330,7 +335,8 @@ fn a_changed_way_asks_for_the_same_amount_once_the_void_is_final() {
     let dir = TempDir::new().unwrap();
     runtime().block_on(async {
         let sandbox = sandbox(&dir).await;
-        let mut till = till(&dir).await;
+        // A busy machine may take longer than a customer waits.
+        let mut till = till_with(&dir, |policy, _| policy.timing.park_after_ms = 3_600_000).await;
         // …80: the void is acknowledged, and two inquiries still say "paid".
         till.sell(5_080, "281234567890700001").await;
         let txn = till.change_way().await;
@@ -387,7 +393,8 @@ fn a_void_whose_result_is_unknown_never_carries_its_amount_over() {
         let down = Arc::new(AtomicBool::new(true));
         let line = Arc::clone(&down);
         let file = dir.path().join("sandbox/terminal.toml");
-        let plan = Plan::new(&[file], dir.path().join("data"));
+        let mut plan = Plan::new(&[file], dir.path().join("data"));
+        plan.timing.park_after_ms = 3_600_000;
         let mut till = start(plan, |lakala| Deaf(lakala, line)).await;
         till.sell(5_001, "281234567890700003").await;
         let txn = till.change_way().await;

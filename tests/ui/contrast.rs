@@ -81,7 +81,16 @@ fn words_and_amounts_are_readable_by_day_and_by_night() {
             till.window.apply(&screen);
             till.window.show_preview(None);
             let picture = till.window.picture().expect("pixels");
+            // A row that is cut by the list's lower edge shows only the tops of its letters.
+            let buttons = till.elements(AccessibleRole::Button);
+            let lead = buttons.iter().find(|b| label(b) == "Back to sales");
+            let edge = lead.filter(|_| sample.name.starts_with("records"));
+            let edge = edge.map(|lead| edges(lead)[1] - 1.6 * shots::PORTRAIT.px_per_mm);
             for text in till.writings() {
+                let [_, top, _, bottom] = edges(&text);
+                if edge.is_some_and(|edge| top < edge && bottom > edge) {
+                    continue;
+                }
                 let Some(found) = strongest(&pixels(&picture, edges(&text))) else {
                     continue;
                 };

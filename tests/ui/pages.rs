@@ -67,6 +67,18 @@ fn presses_after_a_sale_become_their_intents() {
     check_presses(&[
         ("records", "记录 000455", Intent::OpenRecord(row(455))),
         ("records", "更多", Intent::MoreRecords),
+        ("records", "扫小票", Intent::ScanSlip),
+        ("records", "码牌", Intent::ShowWall),
+        ("records-none-wall", "码牌", Intent::ShowWall),
+        ("look-slip", "返回", Intent::Back),
+        ("look-slip-unknown", "返回", Intent::Back),
+        ("look-wall", "返回", Intent::Back),
+        ("verdict-ours", "再查一个", Intent::LookAgain),
+        ("verdict-stranger", "返回", Intent::Back),
+        ("wall", "核验码牌", Intent::CheckWall),
+        ("wall", "打印", Intent::PrintWall),
+        ("wall-several", "下一个", Intent::NextWall),
+        ("wall", "返回", Intent::Back),
         ("records", "返回收款", Intent::Back),
         ("record-paid", "退款", Intent::Undo),
         ("record-paid", "撤销并换方式", Intent::ChangeWay),
@@ -128,6 +140,12 @@ fn what_is_not_allowed_has_no_button() {
         assert_eq!(actions("prompt-plain"), only(&["取消", "手输付款码"]));
         assert_eq!(actions("code"), only(&["取消"]));
         assert_eq!(actions("records-none"), only(&["返回收款"]));
+        assert_eq!(actions("records-none-wall"), only(&["返回收款", "码牌"]));
+        assert!(!actions("records-plain").contains("码牌"));
+        assert_eq!(actions("look-slip-payment"), only(&["返回"]));
+        assert_eq!(actions("verdict-altered"), only(&["返回", "再查一个"]));
+        assert_eq!(actions("wall"), only(&["返回", "打印", "核验码牌"]));
+        assert!(!actions("undo-ceiling").contains("下一步"));
         assert_eq!(actions("record-not-paid"), only(&["返回"]));
         assert_eq!(actions("record-part"), only(&["返回", "退款"]));
         assert_eq!(actions("record-returning"), only(&["返回", "立即核实"]));
@@ -211,6 +229,21 @@ mod code {
         found.iter().map(|code| code.text()).collect()
     }
 
+    /// The same picture, read by a program of other makers.
+    fn zbar(picture: &SharedPixelBuffer<Rgba8Pixel>) -> String {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("screen.ppm");
+        let mut file = format!("P6\n{} {}\n255\n", picture.width(), picture.height()).into_bytes();
+        file.extend(picture.as_slice().iter().flat_map(|p| [p.r, p.g, p.b]));
+        std::fs::write(&path, file).expect("written");
+        let out = std::process::Command::new("zbarimg")
+            .args(["--quiet", "--raw", "-Sdisable", "-Sqrcode.enable"])
+            .arg(&path)
+            .output()
+            .expect("zbarimg (package zbar-tools); run: make setup");
+        String::from_utf8_lossy(&out.stdout).trim_end().to_owned()
+    }
+
     fn draw(till: &Till, name: &str, theme: Theme) -> SharedPixelBuffer<Rgba8Pixel> {
         let all = samples::all();
         let sample = all.iter().find(|s| s.name == name).expect("a sample");
@@ -225,9 +258,18 @@ mod code {
         for config in SHAPES {
             let till = Till::open(config);
             for theme in [Theme::Light, Theme::Dark] {
-                for name in ["code", "code-customer", "code-ending"] {
-                    let texts = read(&draw(&till, name, theme));
+                for name in [
+                    "code",
+                    "code-customer",
+                    "code-ending",
+                    "wall",
+                    "wall-several",
+                    "wall-no-printer",
+                ] {
+                    let picture = draw(&till, name, theme);
+                    let texts = read(&picture);
                     assert_eq!(texts, [samples::CODE_TEXT], "{name} {theme:?}");
+                    assert_eq!(zbar(&picture), samples::CODE_TEXT, "{name} {theme:?}");
                 }
                 let texts = read(&draw(&till, "code-making", theme));
                 assert!(texts.is_empty(), "{texts:?}");
@@ -244,10 +286,13 @@ mod code {
                 ("code", Theme::Light),
                 ("code", Theme::Dark),
                 ("code-ending", Theme::Dark),
+                ("wall", Theme::Dark),
+                ("wall-several", Theme::Light),
+                ("wall-no-printer", Theme::Light),
             ] {
                 let picture = draw(&till, name, theme);
                 let images = till.elements(AccessibleRole::Image);
-                let image = images.iter().find(|i| label(i) == "收款码");
+                let image = images.iter().find(|i| label(i).starts_with("收款码"));
                 let [left, top, right, bottom] = edges(image.expect("a code"));
                 let whole = left.fract() == 0.0 && top.fract() == 0.0;
                 assert!(whole, "{left}, {top}");

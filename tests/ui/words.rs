@@ -25,6 +25,9 @@ fn pages_once() -> Vec<&'static str> {
         "approve-typed",
         "undoing",
         "undoing-done",
+        "look-slip",
+        "verdict-stranger",
+        "wall",
     ]
 }
 

@@ -48,6 +48,7 @@ async fn counter(bench: &Bench) -> Counter {
             name: "x".to_owned(),
             sandbox: true,
             profile: std::sync::Arc::new(shouyin::profile::Profile::built_in()),
+            wall: shouyin::view::Wall::default(),
         },
         desk: Desk::new(Language::Chinese, Theme::Light),
         clock,
@@ -57,6 +58,7 @@ async fn counter(bench: &Bench) -> Counter {
         screens: publish,
         approver: None,
         sound: Box::new(|_| {}),
+        printer: Box::new(shouyin::terminal::NoPrinter),
     });
     tokio::spawn(driver.run(inbox, tapped));
     Counter {
