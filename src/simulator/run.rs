@@ -59,6 +59,8 @@ fn waits_for(sale: &Sale) -> Wait {
 impl World<'_> {
     /// Waits until every sale has ended, and notes how long each took.
     fn wait_for_rest(&mut self) {
+        // Taps that a sleeping machine has not taken yet come first: they can open sales.
+        self.run_until(self.now().max(self.clock.frozen_until));
         let healed = self.now();
         let limit = match self.broken {
             Some(_) => ENDS_BROKEN_WITHIN_MS,
@@ -110,6 +112,14 @@ impl World<'_> {
         self.run_until(now + LINGER_MS);
         let host_now = self.host_now();
         self.host.settle_all(host_now);
+        let open = self
+            .watch
+            .sales
+            .values()
+            .filter(|sale| sale.ended.is_none());
+        let what = "a sale was opened when the world was at rest, and is open";
+        let none = open.count() == 0 || !self.watch.found.is_empty();
+        self.watch.holds(Invariant::L2, none, what, self.now());
     }
 
     /// After an hour a broken acquirer is asked at most once in five minutes for each open sale. A try is a revoke and
