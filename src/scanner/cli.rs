@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Formats are `QR` and `Code128`. A line may end as on Windows; blank lines are skipped; a path need
-//! not be UTF-8 to be opened, but is printed as text.
+//! not be UTF-8 to be opened, but is printed as text. Answers are ASCII, whatever a code says.
 //!
 //! `ms` is the thread CPU time of decoding alone, without reading the file. A tool for measuring
 //! and for support; the only place that prints texts, because the operator asked for exactly that.
@@ -19,6 +19,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
 
 use super::decode::{Decoder, Format, Seen, thread_cpu_ms};
 use super::source::picture;
@@ -66,9 +67,33 @@ pub fn decode_lines(mut paths: impl BufRead, mut answers: impl Write) -> io::Res
         }
         let path = Path::new(OsStr::from_bytes(&bytes));
         let answer = Answer::of(&mut decoder, path);
-        serde_json::to_writer(&mut answers, &answer.line(&path.to_string_lossy()))?;
+        let path = path.to_string_lossy();
+        let mut json = Serializer::with_formatter(&mut answers, AsciiJson);
+        answer.line(&path).serialize(&mut json)?;
         answers.write_all(b"\n")?;
         answers.flush()?;
+    }
+}
+
+/// Escapes everything beyond ASCII: some programs take a U+0085 or U+2028 inside a text for the end of a line.
+struct AsciiJson;
+
+impl Formatter for AsciiJson {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        for letter in fragment.chars() {
+            if letter.is_ascii() {
+                write!(writer, "{letter}")?;
+                continue;
+            }
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+        }
+        Ok(())
     }
 }
 

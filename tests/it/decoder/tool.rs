@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
+use shouyin::scanner::cli::decode_lines;
+use shouyin::view::qr::QrMatrix;
 
 use super::super::scanner::save;
 use super::*;
@@ -63,6 +65,25 @@ fn reads(line: &Value, path: &Path, format: &str, truth: &str) {
     assert_eq!(line["texts"], json!([{"format": format, "text": truth}]));
     assert!(line["ms"].as_f64().expect("a number") > 0.0);
     assert!(line.get("error").is_none());
+}
+
+#[test]
+fn a_text_with_ends_of_lines_of_its_own_stays_on_one_line_of_ascii() {
+    let text = "收银\u{2028}\u{85}\u{1f600}\n";
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("行.pgm");
+    let matrix = QrMatrix::encode(text).expect("it fits");
+    let drawn = matrix.picture(660, 10.5).expect("it fits");
+    let mut bytes = format!("P5 {0} {0} 255\n", drawn.side_px()).into_bytes();
+    bytes.extend_from_slice(drawn.grey());
+    std::fs::write(&path, bytes).expect("written");
+    let mut answers = Vec::new();
+    let paths = format!("{}\n", path.display());
+    decode_lines(paths.as_bytes(), &mut answers).expect("streams in memory");
+    assert!(answers.is_ascii());
+    assert_eq!(answers.iter().filter(|byte| **byte == b'\n').count(), 1);
+    let line: Value = serde_json::from_slice(&answers).expect("JSON");
+    reads(&line, &path, "QR", text);
 }
 
 /// The line is an error that names the path and says more than that.
