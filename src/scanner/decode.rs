@@ -24,7 +24,7 @@ use super::votes::Votes;
 /// Thread CPU time that a single image of up to [`BUDGET_PIXELS`] may take, in milliseconds; larger
 /// ones may take more in proportion. A look that would probably exceed it is not begun.
 const BUDGET_MS: f64 = 75.0;
-const BUDGET_PIXELS: usize = 1280 * 960;
+const BUDGET_PIXELS: usize = 1920 * 1080;
 /// After the fast looks at a live frame took this long, there is no rescue look: such a picture is
 /// full of false finder patterns, or the machine too slow for more.
 const LIVE_FAST_MS: f64 = 40.0;
