@@ -206,13 +206,34 @@ impl Ground {
     }
 }
 
-/// Runs a command as a user without rights, where the test has all of them.
-pub fn powerless(command: &mut Command) -> &mut Command {
+/// Runs a command as a user without rights, where the test has all of them. That user cannot reach a program below a
+/// closed home, so it runs a copy of it.
+pub fn run_powerless(command: &Command) -> Ran {
     use std::os::unix::process::CommandExt;
-    if is_root() {
-        command.uid(65_534).gid(65_534);
+    let reach = TempDir::new().unwrap();
+    let mut other = if is_root() {
+        open_to_all(reach.path());
+        let program = reach.path().join("program");
+        // Copied by another process: a program that a child of ours still holds open for writing cannot be run.
+        let copied = Command::new("cp")
+            .arg(command.get_program())
+            .arg(&program)
+            .status();
+        assert!(copied.unwrap().success());
+        let mut other = Command::new(program);
+        other.uid(65_534).gid(65_534).current_dir(reach.path());
+        other
+    } else {
+        Command::new(command.get_program())
+    };
+    other.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => other.env(name, value),
+            None => other.env_remove(name),
+        };
     }
-    command
+    run(&mut other)
 }
 
 pub fn is_root() -> bool {
@@ -221,7 +242,7 @@ pub fn is_root() -> bool {
     line.unwrap().split_whitespace().nth(2) == Some("0")
 }
 
-/// Opens a folder for every user, so that [`powerless`] commands come that far.
+/// Opens a folder for every user, so that [`run_powerless`] comes that far.
 pub fn open_to_all(path: &Path) {
     crate::acquirer::mode(path, 0o755);
 }

@@ -237,7 +237,7 @@ fn a_file_that_cannot_be_read_is_named_with_the_reason() {
     let closed = ground.write("closed.toml", "");
     crate::acquirer::mode(&closed, 0o000);
     open_to_all(ground.dir.path());
-    let ran = run(powerless(&mut ground.shouyin(&[&closed])));
+    let ran = run_powerless(&ground.shouyin(&[&closed]));
     ran.refused(
         "shouyin",
         1,

@@ -249,7 +249,7 @@ fn files_that_cannot_be_written_are_named() {
     for name in ["journal.db", "copy.log", "journal.lock"] {
         all();
         mode(&shop.path(name), 0o444);
-        let ran = run(powerless(&mut shop.command()));
+        let ran = run_powerless(&shop.command());
         ran.refused("shouyin", 1, &[name, "ermission denied", "this user may"]);
     }
 }

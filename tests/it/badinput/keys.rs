@@ -115,11 +115,11 @@ fn a_key_of_another_user_is_refused_with_the_reason() {
         return;
     }
     open_to_all(ground.dir.path());
-    let ran = run(powerless(&mut ground.shouyin(&[])));
+    let ran = run_powerless(&ground.shouyin(&[]));
     // The data directory belongs to another user as well; whichever comes first is told.
     ran.refused("shouyin", 1, &["Permission denied"]);
     mode(ground.dir.path(), 0o777);
-    let ran = run(powerless(&mut ground.shouyin(&[])));
+    let ran = run_powerless(&ground.shouyin(&[]));
     ran.refused(
         "shouyin",
         1,

@@ -14,14 +14,14 @@ fn a_data_directory_that_cannot_be_made_or_written_is_named() {
 
     // The configuration can be read by everybody; the key's own error comes later than the directory's.
     open_to_all(ground.dir.path());
-    let ran = run(powerless(&mut ground.shouyin(&[])));
+    let ran = run_powerless(&ground.shouyin(&[]));
     if is_root() {
         let words = ["/data", "data directory", "Permission denied"];
         ran.refused("shouyin", 1, &words);
     }
     std::fs::create_dir(ground.path("data")).unwrap();
     mode(&ground.path("data"), 0o555);
-    let ran = run(powerless(&mut ground.shouyin(&[])));
+    let ran = run_powerless(&ground.shouyin(&[]));
     let words = ["/data/journal.lock", "Permission denied", "this user may"];
     ran.refused("shouyin", 1, &words);
 }
