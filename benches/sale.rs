@@ -159,13 +159,16 @@ impl Till {
     }
 
     async fn wait(&mut self, found: impl Fn(&Page) -> bool) {
+        let seen = self.screens.clone();
         let shown = self
             .screens
             .wait_for(|s| s.as_ref().is_some_and(|s| found(&s.page)));
-        let shown = tokio::time::timeout(Duration::from_secs(60), shown).await;
-        shown
-            .expect("the screen within a minute")
-            .expect("the driver runs");
+        let shown = tokio::time::timeout(Duration::from_secs(20), shown).await;
+        let Ok(shown) = shown else {
+            let page = seen.borrow().as_ref().map(|screen| screen.page.clone());
+            panic!("not the screen that was waited for, but {page:?}");
+        };
+        shown.expect("the driver runs");
     }
 
     async fn tap(&self, intent: Intent) {
@@ -182,7 +185,8 @@ impl Till {
 
     async fn sell(&mut self, number: usize, tap: &WireTap) -> Times {
         self.wait(|page| matches!(page, Page::Keypad(_))).await;
-        for digit in [1, 0] {
+        // Never the amount of the sale before: that one would have to be confirmed.
+        for digit in [1 + (number % 9) as u8, 0] {
             self.tap(Intent::Digit(digit)).await;
         }
         self.tap(Intent::Charge).await;
