@@ -1,6 +1,6 @@
 //! The published rules that differ between acquirers, and the liberties that a run lets one take.
 //!
-//! Sources: reliability.md §1 (WeChat Pay [S17]-[S19], Alipay [S22][S23], UnionPay-like QR).
+//! Sources: reliability.md §1 (WeChat Pay S17 to S19, Alipay S22 and S23, UnionPay-like QR).
 
 use super::order::Stage;
 
