@@ -75,7 +75,7 @@ bench: setup
 	cat target/bench/summary.md
 	exit $$verdict
 
-# No sanitizer: our code has no unsafe blocks, and without one the stable compiler will do.
+# No sanitizer: what is fuzzed has no unsafe blocks, and without one the stable compiler will do.
 fuzz:
 	@cd fuzz
 	for target in fuzz_targets/*.rs; do

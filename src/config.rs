@@ -308,9 +308,7 @@ impl Config {
             ceilings: self.ceilings,
         }
     }
-}
 
-impl Config {
     fn void_rules(&self) -> VoidRules {
         let own = &self.profile.void;
         let has = |entry| self.profile.voids(entry);
@@ -509,6 +507,13 @@ fn own_figures(
     Ok(profile)
 }
 
+/// Tells whether an address is `https://`, names a host, and holds none of the `odd` letters.
+fn is_https(url: &str, odd: &str) -> bool {
+    let odd = |letter: char| letter.is_whitespace() || letter.is_control() || odd.contains(letter);
+    url.strip_prefix("https://")
+        .is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(odd))
+}
+
 fn check_acquirer(
     c: &Checker<'_>,
     a: AcquirerLayer,
@@ -518,10 +523,7 @@ fn check_acquirer(
     let real = a.environment.as_deref() == Some("production");
     let known = profile.environments.production.clone().filter(|_| real);
     let url = c.need("acquirer.url", a.url.or(known))?;
-    let rest = url.strip_prefix("https://").unwrap_or_default();
-    let odd =
-        |letter: char| letter.is_whitespace() || letter.is_control() || "@?#".contains(letter);
-    if rest.is_empty() || rest.starts_with('/') || rest.contains(odd) {
+    if !is_https(&url, "@?#") {
         let problem = "write https://HOST or https://HOST:PORT, without user, ? and #";
         return Err(c.bad("acquirer.url", problem));
     }

@@ -6,7 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use super::{AcquirerLayer, Checker, ConfigError, NoticesLayer};
+use super::{AcquirerLayer, Checker, ConfigError, NoticesLayer, is_https};
 use crate::profile::{Capability, Profile};
 
 /// Where the receiver listens.
@@ -29,7 +29,8 @@ pub(super) fn check(
     profile: &Profile,
 ) -> Result<Option<NoticesConfig>, ConfigError> {
     let Some(port) = layer.port else {
-        return if layer.address.is_some() || layer.certificate_file.is_some() {
+        let files = layer.certificate_file.is_some() || layer.key_file.is_some();
+        return if layer.address.is_some() || files {
             Err(c.bad("notices.port", "name the port, or leave [notices] out"))
         } else {
             Ok(None)
@@ -73,10 +74,7 @@ pub(super) fn told_url(
         return Ok(receiver.map(|own| format!("https://{}/notice", own.address)));
     };
     let bad = |problem: &str| Err(c.bad("acquirer.notify_url", problem));
-    let odd =
-        |letter: char| letter.is_whitespace() || letter.is_control() || "@#\"\\".contains(letter);
-    let rest = url.strip_prefix("https://").unwrap_or_default();
-    if rest.is_empty() || rest.starts_with('/') || rest.contains(odd) {
+    if !is_https(&url, "@#\"\\") {
         return bad("write https://HOST/PATH or https://HOST:PORT/PATH, without user and #");
     }
     if url.len() > URL_MAX {

@@ -54,6 +54,7 @@ pub struct Disk {
     changes: u64,
     operations: u64,
     syncs: u64,
+    failed_syncs: u64,
     /// How many bytes fit.
     room: Option<usize>,
     handles: u64,
@@ -79,6 +80,7 @@ impl Disk {
             changes: 0,
             operations: 0,
             syncs: 0,
+            failed_syncs: 0,
             room: None,
             handles: 0,
             next_handle: 1,
@@ -121,7 +123,8 @@ impl Disk {
     pub fn arm(&mut self, plan: Plan) {
         self.plan = plan;
         self.off = false;
-        (self.changes, self.operations, self.syncs) = (0, 0, 0);
+        (self.changes, self.operations) = (0, 0);
+        (self.syncs, self.failed_syncs) = (0, 0);
     }
 
     /// Tells whether the power is gone, or the process.
@@ -147,6 +150,11 @@ impl Disk {
     /// Changes, operations and syncs since the plan was armed.
     pub const fn counts(&self) -> (u64, u64, u64) {
         (self.changes, self.operations, self.syncs)
+    }
+
+    /// Syncs that failed since the plan was armed.
+    pub const fn failed_syncs(&self) -> u64 {
+        self.failed_syncs
     }
 
     /// Returns the bytes in use.
@@ -287,6 +295,7 @@ impl Disk {
             Err(refused) => {
                 if !self.off {
                     file.pending.clear();
+                    self.failed_syncs += 1;
                 }
                 Err(refused)
             }
@@ -375,7 +384,7 @@ impl Disk {
     }
 
     /// Tells whether a file of that name is there and holds anything.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         let inode = self.names.get(name).and_then(|n| self.inodes.get(n));
         inode.is_some_and(|inode| !inode.now.is_empty())
     }

@@ -39,11 +39,11 @@ impl World<'_> {
             self.watch.shown(txn, word, &self.host, true_now);
         }
         if let (Some(txn), Some(text)) = (txn, code_on(&screen.page)) {
-            let stored = self.watch.code_stored(txn, &text);
+            let stored = self.watch.code_stored(txn, text);
             let what = "our code is shown before its order is stored";
             self.watch.holds(Invariant::I7, stored, what, true_now);
             if let Some(sale) = self.sale_of.get(&txn) {
-                self.shown_codes.insert(*sale, text);
+                self.shown_codes.insert(*sale, text.to_owned());
             }
         }
         let leak = format!("{:?}", screen.page).contains(super::plan::CANARY);
@@ -99,25 +99,9 @@ fn word_of(page: &Page) -> Option<Word> {
 }
 
 /// Our code, where it is on the screen.
-fn code_on(page: &Page) -> Option<String> {
-    match page {
-        Page::Code(code) => code.text.clone(),
-        Page::Waiting(_)
-        | Page::Outcome(_)
-        | Page::Undoing(_)
-        | Page::Keypad(_)
-        | Page::Prompt(_)
-        | Page::Manual(_)
-        | Page::Pending(_)
-        | Page::Instalments(_)
-        | Page::Confirm(_)
-        | Page::Records(_)
-        | Page::Record(_)
-        | Page::Look(_)
-        | Page::Verdict(_)
-        | Page::Wall(_)
-        | Page::Undo(_)
-        | Page::Approve(_)
-        | Page::OutOfService(_) => None,
-    }
+fn code_on(page: &Page) -> Option<&str> {
+    let Page::Code(code) = page else {
+        return None;
+    };
+    code.text.as_deref()
 }

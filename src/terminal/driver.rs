@@ -432,15 +432,13 @@ impl Driver {
         let journal = &self.parts.journal;
         let recent = journal.recent(limits::RECENT_SALES).await;
         let today = journal.today_totals(from, from + 86_400_000).await;
-        let back = journal.sent_back(from).await;
-        match (recent, today, back) {
-            (Ok(recent), Ok(today), Ok(back)) => {
-                self.records.sent_back_fen = back;
+        match (recent, today) {
+            (Ok(recent), Ok(today)) => {
                 self.records.recent = recent.iter().map(row).collect();
                 self.records.today_count = today.count;
                 self.records.today_fen = today.minor;
             }
-            (Err(problem), _, _) | (_, Err(problem), _) | (_, _, Err(problem)) => {
+            (Err(problem), _) | (_, Err(problem)) => {
                 error!(error = %chain(&problem), "the journal could not be read");
             }
         }

@@ -45,15 +45,19 @@ impl Driver {
         }
     }
 
+    /// Reads a sale, and what went back today: the page of its return says what is still possible.
     pub(super) async fn read_record(&mut self, txn: TxnId) {
-        match record(self.parts.journal.clone(), txn).await {
-            Ok(found) => {
+        let found = record(&self.parts.journal, txn).await;
+        let day = format::local_day_start_ms(self.now().utc);
+        match (found, self.parts.journal.sent_back(day).await) {
+            (Ok(found), Ok(back)) => {
                 if found.is_none() {
                     self.parts.desk.page = DeskPage::Till;
                 }
                 self.records.record = found;
+                self.records.sent_back_fen = back;
             }
-            Err(problem) => {
+            (Err(problem), _) | (_, Err(problem)) => {
                 error!(error = %chain(&problem), "a record could not be read");
                 self.parts.desk.page = DeskPage::Till;
             }
@@ -216,7 +220,7 @@ impl Driver {
     }
 }
 
-async fn record(journal: Journal, txn: TxnId) -> Result<Option<Record>, JournalError> {
+async fn record(journal: &Journal, txn: TxnId) -> Result<Option<Record>, JournalError> {
     let Some(sale) = journal.sale_of(txn).await? else {
         return Ok(None);
     };

@@ -20,8 +20,6 @@ mod checker;
 #[cfg(feature = "live")]
 mod corpus;
 mod crash;
-mod crash_damage;
-mod crash_vfs;
 #[cfg(feature = "live")]
 mod decoder;
 #[cfg(feature = "live")]

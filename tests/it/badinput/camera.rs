@@ -80,7 +80,7 @@ fn huge_jpeg() -> Vec<u8> {
 }
 
 fn noise(length: usize) -> Vec<u8> {
-    let mut rng = crate::crash_vfs::Rng(5);
+    let mut rng = shouyin::simulator::Rng(5);
     (0..length).map(|_| rng.next().to_le_bytes()[3]).collect()
 }
 

@@ -37,6 +37,10 @@ const REFUSED: [(&str, &[&str]); 43] = [
         &["notices.port", "name the port"],
     ),
     (
+        "[notices]\nkey_file = \"k\"\n",
+        &["notices.port", "name the port"],
+    ),
+    (
         "[notices]\nport = 8460\naddress = \"0.0.0.0\"\n",
         &["more.toml:3", "notices.address", "use 127.0.0.1"],
     ),

@@ -23,7 +23,6 @@ fn sell_until_sync_fails(bench: &Bench, at: u64) -> Option<u64> {
     }
     if bench.disk.lock().failed_syncs() == 0 {
         drop(journal);
-        bench.wait_closed();
         return None;
     }
     // The service has ended: nothing more is stored, and nothing that was in doubt is synced again, not even by the
@@ -34,7 +33,6 @@ fn sell_until_sync_fails(bench: &Bench, at: u64) -> Option<u64> {
         assert!(matches!(refused, Err(JournalError::Broken)), "{refused:?}");
     }
     drop(journal);
-    bench.wait_closed();
     let after = bench.disk.lock().counts();
     assert_eq!(
         after.0, before.0,
@@ -48,9 +46,7 @@ fn sell_until_sync_fails(bench: &Bench, at: u64) -> Option<u64> {
 fn syncs_of_opening(bench: &Bench) -> u64 {
     bench.disk.lock().format(Plan::Sound);
     drop(bench.open().unwrap());
-    let syncs = bench.disk.lock().counts().2;
-    bench.wait_closed();
-    syncs
+    bench.disk.lock().counts().2
 }
 
 #[test]
@@ -88,7 +84,6 @@ fn cut_in_the_restart(bench: &Bench) -> (u64, u64, Option<String>) {
             if let Ok((journal, _)) = bench.open() {
                 drop(journal);
             }
-            bench.wait_closed();
             let rng = &mut Rng(at * 100 + change);
             bench.disk.lock().lose_power(rng);
             cuts += 1;
@@ -113,7 +108,7 @@ fn a_power_cut_while_a_restart_mends_a_failed_sync_loses_nothing_either() {
 fn the_same_test_catches_a_start_that_trusts_what_a_failed_sync_left_readable() {
     let mut bench = Bench::new("doubt-planted", SALES);
     let (disk, refreshes) = (bench.disk, false);
-    bench.config.files = Arc::new(DiskFiles { disk, refreshes });
+    bench.config.files = Arc::new(SimFiles { disk, refreshes });
     let (_, cuts, problem) = cut_in_the_restart(&bench);
     let problem = problem.expect("the planted bug is found");
     println!("a log that is not written once more, after {cuts} cuts: {problem}");
@@ -140,10 +135,9 @@ fn a_process_that_is_killed_after_a_failed_sync_leaves_nothing_worse_behind() {
             return;
         }
         // Even the close fails: every operation of the dying process does.
-        bench.disk.lock().arm(Plan::Dead);
+        bench.disk.lock().switch_off();
         drop(journal);
-        bench.wait_closed();
-        bench.disk.lock().arm(Plan::Sound);
+        bench.disk.lock().revive();
         bench.recover(acked, &mut Rng(at)).unwrap();
     }
 }

@@ -160,24 +160,17 @@ fn a_failed_sync_stops_sales_with_j02_and_no_request_leaves() {
 #[test]
 fn a_full_disk_refuses_the_sale_with_j01_and_takes_the_next_when_there_is_space_again() {
     let mut bench = Bench::new("till-full", 1);
-    let reserve_bytes = 256 * 1_024;
-    bench.config.reserve_bytes = reserve_bytes as u64;
+    bench.config.reserve_bytes = 256 * 1_024;
     bench.disk.lock().format(Plan::Sound);
     runtime().block_on(async {
         let mut till = counter(&bench).await;
         till.charge().await;
         till.type_code("281234567890123456").await;
-        let reserve = bench.config.dir.join("journal.reserve");
-        let bytes = bench.disk.lock().used() + reserve_bytes;
-        bench.disk.lock().limit(Room {
-            bytes,
-            reserve,
-            reserve_bytes,
-        });
+        bench.disk.lock().limit_to(Some(0));
         till.press(Press::CodeSend).await;
         till.told("J01").await;
         assert!(till.requests.try_recv().is_err(), "nothing was sent");
-        bench.disk.lock().enlarge(64 * 1_024);
+        bench.disk.lock().limit_to(Some(64 * 1_024));
         till.charge().await;
         till.type_code("281234567890123457").await;
         till.press(Press::CodeSend).await;
@@ -271,6 +264,7 @@ fn a_second_copy_that_is_gone_stops_the_next_sale_with_j04_until_it_is_whole_aga
     let copy = bench.config.dir.join("copy");
     bench.config.mirror = Some(copy.clone());
     bench.config.vfs = None;
+    bench.config.reserve_bytes = 4_096;
     bench.config.files = Arc::new(OtherDisk(gone.clone()));
     runtime().block_on(async {
         let mut till = counter(&bench).await;

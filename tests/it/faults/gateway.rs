@@ -13,6 +13,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Response, StatusCode, Uri};
+use axum::response::IntoResponse;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 
@@ -87,18 +88,19 @@ async fn twice(
 ) -> Response<Body> {
     // Goes on when the till gives up meanwhile: that is when a gateway repeats.
     let both = tokio::spawn(async move {
-        let first = front.deliver(&uri, &headers, &body).await;
-        let second = front.deliver(&uri, &headers, &body).await;
+        let first = front.deliver(&uri, &headers, &body).await?;
+        let second = front.deliver(&uri, &headers, &body).await?;
         front.tally.count("delivered twice");
         let choose_second = front.dice.lock().unwrap().chance(50);
         if choose_second {
             front.tally.count("(second answer passed on)");
-            second
-        } else {
-            first
         }
+        Ok::<_, reqwest::Error>(if choose_second { second } else { first })
     });
-    let answer = both.await.unwrap();
+    // The day is over and its sandbox is gone: nobody listens to this answer any more.
+    let Ok(answer) = both.await.unwrap() else {
+        return StatusCode::BAD_GATEWAY.into_response();
+    };
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
@@ -106,15 +108,20 @@ async fn twice(
 }
 
 impl Front {
-    async fn deliver(&self, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Answer {
+    async fn deliver(
+        &self,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> reqwest::Result<Answer> {
         let url = format!("https://localhost:{}{}", self.sandbox, uri.path());
         let request = self.client.post(url).headers(headers.clone());
-        let response = request.body(body.clone()).send().await.unwrap();
+        let response = request.body(body.clone()).send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
-        Answer {
+        Ok(Answer {
             status,
             headers,
-            body: response.bytes().await.unwrap(),
-        }
+            body: response.bytes().await?,
+        })
     }
 }
