@@ -101,10 +101,14 @@ impl World<'_> {
     }
 
     fn charge(&mut self, sale: u32, fen: u64) {
+        if let Ok(amount) = Money::from_fen(fen) {
+            self.request(sale, amount);
+        }
+    }
+
+    /// Opens the camera for an amount, unless the journal refuses new sales.
+    fn request(&mut self, sale: u32, amount: Money) {
         let Some(till) = &mut self.till else {
-            return;
-        };
-        let Ok(amount) = Money::from_fen(fen) else {
             return;
         };
         if till.refuse_sales {
@@ -217,14 +221,7 @@ impl World<'_> {
             return;
         };
         let sale = self.sale_of.get(&undo).copied().unwrap_or(0);
-        let txn = self.fresh_txn(sale);
-        self.sale_of.insert(txn, sale);
-        let operator = OperatorNo::new("01").expect("invariant: two digits");
-        self.feed(Event::SaleRequested {
-            txn,
-            amount,
-            operator,
-        });
+        self.request(sale, amount);
     }
 
     fn present(&mut self, sale: u32, wallet: super::host::Wallet) {

@@ -173,19 +173,7 @@ fn a_press_becomes_the_intent_with_the_number_of_its_screen() {
         ("pending", "立即核实 000456", Intent::QueryPending(row)),
         ("pending", "返回收款", Intent::Back),
     ];
-    shots::install().expect("display");
-    for config in SHAPES {
-        let till = Till::open(config);
-        for (seq, (sample, label, intent)) in (7..).zip(&table) {
-            till.show(sample, seq, Language::Chinese);
-            till.press(label);
-            let wanted = Tap {
-                seq,
-                intent: *intent,
-            };
-            assert_eq!(till.tapped(), wanted, "{label} on {sample}");
-        }
-    }
+    pages::check_presses(&table);
 }
 
 #[test]

@@ -106,7 +106,8 @@ fn presses_after_a_sale_become_their_intents() {
     ]);
 }
 
-fn check_presses(table: &[(&str, &str, Intent)]) {
+/// Presses each label on its sample: the tap must be this intent, with the number of the screen.
+pub fn check_presses(table: &[(&str, &str, Intent)]) {
     shots::install().expect("display");
     for config in SHAPES {
         let till = Till::open(config);

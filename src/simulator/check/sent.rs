@@ -41,6 +41,17 @@ impl Watch {
             "B2: a request under another number",
             now,
         );
+        self.leaves((stored, survives), now);
+        self.holds(Invariant::I1, charges <= 1, "a second charge was sent", now);
+        self.holds(Invariant::I2, open, "a request for a closed sale", now);
+        if ticket.kind == RequestKind::Revoke {
+            let grown = age_ms >= drifted(REVOKE_NOT_BEFORE_MS) || merchant_code;
+            self.holds(Invariant::L4, grown, "a revoke was sent before 15 s", now);
+        }
+    }
+
+    /// A number leaves: it must be stored, and still be there when the power goes now.
+    pub(super) fn leaves(&mut self, (stored, survives): (bool, bool), now: u64) {
         self.holds(
             Invariant::I6,
             stored,
@@ -49,12 +60,6 @@ impl Watch {
         );
         let what = "a number leaves that a power cut would take back";
         self.holds(Invariant::I6, survives, what, now);
-        self.holds(Invariant::I1, charges <= 1, "a second charge was sent", now);
-        self.holds(Invariant::I2, open, "a request for a closed sale", now);
-        if ticket.kind == RequestKind::Revoke {
-            let grown = age_ms >= drifted(REVOKE_NOT_BEFORE_MS) || merchant_code;
-            self.holds(Invariant::L4, grown, "a revoke was sent before 15 s", now);
-        }
     }
 }
 

@@ -151,14 +151,7 @@ impl Watch {
         let survives = !unsure || durable(number);
         undo.on_disk |= unsure && survives;
         self.holds(Invariant::I5, ours, "a request about another sale", now);
-        self.holds(
-            Invariant::I6,
-            stored,
-            "a number leaves that is not stored",
-            now,
-        );
-        let what = "a number leaves that a power cut would take back";
-        self.holds(Invariant::I6, survives, what, now);
+        self.leaves((stored, survives), now);
         self.holds(Invariant::I2, open, "a request for an undo that ended", now);
     }
 
