@@ -292,6 +292,7 @@ fn charge(desk: &mut Desk, turn: &SessionTurn<'_>) -> Act {
         return Act::None;
     }
     desk.confirmed = guard::Confirmed::default();
+    desk.amount.offer();
     Act::Feed(Event::SaleRequested {
         txn: turn.fresh_txn,
         amount,

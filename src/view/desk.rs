@@ -64,6 +64,8 @@ pub enum ClockState {
 pub struct AmountEntry {
     yuan: String,
     decimals: Option<String>,
+    /// The till put it there, or kept it: the next digit begins another amount instead of making this one longer.
+    offered: bool,
 }
 
 impl AmountEntry {
@@ -73,11 +75,24 @@ impl AmountEntry {
         Self {
             yuan: yuan.to_string(),
             decimals: (cents > 0).then(|| format!("{cents:02}")),
+            offered: true,
+        }
+    }
+
+    /// It was used: it stays for another try, and whoever types begins anew.
+    pub fn offer(&mut self) {
+        self.offered = true;
+    }
+
+    fn begin(&mut self) {
+        if self.offered {
+            *self = Self::default();
         }
     }
 
     /// Types a digit; one too many is ignored.
     pub fn digit(&mut self, digit: u8) {
+        self.begin();
         let digit = char::from(b'0' + digit.min(9));
         match &mut self.decimals {
             Some(decimals) if decimals.len() < 2 => decimals.push(digit),
@@ -94,6 +109,7 @@ impl AmountEntry {
 
     /// Types the dot.
     pub fn dot(&mut self) {
+        self.begin();
         if self.decimals.is_none() {
             if self.yuan.is_empty() {
                 self.yuan.push('0');
@@ -104,6 +120,7 @@ impl AmountEntry {
 
     /// Deletes the last key.
     pub fn backspace(&mut self) {
+        self.offered = false;
         match &mut self.decimals {
             Some(decimals) if decimals.is_empty() => self.decimals = None,
             Some(decimals) => {
@@ -276,6 +293,11 @@ mod tests {
 
     fn typed(keys: &str) -> AmountEntry {
         let mut entry = AmountEntry::default();
+        press(&mut entry, keys);
+        entry
+    }
+
+    fn press(entry: &mut AmountEntry, keys: &str) {
         for key in keys.chars() {
             match key {
                 '.' => entry.dot(),
@@ -283,7 +305,6 @@ mod tests {
                 digit => entry.digit(u8::try_from(digit.to_digit(10).expect("digit")).expect("u8")),
             }
         }
-        entry
     }
 
     #[test]
@@ -313,6 +334,28 @@ mod tests {
             let entry = AmountEntry::of(Money::from_fen(fen).expect("amount"));
             assert_eq!((entry.fen(), entry.shown().as_str()), (fen, shown));
         }
+    }
+
+    #[test]
+    fn a_digit_after_an_amount_of_the_till_begins_another_one_and_a_deletion_mends_it() {
+        for (keys, fen, shown) in [
+            ("6", 600, "6"),
+            ("6.01", 601, "6.01"),
+            (".5", 50, "0.5"),
+            ("00", 0, "0"),
+            ("<", 1280, "12.8"),
+            ("<5", 1285, "12.85"),
+        ] {
+            let mut entry = AmountEntry::of(Money::from_fen(1280).expect("amount"));
+            press(&mut entry, keys);
+            let found = (entry.fen(), entry.shown());
+            assert_eq!(found, (fen, shown.to_owned()), "{keys}");
+        }
+        let mut kept = typed("5");
+        kept.offer();
+        assert_eq!(kept.fen(), 500, "another try needs no key");
+        press(&mut kept, "6.01");
+        assert_eq!(kept.fen(), 601);
     }
 
     #[test]

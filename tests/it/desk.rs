@@ -114,6 +114,17 @@ fn a_declined_amount_is_charged_again_as_a_new_order_and_a_paid_one_never() {
             unreachable!("a keypad was waited for");
         };
         assert_eq!((page.amount.as_str(), page.can_charge), ("123.77", true));
+        // The next customer's amount does not make the old one longer.
+        for key in [
+            Intent::Digit(6),
+            Intent::Dot,
+            Intent::Digit(0),
+            Intent::Digit(1),
+        ] {
+            till.tap(key).await;
+        }
+        let new = |page: &Page| matches!(page, Page::Keypad(page) if page.amount == "6.01");
+        till.wait("another amount", new).await;
         let rows = till.journal.recent(10).await.unwrap();
         assert_eq!(rows.len(), 2);
         assert_ne!(rows[0].order_no, rows[1].order_no);
