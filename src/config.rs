@@ -9,6 +9,7 @@
 mod merchant;
 mod notices;
 mod refunds;
+mod settlement;
 mod told;
 
 use std::ops::RangeInclusive;
@@ -25,6 +26,7 @@ use crate::profile::{Profile, ProfileError, TimingLayer, Trust};
 use crate::view::{Language, Theme};
 
 pub use notices::NoticesConfig;
+pub use settlement::Closings;
 
 /// Why a configuration was refused. Nothing was started.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +98,8 @@ struct Layer {
     notices: NoticesLayer,
     #[serde(default)]
     refunds: RefundsLayer,
+    #[serde(default)]
+    settlement: SettlementLayer,
 }
 
 macro_rules! layer {
@@ -158,6 +162,10 @@ layer!(RefundsLayer {
     supervisor_day_fen: u64,
     manager_single_fen: u64,
     manager_day_fen: u64,
+});
+layer!(SettlementLayer {
+    statement: bool,
+    at: String,
 });
 layer!(NoticesLayer {
     port: u16,
@@ -249,6 +257,8 @@ pub struct Config {
     pub ceilings: Ceilings,
     /// The receiver of notices; none by default.
     pub notices: Option<NoticesConfig>,
+    /// How and when batches are closed.
+    pub closings: Closings,
 }
 
 impl Config {
@@ -290,6 +300,7 @@ impl Config {
             merged.people.over(layer.people);
             merged.notices.over(layer.notices);
             merged.refunds.over(layer.refunds);
+            merged.settlement.over(layer.settlement);
         }
         check(merged, &Checker { texts })
     }
@@ -306,6 +317,7 @@ impl Config {
             timing_of: self.profile.timing_of.clone(),
             voids: self.void_rules(),
             ceilings: self.ceilings,
+            settlement: self.closings.rules(&self.profile.timing),
         }
     }
 
@@ -409,6 +421,8 @@ fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
         return Err(c.bad("terminal.result_s", "use 0 (until touched) to 60 seconds"));
     }
     let result_ms = (result_s > 0).then_some(result_s * 1000);
+    let sandbox = layer.acquirer.environment.as_deref() == Some("sandbox");
+    let closings = settlement::check(c, &layer.settlement, sandbox)?;
     let notices = notices::check(c, layer.notices, &profile)?;
     let notify_url = notices::told_url(c, &layer.acquirer, notices.as_ref())?;
     Ok(Config {
@@ -433,6 +447,7 @@ fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
         supervisor_pin_file: layer.people.supervisor_pin_file,
         manager_pin_file: layer.people.manager_pin_file,
         notices,
+        closings,
         profile,
     })
 }

@@ -5,7 +5,8 @@
 //! ```text
 //! domain, limits            <- nothing of ours
 //! evidence, code            <- domain, limits
-//! payment                   <- domain, limits, evidence, code
+//! settlement                <- domain, evidence
+//! payment                   <- domain, limits, evidence, code, settlement
 //! profile                   <- domain, evidence, code, payment (its timings)
 //! people                    <- domain, limits, entropy
 //! view                      <- domain, limits, code, payment (and evidence through it)
@@ -39,6 +40,7 @@ pub mod scanner;
 pub mod sim;
 #[cfg(feature = "sim")]
 pub mod simulator;
+pub mod settlement;
 pub mod sound;
 pub mod telemetry;
 pub mod terminal;

@@ -39,6 +39,7 @@ impl Shop {
             timing_of: BTreeMap::new(),
             voids: shouyin::payment::VoidRules::customer_codes(),
             ceilings: shouyin::payment::Ceilings::supervisor_approves_all(),
+            settlement: shouyin::settlement::Rules::reference(),
         };
         let numbers = Numbers {
             epoch: Epoch::new(1).expect("an epoch"),
@@ -100,9 +101,11 @@ impl Shop {
                 ticket,
                 request: Request::Authorize { order_no, .. },
             } => Some((ticket, order_no)),
-            Command::Send { .. } | Command::StartScan | Command::StopScan | Command::Play(_) => {
-                None
-            }
+            Command::Send { .. }
+            | Command::StartScan
+            | Command::StopScan
+            | Command::Play(_)
+            | Command::ReadBatch { .. } => None,
         });
         (done.facts, asked)
     }

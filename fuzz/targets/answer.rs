@@ -18,7 +18,7 @@ use rustls_pki_types::pem::PemObject;
 use serde_json::Value;
 use shouyin::acquirer::{Acquirer, Lakala, LakalaConfig, Post, RawAnswer, Reply, SendError};
 use shouyin::code::{CodeTable, Recognised, recognise};
-use shouyin::domain::{MerchantNo, Money, Now, OrderNo, TermNo, Tick, Timestamp};
+use shouyin::domain::{BatchNo, MerchantNo, Money, Now, OrderNo, TermNo, Tick, Timestamp};
 use shouyin::entropy::Entropy;
 use shouyin::evidence::{ClaimState, Expected, PaidEvidence};
 use shouyin::payment::{Presentment, Request};
@@ -52,6 +52,7 @@ pub fn acquirer_answer(data: &[u8]) {
     match ready(setup.lakala.ask(request.clone(), NOW)) {
         Reply::Rejected(rejection) => assert!(rejection.to_string().len() < 400),
         Reply::Failed(error) => panic!("there was an answer: {error}"),
+        Reply::Settlement(claim) => panic!("nothing was settled: {claim:?}"),
         Reply::Answer(claim) => {
             assert!(!damaged, "a changed body is believed");
             assert!(claim.value().host_code.chars().count() <= 16);
@@ -109,6 +110,7 @@ fn request(kind: u8) -> Request {
                 amount: Money::from_fen(FEN).expect("an amount"),
                 code,
                 instalments: None,
+                batch: BatchNo::new(1).expect("a batch"),
             }
         }
         1 => Request::Inquire {

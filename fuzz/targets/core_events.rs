@@ -70,6 +70,7 @@ fn policy() -> Policy {
         timing_of: BTreeMap::new(),
         voids: shouyin::payment::VoidRules::customer_codes(),
         ceilings: shouyin::payment::Ceilings::supervisor_approves_all(),
+        settlement: shouyin::settlement::Rules::reference(),
     }
 }
 
@@ -217,7 +218,10 @@ impl Till {
         }
         | Request::InquireRefund {
             refund_no: order_no,
-        }) = request;
+        }) = request
+        else {
+            panic!("nothing is settled here");
+        };
         let other = OrderNo::new("OTHER").expect("an order");
         let sale = self
             .undos
@@ -299,7 +303,8 @@ impl Till {
             | FactKind::SendFailed { .. }
             | FactKind::RevokeProvisional { .. }
             | FactKind::SuccessAfterRevoke { .. }
-            | FactKind::AttentionRaised { .. } => {}
+            | FactKind::AttentionRaised { .. }
+            | FactKind::Settlement { .. } => {}
         }
         let stored = String::from_utf8(fact.encode()).expect("JSON");
         for number in 0..16 {

@@ -30,12 +30,15 @@ use crate::domain::Now;
 use crate::evidence::{Claim, Rejection, Verified};
 use crate::limits;
 use crate::payment::{Event, Request, Ticket};
+use crate::settlement::SettlementClaim;
 
 /// What became of one request.
 #[derive(Debug)]
 pub enum Reply {
     /// A signed answer.
     Answer(Verified<Claim>),
+    /// A signed answer about a settlement.
+    Settlement(Verified<SettlementClaim>),
     /// An answer that is not believed.
     Rejected(Rejection),
     /// No answer.
@@ -89,7 +92,8 @@ impl Waiting {
             | Request::Close { .. }
             | Request::Void { .. }
             | Request::Refund { .. }
-            | Request::InquireRefund { .. } => {
+            | Request::InquireRefund { .. }
+            | Request::Settlement(_) => {
                 self.others.push_back((ticket, request));
             }
         }
@@ -150,6 +154,10 @@ fn start<A: Acquirer>(
     tokio::spawn(async move {
         let event = match acquirer.ask(request, now).await {
             Reply::Answer(claim) => Event::Answered { ticket, claim },
+            Reply::Settlement(claim) => Event::SettlementAnswered {
+                ticket,
+                claim: Box::new(claim),
+            },
             Reply::Rejected(rejection) => Event::AnswerRejected { ticket, rejection },
             Reply::Failed(error) => Event::SendFailed {
                 ticket,

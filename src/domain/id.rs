@@ -188,6 +188,8 @@ pub enum OrderKind {
     Void,
     /// A refund of a paid sale (`R`).
     Refund,
+    /// The closing of a batch (`B`).
+    Settlement,
 }
 
 /// Order number sent to the acquirer (`out_trade_no`), 1 to 32 characters of `0-9 A-Z a-z`, never used twice.
@@ -208,6 +210,7 @@ impl OrderNo {
             OrderKind::Revoke => 'V',
             OrderKind::Void => 'U',
             OrderKind::Refund => 'R',
+            OrderKind::Settlement => 'B',
         };
         Self(format!(
             "{}{:04}{}{letter}{sequence:08}",

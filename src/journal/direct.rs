@@ -6,11 +6,13 @@ use super::chain::Walker;
 use super::store::Store;
 use super::writer::Writer;
 use super::{
-    Appended, Background, JournalConfig, JournalError, NoSales, Opened, SaleRow, Totals, UndoRow,
+    Appended, Background, JournalConfig, JournalError, NoSales, Opened, SaleRow, SettlementRow, Totals,
+    UndoRow,
 };
-use crate::domain::TxnId;
+use crate::domain::{BatchNo, TxnId};
 use crate::evidence::SealedRow;
-use crate::payment::{EndedSale, Fact, PaidSale};
+use crate::payment::{EndedSale, Fact, PaidSale, Unsettled};
+use crate::settlement::Batch;
 
 /// The journal, written by the caller's own thread.
 pub struct DirectJournal(Writer);
@@ -87,6 +89,30 @@ impl DirectJournal {
     /// [`JournalError`] as there.
     pub fn undos_of(&self, sale: TxnId) -> Result<Vec<UndoRow>, JournalError> {
         self.store()?.undos_of(sale)
+    }
+
+    /// Returns what a settlement now would be about, like [`super::Journal::unsettled`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn unsettled(&self) -> Result<Unsettled, JournalError> {
+        self.store()?.unsettled()
+    }
+
+    /// Returns a batch, like [`super::Journal::batch`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn batch(&self, batch: BatchNo, numbers: &[String]) -> Result<Batch, JournalError> {
+        self.store()?.batch(batch, numbers)
+    }
+
+    /// Returns the last settlements, like [`super::Journal::settlements`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn settlements(&self, limit: usize) -> Result<Vec<SettlementRow>, JournalError> {
+        self.store()?.settlements(limit)
     }
 
     /// Returns every row, its seal checked.

@@ -20,6 +20,7 @@ mod project;
 mod query;
 mod records;
 mod second;
+mod settled;
 mod store;
 mod writer;
 
@@ -38,11 +39,13 @@ pub use migrate::SCHEMA;
 pub use mirror::{MirrorRecord, parse as parse_mirror};
 pub use query::{Counters, SaleRow, SaleState, Totals};
 pub use records::{SpentRow, UndoRow, UndoState};
+pub use settled::SettlementRow;
 
-use crate::domain::TxnId;
+use crate::domain::{BatchNo, TxnId};
 use crate::evidence::Digest;
 use crate::limits;
-use crate::payment::{EndedSale, Fact, PaidSale};
+use crate::payment::{EndedSale, Fact, PaidSale, Unsettled};
+use crate::settlement::Batch;
 use store::Store;
 use writer::Writer;
 
@@ -321,6 +324,34 @@ impl Journal {
     /// [`JournalError`] when the database cannot be read.
     pub async fn sale_of(&self, txn: TxnId) -> Result<Option<SaleRow>, JournalError> {
         self.read(move |store| store.sale_of(txn)).await
+    }
+
+    /// Returns what a settlement now would be about.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub async fn unsettled(&self) -> Result<Unsettled, JournalError> {
+        self.read(Store::unsettled).await
+    }
+
+    /// Returns every entry up to this batch that no settlement has counted, and the batches of these numbers.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub async fn batch(
+        &self,
+        batch: BatchNo,
+        numbers: Vec<String>,
+    ) -> Result<Batch, JournalError> {
+        self.read(move |store| store.batch(batch, &numbers)).await
+    }
+
+    /// Returns the last settlements, newest first.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read or a row does not match its seal.
+    pub async fn settlements(&self, limit: usize) -> Result<Vec<SettlementRow>, JournalError> {
+        self.read(move |store| store.settlements(limit)).await
     }
 
     /// Asks the journal's thread one question.

@@ -38,6 +38,9 @@ pub(super) fn project(unit: &Connection, fact: &Fact, number: u64) -> rusqlite::
         FactKind::UndoClosed { txn, outcome } => {
             close_undo(unit, &txn.to_string(), outcome, fact.at.0)
         }
+        FactKind::Settlement { txn, fact: kind } => {
+            super::settled::project(unit, *txn, kind, (fact.at.0, number))
+        }
         FactKind::Closed { txn, outcome } => close_sale(unit, &txn.to_string(), outcome, fact.at.0),
         FactKind::AnswerNoted { .. }
         | FactKind::AnswerRefused { .. }
@@ -172,7 +175,7 @@ fn set_state(unit: &Connection, txn: &str, state: &str) -> rusqlite::Result<()> 
     }
 }
 
-fn count(unit: &Connection, name: &str, value: u64) -> rusqlite::Result<()> {
+pub(super) fn count(unit: &Connection, name: &str, value: u64) -> rusqlite::Result<()> {
     unit.prepare_cached("UPDATE counter SET value = ?2 WHERE name = ?1")?
         .execute(params![name, value])
         .map(drop)

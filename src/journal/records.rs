@@ -84,7 +84,8 @@ impl Store {
                 | FactKind::AttentionRaised { .. }
                 | FactKind::Closed { .. }
                 | FactKind::UndoIntended(_)
-                | FactKind::UndoClosed { .. } => {}
+                | FactKind::UndoClosed { .. }
+                | FactKind::Settlement { .. } => {}
             }
         }
         let (Some(intent), Some(evidence)) = (intent, evidence) else {

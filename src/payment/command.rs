@@ -4,7 +4,8 @@
 //! the same number, and the camera is only switched.
 
 use crate::code::PaymentCode;
-use crate::domain::{Channel, HostTradeNo, Money, OrderNo, TxnId};
+use crate::domain::{BatchNo, Channel, HostTradeNo, Money, OrderNo, TxnId};
+use crate::settlement;
 
 use super::event::Presentment;
 use super::fact::Instalments;
@@ -28,11 +29,13 @@ pub enum RequestKind {
     Refund,
     /// What became of a refund.
     InquireRefund,
+    /// Anything about closing a batch.
+    Settlement,
 }
 
 impl RequestKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Authorize,
         Self::Preorder,
         Self::Inquire,
@@ -41,6 +44,7 @@ impl RequestKind {
         Self::Void,
         Self::Refund,
         Self::InquireRefund,
+        Self::Settlement,
     ];
 
     /// Returns the stable key used in records.
@@ -54,6 +58,7 @@ impl RequestKind {
             Self::Void => "void",
             Self::Refund => "refund",
             Self::InquireRefund => "inquire_refund",
+            Self::Settlement => "settlement",
         }
     }
 
@@ -87,6 +92,8 @@ pub enum Request {
         code: PaymentCode,
         /// Paid in instalments.
         instalments: Option<Instalments>,
+        /// The batch that the acquirer is told.
+        batch: BatchNo,
     },
     /// Create an order that the customer pays by scanning our code.
     Preorder {
@@ -98,6 +105,8 @@ pub enum Request {
         channel: Channel,
         /// How long the code lives, in milliseconds.
         life_ms: u64,
+        /// The batch that the acquirer is told.
+        batch: BatchNo,
     },
     /// Ask what became of the order.
     Inquire {
@@ -126,6 +135,8 @@ pub enum Request {
         void_no: OrderNo,
         /// The order number of the sale.
         order_no: OrderNo,
+        /// The batch that the acquirer is told.
+        batch: BatchNo,
     },
     /// Return a part or all of a paid sale.
     Refund {
@@ -139,12 +150,16 @@ pub enum Request {
         entry: Presentment,
         /// The acquirer's number of the sale, when it gave one.
         trade_no: Option<HostTradeNo>,
+        /// The batch that the acquirer is told.
+        batch: BatchNo,
     },
     /// Ask what became of a refund.
     InquireRefund {
         /// The refund's own number.
         refund_no: OrderNo,
     },
+    /// Close a batch, or read the statement for it.
+    Settlement(Box<settlement::Ask>),
 }
 
 /// Something for a person's ears; the screen shows the same thing.
@@ -190,4 +205,14 @@ pub enum Command {
     },
     /// Make a sound.
     Play(Sound),
+    /// Read every entry up to this batch that no settlement has counted, and the batches of these numbers. What is found
+    /// comes back as [`super::Event::BatchRead`] before anything else happens.
+    ReadBatch {
+        /// The settlement.
+        txn: TxnId,
+        /// The batch.
+        batch: BatchNo,
+        /// Order and refund numbers of the acquirer's statement.
+        numbers: Vec<String>,
+    },
 }

@@ -115,6 +115,7 @@ fn charge(
         amount: draft.amount,
         code,
         instalments: draft.instalments,
+        batch: sale.intent.batch,
     };
     turn.send(&mut sale, RequestKind::Authorize, request);
     state.foreground = Some(draft.txn);

@@ -3,10 +3,12 @@
 use crate::code::PaymentCode;
 use crate::domain::{Channel, Money, OperatorNo, Role, TxnId};
 use crate::evidence::{Claim, Rejection, Verified};
+use crate::settlement::{Batch, SettlementClaim};
 
 use super::command::Ticket;
 use super::fact::Instalments;
 use super::late::EndedSale;
+use super::settle::{Closing, Unsettled};
 use super::undo::PaidSale;
 
 /// Whether a request can have reached the acquirer.
@@ -129,6 +131,27 @@ pub enum Event {
         claim: Verified<Claim>,
         /// The sale that it is about, when that one has ended and the journal holds it.
         ended: Option<Box<EndedSale>>,
+    },
+    /// Close the batch (结算).
+    SettlementRequested {
+        /// Who wants it.
+        closing: Closing,
+        /// What it would be about.
+        unsettled: Unsettled,
+    },
+    /// The journal read what [`super::Command::ReadBatch`] asked for.
+    BatchRead {
+        /// The settlement.
+        txn: TxnId,
+        /// What was found.
+        batch: Box<Batch>,
+    },
+    /// A signed answer about a settlement came.
+    SettlementAnswered {
+        /// The request it answers.
+        ticket: Ticket,
+        /// What it says.
+        claim: Box<Verified<SettlementClaim>>,
     },
     /// Before sending: give up. After sending: stop waiting, that is, revoke.
     CancelRequested,

@@ -6,6 +6,7 @@ use crate::domain::{
     BatchNo, Channel, Epoch, HostTradeNo, Money, OperatorNo, OrderNo, Timestamp, TxnId, VoucherNo,
 };
 use crate::evidence::{PaidEvidence, UndoEvidence};
+use crate::settlement::SettlementFact;
 
 use super::command::RequestKind;
 use super::event::Presentment;
@@ -298,6 +299,13 @@ pub enum FactKind {
         /// How.
         outcome: UndoOutcome,
     },
+    /// Something about closing a batch.
+    Settlement {
+        /// The settlement's own transaction.
+        txn: TxnId,
+        /// What.
+        fact: SettlementFact,
+    },
 }
 
 /// A fact and when it happened.
@@ -327,7 +335,8 @@ impl Fact {
             | FactKind::CodeShown { txn, .. }
             | FactKind::AttentionRaised { txn, .. }
             | FactKind::Closed { txn, .. }
-            | FactKind::UndoClosed { txn, .. } => Some(*txn),
+            | FactKind::UndoClosed { txn, .. }
+            | FactKind::Settlement { txn, .. } => Some(*txn),
         }
     }
 }

@@ -22,6 +22,7 @@ use super::fact::{Fact, FactKind};
 use super::late;
 use super::policy::Policy;
 use super::sale;
+use super::settle;
 use super::state::{Phase, Sale, State, Undo};
 use super::undo;
 use super::undo_flow;
@@ -132,6 +133,13 @@ fn route(state: &mut State, turn: &mut Turn<'_>, event: Event) {
             dismiss(state);
             undo::request(state, turn, (txn, amount), &original, (operator, authority));
         }
+        Event::SettlementRequested { closing, unsettled } => {
+            settle::request(state, turn, closing, unsettled);
+        }
+        Event::BatchRead { txn, batch } => settle::was_read(state, turn, txn, *batch),
+        Event::SettlementAnswered { ticket, claim } => {
+            settle::answered(state, turn, ticket, &claim);
+        }
         Event::Noticed { claim, ended } => late::noticed(state, turn, &claim, ended),
         Event::CancelRequested => draft::cancel(state, turn),
         Event::QueryRequested { txn } => {
@@ -158,6 +166,8 @@ fn route(state: &mut State, turn: &mut Turn<'_>, event: Event) {
                 sale::rejected(sale, turn, ticket, why);
             } else if let Some(undo) = state.undos.get_mut(&ticket.txn) {
                 undo_flow::rejected(undo, turn, ticket, why);
+            } else {
+                settle::rejected(state, turn, ticket, why);
             }
         }
         Event::SendFailed {
@@ -169,6 +179,8 @@ fn route(state: &mut State, turn: &mut Turn<'_>, event: Event) {
                 sale::failed(sale, turn, ticket, certainty, why);
             } else if let Some(undo) = state.undos.get_mut(&ticket.txn) {
                 undo_flow::failed(undo, turn, ticket, certainty, why);
+            } else {
+                settle::failed(state, turn, ticket, certainty, why);
             }
         }
         Event::DeadlineReached => deadlines(state, turn),
@@ -183,8 +195,10 @@ pub fn next_deadline(state: &State, policy: &Policy) -> Option<(Tick, &'static s
         .values()
         .filter_map(|undo| Some((undo.step.due()?, "undo")));
     let parked = freed_at(state, policy).map(|tick| (tick, "the till is freed"));
+    let settles = settle::due(state).map(|tick| (tick, "settlement"));
     sales
         .chain(undos)
+        .chain(settles)
         .chain(parked)
         .min_by_key(|(tick, _)| *tick)
 }
@@ -258,6 +272,7 @@ fn deadlines(state: &mut State, turn: &mut Turn<'_>) {
             undo_flow::due(undo, turn);
         }
     }
+    settle::deadline(state, turn);
     let free = freed_at(state, turn.policy).is_some_and(|tick| tick <= turn.now.tick);
     if free && state.foreground.take().is_none() {
         draft::drop_draft(state, turn);
@@ -269,6 +284,7 @@ fn deadlines(state: &mut State, turn: &mut Turn<'_>) {
 fn follow_up(state: &mut State, turn: &mut Turn<'_>) {
     undo::settle(state, turn);
     draft::order_ended(state, turn);
+    settle::follow_up(state, turn);
     for undo in turn.opened.drain(..) {
         state.undos.insert(undo.intent.txn, undo);
     }

@@ -20,6 +20,7 @@ mod record;
 mod recovery;
 mod revoke;
 mod sale;
+mod settle;
 mod state;
 mod undo;
 mod undo_flow;
@@ -36,6 +37,7 @@ pub use late::EndedSale;
 pub use machine::{Step, next_deadline, step};
 pub use policy::{Policy, Timing, VoidRules};
 pub use recovery::resume;
+pub use settle::{Closing, Unsettled};
 pub use state::{
     Draft, Numbers, Phase, Polling, Presenting, Provisional, Refusal, RevokeStep, Revoking, Sale,
     State, Undo, UndoStep,

@@ -23,6 +23,7 @@ pub(super) fn open(intent: Intent, turn: &mut Turn<'_>) -> Sale {
         amount: intent.amount,
         channel: intent.channel,
         life_ms,
+        batch: intent.batch,
     };
     turn.fact(FactKind::IntentRecorded(intent.clone()));
     let mut sale = draft::opened(intent, turn.now.tick, Phase::Ordering { due });

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::ceiling::Ceilings;
 use super::event::Presentment;
 use crate::domain::{Channel, MerchantNo, Money, TermNo, Timestamp};
+use crate::settlement;
 
 /// Timings of one channel, in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +135,8 @@ pub struct Policy {
     pub voids: VoidRules,
     /// How much money each role may send back.
     pub ceilings: Ceilings,
+    /// How a batch is closed.
+    pub settlement: settlement::Rules,
 }
 
 impl Policy {

@@ -10,6 +10,7 @@ use crate::domain::{
     VoucherNo,
 };
 use crate::evidence::{PaidEvidence, PaidRecord, SealedRow, UndoEvidence, UndoRecord};
+use crate::settlement::SettlementRecord;
 
 use super::command::RequestKind;
 use super::event::Presentment;
@@ -115,6 +116,11 @@ enum RecordKind {
         outcome: String,
         host_code: Option<String>,
         evidence: Option<UndoRecord>,
+    },
+    Settlement {
+        txn: String,
+        #[serde(flatten)]
+        what: SettlementRecord,
     },
 }
 
@@ -234,6 +240,10 @@ fn record_of(kind: &FactKind) -> RecordKind {
             RecordKind::UndoIntended(Box::new(undo_intent_record(intent)))
         }
         FactKind::UndoClosed { txn, outcome } => undo_closed_record(*txn, outcome),
+        FactKind::Settlement { txn, fact } => RecordKind::Settlement {
+            txn: txn.to_string(),
+            what: fact.into(),
+        },
     }
 }
 
@@ -368,6 +378,11 @@ fn restore(kind: RecordKind, row: &SealedRow) -> Option<FactKind> {
         RecordKind::StopRequested { txn } => FactKind::StopRequested { txn: id(&txn)? },
         RecordKind::Rechecked { txn, left } => restore_rechecked(id(&txn)?, left),
         RecordKind::CodeShown { txn, digest } => restore_shown(id(&txn)?, digest),
+        RecordKind::Settlement { txn, what } => {
+            let txn = id(&txn)?;
+            let fact = what.restore(txn)?;
+            FactKind::Settlement { txn, fact }
+        }
         RecordKind::UndoIntended(record) => FactKind::UndoIntended(restore_undo_intent(&record)?),
         RecordKind::UndoClosed {
             txn,

@@ -11,6 +11,7 @@ use super::fact::{Fact, FactKind, Intent, UndoIntent};
 use super::inquiry;
 use super::policy::Policy;
 use super::revoke;
+use super::settle;
 use super::state::{Numbers, Phase, RevokeStep, Revoking, Sale, State, Undo};
 use super::undo;
 
@@ -34,6 +35,7 @@ pub fn resume(
     policy: &Policy,
 ) -> State {
     let mut trails: BTreeMap<TxnId, Trail> = BTreeMap::new();
+    let mut settling = Vec::new();
     for fact in facts {
         let Some(txn) = fact.txn() else {
             continue;
@@ -54,6 +56,7 @@ pub fn resume(
             FactKind::StopRequested { .. } => trail.stop = true,
             FactKind::AttentionRaised { .. } => trail.attention = true,
             FactKind::Closed { .. } | FactKind::UndoClosed { .. } => trail.closed = true,
+            FactKind::Settlement { fact, .. } => settling.push(fact),
             FactKind::Started { .. }
             | FactKind::CodeShown { .. }
             | FactKind::AnswerNoted { .. }
@@ -63,6 +66,7 @@ pub fn resume(
         }
     }
     let mut state = State::empty(numbers);
+    state.settlement = settle::resumed(&settling, now, policy).map(Box::new);
     trails.retain(|_, trail| !trail.closed);
     for (txn, trail) in &trails {
         if let Some(intent) = &trail.undo {

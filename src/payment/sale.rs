@@ -284,7 +284,8 @@ fn meaning(value: &Claim, about: RequestKind, named: bool) -> Learned {
             RequestKind::Inquire
             | RequestKind::Void
             | RequestKind::Refund
-            | RequestKind::InquireRefund => Learned::Nothing,
+            | RequestKind::InquireRefund
+            | RequestKind::Settlement => Learned::Nothing,
         },
         ClaimState::NotFound => Learned::NotFound,
         ClaimState::Undone(_) if named => Learned::Undone { host_code },

@@ -9,6 +9,8 @@ use crate::code::{Fingerprint, PaymentCode};
 use crate::domain::{BatchNo, Epoch, Money, OperatorNo, OrderKind, OrderNo, StartTag, TermNo};
 use crate::domain::{Tick, Timestamp, TxnId, VoucherNo};
 
+use crate::settlement::Settlement;
+
 use super::command::RequestKind;
 use super::event::Presentment;
 use super::fact::{Instalments, Intent, Outcome, UndoIntent, UndoOutcome};
@@ -329,6 +331,8 @@ pub struct State {
     pub undos: BTreeMap<TxnId, Undo>,
     /// Sales that ended as not paid a short while ago: a late success still finds them.
     pub ended: Arc<BTreeMap<TxnId, (EndedSale, Tick)>>,
+    /// The settlement under way.
+    pub settlement: Option<Box<Settlement>>,
     /// The sale or undo on the screen.
     pub foreground: Option<TxnId>,
     /// Codes presented lately.
@@ -344,6 +348,7 @@ impl State {
             sales: BTreeMap::new(),
             undos: BTreeMap::new(),
             ended: Arc::default(),
+            settlement: None,
             foreground: None,
             used_codes: VecDeque::new(),
         }

@@ -281,6 +281,7 @@ pub(super) fn send(undo: &mut Undo, turn: &mut Turn<'_>) {
             Request::Void {
                 void_no: intent.undo_no.clone(),
                 order_no: intent.of_order.clone(),
+                batch: intent.batch,
             },
         ),
         UndoKind::Refund => (
@@ -291,6 +292,7 @@ pub(super) fn send(undo: &mut Undo, turn: &mut Turn<'_>) {
                 amount: intent.amount,
                 entry: intent.of_entry,
                 trade_no: intent.of_trade_no.clone(),
+                batch: intent.batch,
             },
         ),
     };

@@ -15,8 +15,9 @@ use crate::evidence::{Digest, SealedRow};
 use crate::journal::{
     Appended, Background, Counters, DirectJournal, JournalConfig, JournalError, NoSales, Opened,
 };
-use crate::payment::{EndedSale, Fact, FactKind, Numbers, PaidSale};
+use crate::payment::{EndedSale, Fact, FactKind, Numbers, PaidSale, Unsettled};
 use crate::profile;
+use crate::settlement::Batch;
 use crate::view::{Shop, Wall};
 
 /// What the runs of one thread share.
@@ -194,6 +195,22 @@ impl Book {
         }
     }
 
+    /// Returns what a settlement now would be about.
+    pub(super) fn unsettled(&self) -> Unsettled {
+        match self {
+            Self::Real(journal) => journal.unsettled().unwrap_or_default(),
+            Self::Memory => Unsettled::default(),
+        }
+    }
+
+    /// Returns a batch.
+    pub(super) fn batch(&self, batch: BatchNo, numbers: &[String]) -> Option<Batch> {
+        match self {
+            Self::Real(journal) => journal.batch(batch, numbers).ok(),
+            Self::Memory => None,
+        }
+    }
+
     /// Ends in order.
     pub(super) fn close(self) {
         if let Self::Real(journal) = self {
@@ -233,7 +250,8 @@ fn opened_from(memory: &[Fact]) -> Opened {
             | FactKind::SuccessAfterRevoke { .. }
             | FactKind::AttentionRaised { .. }
             | FactKind::Closed { .. }
-            | FactKind::UndoClosed { .. } => {}
+            | FactKind::UndoClosed { .. }
+            | FactKind::Settlement { .. } => {}
         }
     }
     Opened {

@@ -220,6 +220,7 @@ impl World<'_> {
             .keys()
             .chain(state.undos.keys())
             .copied()
+            .chain(state.settlement.iter().map(|own| own.intent.txn))
             .collect();
         let true_now = self.now();
         self.trace.add(true_now, Lane::Till, Lane::Till, || {

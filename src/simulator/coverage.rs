@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use crate::domain::TxnId;
 use crate::evidence::ClaimState;
 use crate::payment::{Certainty, Event, Phase, RequestKind, RevokeStep, State, UndoStep};
+use crate::settlement::{Says, Step, What};
 
 /// Where the run stood when the event was over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,7 +93,8 @@ pub fn state_name(state: &State, event: &Event) -> &'static str {
         Event::Answered { ticket, .. }
         | Event::AnswerRejected { ticket, .. }
         | Event::SendFailed { ticket, .. } => txn_name(state, ticket.txn),
-        Event::QueryRequested { txn } => txn_name(state, *txn),
+        Event::SettlementAnswered { ticket, .. } => txn_name(state, ticket.txn),
+        Event::BatchRead { txn, .. } | Event::QueryRequested { txn } => txn_name(state, *txn),
         Event::Noticed { claim, .. } => {
             let order = claim.value().order_no.as_ref();
             let mut sales = state.sales.values();
@@ -116,6 +118,7 @@ pub fn state_name(state: &State, event: &Event) -> &'static str {
         | Event::MerchantCodeRequested { .. }
         | Event::InstalmentsChosen(_)
         | Event::UndoRequested { .. }
+        | Event::SettlementRequested { .. }
         | Event::CancelRequested
         | Event::ParkRequested
         | Event::ResultDismissed => till(),
@@ -125,7 +128,10 @@ pub fn state_name(state: &State, event: &Event) -> &'static str {
 fn txn_name(state: &State, txn: TxnId) -> &'static str {
     let sale = state.sales.get(&txn).map(|sale| phase_name(&sale.phase));
     let undo = state.undos.get(&txn).map(|undo| undo_name(&undo.step));
-    sale.or(undo).unwrap_or("gone")
+    let settling = state.settlement.as_ref();
+    let settling = settling.filter(|own| own.intent.txn == txn);
+    let settling = settling.map(|own| settling_name(&own.step));
+    sale.or(undo).or(settling).unwrap_or("gone")
 }
 
 fn due(phase: &Phase) -> u64 {
@@ -180,6 +186,21 @@ pub fn undo_name(step: &UndoStep) -> &'static str {
     }
 }
 
+/// Returns the name of a step of a settlement.
+fn settling_name(step: &Step) -> &'static str {
+    match step {
+        Step::Waiting { .. } => "settling, waiting",
+        Step::Reading { .. } => "settling, reading",
+        Step::Asking { what, .. } => match what {
+            What::Totals | What::Inquiry => "settling, totals",
+            What::Details | What::DetailsEnd => "settling, details",
+            What::Page => "settling, statement",
+        },
+        Step::Resting { .. } => "settling, resting",
+        Step::Closed => "settled",
+    }
+}
+
 /// Returns the name of an event.
 pub fn event_name(event: &Event) -> &'static str {
     match event {
@@ -188,6 +209,16 @@ pub fn event_name(event: &Event) -> &'static str {
         Event::MerchantCodeRequested { .. } => "our code wanted",
         Event::InstalmentsChosen(_) => "instalments",
         Event::UndoRequested { .. } => "undo wanted",
+        Event::SettlementRequested { .. } => "settlement wanted",
+        Event::BatchRead { .. } => "batch read",
+        Event::SettlementAnswered { claim, .. } => match claim.value().says {
+            Says::Totals { balanced: true, .. } => "answer: balanced",
+            Says::Totals { .. } => "answer: differs",
+            Says::Taken { .. } => "answer: details taken",
+            Says::Page(_) => "answer: statement",
+            Says::NotFound => "answer: not found",
+            Says::Unknown => "answer: unknown code",
+        },
         Event::Noticed { .. } => "notice",
         Event::CancelRequested => "cancel",
         Event::QueryRequested { .. } => "query",

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::closing;
 use super::fault::{Fault, Kind};
 use super::host::{Answer, Ask, Host, KEY_ID, SECRET};
 use super::plant::Bug;
@@ -13,7 +14,7 @@ use crate::evidence::{
     Claim, ClaimState, KeyId, Rejection, SignedMessage, TradeDetails, TrustedKey, TrustedKeys,
     Undone, Verified,
 };
-use crate::payment::{Certainty, Event, Request, Ticket};
+use crate::payment::{Certainty, Event, Request, RequestKind, Ticket};
 
 /// The adapter gives up after this (the real one's default).
 pub const TIME_OUT_MS: u64 = 10_000;
@@ -103,7 +104,9 @@ pub fn ask(request: &Request, bug: Bug) -> Ask {
             amount,
             code,
             instalments: _,
+            batch,
         } => Ask::Charge {
+            batch: batch.get(),
             order: order_no.to_string(),
             fen: bug.amount(amount.minor()),
             code: code.expose().to_owned(),
@@ -113,7 +116,9 @@ pub fn ask(request: &Request, bug: Bug) -> Ask {
             amount,
             channel: _,
             life_ms,
+            batch,
         } => Ask::Preorder {
+            batch: batch.get(),
             order: order_no.to_string(),
             fen: bug.amount(amount.minor()),
             life_ms: *life_ms,
@@ -124,7 +129,12 @@ pub fn ask(request: &Request, bug: Bug) -> Ask {
         Request::Close { order_no, entry: _ } => Ask::Close {
             order: order_no.to_string(),
         },
-        Request::Void { void_no, order_no } => Ask::Void {
+        Request::Void {
+            void_no,
+            order_no,
+            batch,
+        } => Ask::Void {
+            batch: batch.get(),
             number: void_no.to_string(),
             order: order_no.to_string(),
         },
@@ -134,7 +144,9 @@ pub fn ask(request: &Request, bug: Bug) -> Ask {
             amount,
             entry: _,
             trade_no: _,
+            batch,
         } => Ask::Refund {
+            batch: batch.get(),
             number: refund_no.to_string(),
             order: order_no.to_string(),
             fen: bug.amount(amount.minor()),
@@ -149,6 +161,7 @@ pub fn ask(request: &Request, bug: Bug) -> Ask {
             number: revoke_no.to_string(),
             order: order_no.to_string(),
         },
+        Request::Settlement(ask) => closing::ask(ask),
     }
 }
 
@@ -330,6 +343,15 @@ impl Line {
             message: &message.bytes,
             signature: &message.signature,
         };
+        if ticket.kind == RequestKind::Settlement {
+            return match Verified::open(&self.keys, signed, closing::claim) {
+                Ok(claim) => Event::SettlementAnswered {
+                    ticket,
+                    claim: Box::new(claim),
+                },
+                Err(rejection) => rejected(ticket, rejection),
+            };
+        }
         let opened = Verified::open(&self.keys, signed, |bytes| {
             let mut claim = claim(bytes)?;
             bug.twist_claim(&mut claim, asked);
@@ -360,7 +382,7 @@ fn rejected(ticket: Ticket, rejection: Rejection) -> Event {
 }
 
 /// Reads the fields of an answer; each at most once.
-fn claim(bytes: &[u8]) -> Result<Claim, String> {
+pub(super) fn fields(bytes: &[u8]) -> Result<BTreeMap<&str, &str>, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
     let mut fields = BTreeMap::new();
     for part in text.split('|') {
@@ -369,6 +391,11 @@ fn claim(bytes: &[u8]) -> Result<Claim, String> {
             return Err(format!("{key} stands twice"));
         }
     }
+    Ok(fields)
+}
+
+fn claim(bytes: &[u8]) -> Result<Claim, String> {
+    let fields = fields(bytes)?;
     let word = *fields.get("word").ok_or("no word")?;
     let state = match word {
         "paid" => ClaimState::Paid,

@@ -18,6 +18,7 @@ mod boot;
 mod case;
 mod check;
 mod clock;
+mod closing;
 mod coverage;
 mod damage;
 mod disk;

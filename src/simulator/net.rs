@@ -158,7 +158,11 @@ impl World<'_> {
             (Some(sale), _) => (sale.order.clone(), sale.fen),
             (None, Some(undo)) if about_refund => (undo.number.clone(), undo.fen),
             (None, Some(undo)) => (undo.order.clone(), undo.fen),
-            (None, None) => (String::new(), 0),
+            (None, None) => {
+                let settling = self.watch.settlements.by_txn.get(&ticket.txn);
+                let number = settling.map(|settling| settling.number.clone());
+                (number.unwrap_or_default(), 0)
+            }
         };
         let news = match ticket.kind {
             RequestKind::Authorize | RequestKind::Preorder => "paid",
@@ -166,6 +170,7 @@ impl World<'_> {
             RequestKind::Inquire => "paid",
             RequestKind::Revoke | RequestKind::Close | RequestKind::Void => "revoked",
             RequestKind::Refund | RequestKind::InquireRefund => "returned",
+            RequestKind::Settlement => "balanced",
         };
         Asked { number, fen, news }
     }
@@ -282,7 +287,13 @@ impl World<'_> {
     /// B2: the same charge under another number.
     fn charge_again(&mut self, ticket: Ticket) {
         let request = self.till.as_ref().and_then(|till| till.last_charge.clone());
-        if let Some(Request::Authorize { amount, code, .. }) = request {
+        if let Some(Request::Authorize {
+            amount,
+            code,
+            batch,
+            ..
+        }) = request
+        {
             let order_no = OrderNo::new(&format!("RETRY{}", self.now()));
             let order_no = order_no.expect("invariant: letters and digits");
             let again = Request::Authorize {
@@ -290,6 +301,7 @@ impl World<'_> {
                 amount,
                 code,
                 instalments: None,
+                batch,
             };
             self.send(ticket, &again);
         }

@@ -33,6 +33,7 @@ impl World<'_> {
             }
             Act::Undo { sale, fen } => self.undo(sale, fen, false),
             Act::ChangeWay(sale) => self.undo(sale, 0, true),
+            Act::Settle => self.close_batch(),
             Act::Cancel => {
                 self.feed(Event::CancelRequested);
             }
@@ -129,7 +130,7 @@ impl World<'_> {
     }
 
     /// Makes the number of a transaction as the edge does: from the wall clock and something random.
-    fn fresh_txn(&mut self, sale: u32) -> TxnId {
+    pub(super) fn fresh_txn(&mut self, sale: u32) -> TxnId {
         self.txns += 1;
         let utc = u64::try_from(self.clock.reading().utc.0).unwrap_or(0);
         let random = (u128::from(sale) << 32) | u128::from(self.txns);

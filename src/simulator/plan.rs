@@ -61,6 +61,8 @@ pub enum Act {
     },
     /// 撤销并换方式 of a paid sale: all of it goes back, then the same amount is asked for.
     ChangeWay(u32),
+    /// 结算: the supervisor closes the batch.
+    Settle,
     /// 取消 or 停止等待, whichever button is there.
     Cancel,
     /// 立即核实 of the sale on the screen.
@@ -220,6 +222,13 @@ fn one_sale(
         put(shown + rng.below(gap), trouble(rng));
     }
     money_back(acts, rng, sale, shown + gap);
+    if rng.chance(90) {
+        let at = shown + rng.below(gap);
+        acts.push(Timed {
+            at,
+            act: Act::Settle,
+        });
+    }
     shown + gap
 }
 

@@ -112,6 +112,7 @@ impl World<'_> {
         self.run_until(now + LINGER_MS);
         let host_now = self.host_now();
         self.host.settle_all(host_now);
+        self.settle_the_rest();
         let open = self
             .watch
             .sales

@@ -162,6 +162,7 @@ impl Script {
                 Some(("lag", value)) => manners.lag_ms = milliseconds(value)?,
                 Some(("refunds-take", value)) => manners.refund_slow_ms = milliseconds(value)?,
                 Some(("refunds-fail", value)) => manners.refund_failures = small(value)?,
+                Some(("miscounts", value)) => manners.miscounts = value == "yes",
                 Some(("closes-while-paying", value)) => {
                     manners.closes_while_paying = value == "yes";
                 }

@@ -85,6 +85,7 @@ impl Search<'_> {
             | Act::Undo { sale, .. }
             | Act::ChangeWay(sale) => Some(sale),
             Act::Instalments(_)
+            | Act::Settle
             | Act::Cancel
             | Act::Query
             | Act::QueryOpen(_)

@@ -224,6 +224,7 @@ pub fn manners(streams: Streams) -> Manners {
         refund_slow_ms,
         refund_failures: u32::try_from(refund_failures).unwrap_or(0),
         closes_while_paying: rng.chance(700),
+        miscounts: rng.chance(100),
     }
 }
 

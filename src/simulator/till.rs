@@ -10,17 +10,19 @@ use super::check::Invariant;
 use super::coverage::{Point, event_name, state_name};
 use super::disk::Plan;
 use super::fault::{Fault, Kind, Place};
+use super::host::Profile;
 use super::plant::Bug;
 use super::rng::{Rng, Stream};
 use super::trace::Lane;
 use super::world::{Item, MERCHANT, World};
-use crate::domain::{MerchantNo, Money, TermNo};
+use crate::domain::{BatchNo, MerchantNo, Money, TermNo};
 use crate::evidence::ClaimState;
 use crate::journal::JournalError;
 use crate::payment::{
     Ceilings, Command, Event, Fact, FactKind, Phase, Policy, Request, Sound, State, Step, Ticket,
     Timing, VoidRules, step,
 };
+use crate::settlement::{Rules, SettlementFact};
 use crate::terminal::Carry;
 use crate::view::{Cause, Desk, Language, Theme};
 
@@ -43,6 +45,8 @@ pub struct Till {
     pub open_requests: BTreeSet<Ticket>,
     /// The last charge, for a planted bug.
     pub last_charge: Option<Request>,
+    /// A settlement wants this batch read.
+    pub(super) to_read: Option<(crate::domain::TxnId, BatchNo, Vec<String>)>,
     /// What holds the till, and since when.
     pub(super) held: Option<(crate::domain::TxnId, u64)>,
     pub(super) shown: Option<(Option<crate::domain::TxnId>, &'static str)>,
@@ -60,6 +64,7 @@ impl Till {
             carry: Carry::default(),
             open_requests: BTreeSet::new(),
             last_charge: None,
+            to_read: None,
             held: None,
             shown: None,
             revoking_since: 0,
@@ -73,7 +78,7 @@ impl Till {
 }
 
 /// Returns the rules of a run.
-pub fn policy(bug: Bug) -> Policy {
+pub fn policy(bug: Bug, profile: Profile) -> Policy {
     let mut timing = Timing::reference();
     if bug == Bug::B8 {
         timing.recheck_count = 1;
@@ -89,6 +94,11 @@ pub fn policy(bug: Bug) -> Policy {
         timing_of: std::collections::BTreeMap::new(),
         voids: VoidRules::customer_codes(),
         ceilings: Ceilings::supervisor_approves_all(),
+        settlement: Rules {
+            asks_totals: profile.compares_totals(),
+            detail_rows: 3,
+            ..Rules::reference()
+        },
     }
 }
 
@@ -126,6 +136,7 @@ impl World<'_> {
         };
         self.coverage.hit(met, name, point);
         self.look_at_state();
+        self.read_batch();
         Some(point)
     }
 
@@ -169,6 +180,13 @@ impl World<'_> {
             Point::After,
         )?;
         self.take(next);
+        let closed = |fact: &Fact| {
+            let FactKind::Settlement { fact, .. } = &fact.kind else {
+                return false;
+            };
+            matches!(fact, SettlementFact::Closed(_))
+        };
+        self.advance_again(facts.iter().any(closed));
         let one = Self::struck(&faults, Kind::KillAfterCommand).is_some();
         if self.bug != Bug::B1 {
             self.run_commands(commands, &facts, one)?;
@@ -385,6 +403,15 @@ impl World<'_> {
                         return Err(Died(Point::Commanded));
                     }
                 }
+                Command::ReadBatch {
+                    txn,
+                    batch,
+                    numbers,
+                } => {
+                    if let Some(till) = &mut self.till {
+                        till.to_read = Some((txn, batch, numbers));
+                    }
+                }
                 Command::StartScan | Command::StopScan | Command::Play(_) => {}
             }
         }
@@ -451,6 +478,8 @@ fn fact_text(fact: &Fact) -> String {
         "outcome",
         "order_no",
         "revoke_no",
+        "settlement",
+        "settle_no",
         "why",
         "host_code",
     ];

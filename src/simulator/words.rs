@@ -20,6 +20,7 @@ pub(super) fn manners_text(manners: &Manners) -> String {
         format!("refunds-take={}", seconds(manners.refund_slow_ms)),
         format!("refunds-fail={}", manners.refund_failures),
         format!("closes-while-paying={}", yes(manners.closes_while_paying)),
+        format!("miscounts={}", yes(manners.miscounts)),
     ]
     .join(" ")
 }
@@ -97,6 +98,7 @@ pub(super) fn act(words: &[&str]) -> Result<Act, &'static str> {
         },
         ["change-way", sale] => Act::ChangeWay(small(sale)?),
         ["cancel"] => Act::Cancel,
+        ["settle"] => Act::Settle,
         ["query"] => Act::Query,
         ["query-open", which] => Act::QueryOpen(small(which)?),
         ["park"] => Act::Park,
@@ -127,6 +129,7 @@ pub fn act_text(act: Act) -> String {
         Act::Undo { sale, fen } => format!("undo {sale} {}.{:02}", fen / 100, fen % 100),
         Act::ChangeWay(sale) => format!("change-way {sale}"),
         Act::Cancel => "cancel".to_owned(),
+        Act::Settle => "settle".to_owned(),
         Act::Query => "query".to_owned(),
         Act::QueryOpen(which) => format!("query-open {which}"),
         Act::Park => "park".to_owned(),

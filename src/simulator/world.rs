@@ -164,7 +164,7 @@ impl<'a> World<'a> {
             bench,
             streams,
             profile: case.profile,
-            policy: policy(case.bug),
+            policy: policy(case.bug, case.profile),
             clock,
             host_clock_ms: case.host_clock_ms,
             swarm,

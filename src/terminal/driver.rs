@@ -17,7 +17,7 @@ use super::print::PrintQueue;
 use super::session::{self, Act, SessionTurn};
 use crate::clock::Clock;
 use crate::code::CodeTable;
-use crate::domain::{Money, Now, OperatorNo, Tick, TxnId};
+use crate::domain::{BatchNo, Money, Now, OperatorNo, Tick, TxnId};
 use crate::entropy::Entropy;
 use crate::evidence::{Claim, Verified};
 use crate::journal::{Journal, JournalError, NoSales, SaleRow, SaleState};
@@ -93,6 +93,8 @@ pub struct Driver {
     looking: bool,
     /// The paid sale on the screen, and since when.
     paid: Option<(TxnId, Tick)>,
+    /// A settlement wants this batch read, with the batches of these numbers.
+    pub(super) to_read: Option<(TxnId, BatchNo, Vec<String>)>,
     /// Wall clock less ticks when the clock was found wrong, in milliseconds.
     wrong_since: Option<i64>,
 }
@@ -116,6 +118,7 @@ impl Driver {
             hinted: Tick(0),
             looking: false,
             paid: None,
+            to_read: None,
             wrong_since: None,
         }
     }
@@ -151,6 +154,7 @@ impl Driver {
                 () = tokio::time::sleep(pause) => {}
             }
             self.try_to_return().await;
+            self.read_batch().await;
             self.deadlines().await;
             self.carry.forget_unless(self.parts.state.foreground);
             self.look_or_not().await;
@@ -413,7 +417,8 @@ impl Driver {
                 | FactKind::CodeShown { .. }
                 | FactKind::AttentionRaised { .. }
                 | FactKind::UndoIntended(_)
-                | FactKind::UndoClosed { .. } => {}
+                | FactKind::UndoClosed { .. }
+                | FactKind::Settlement { .. } => {}
             }
         }
         self.refresh_records().await;
@@ -455,6 +460,11 @@ impl Driver {
                 }
             }
             Command::Play(sound) => (self.parts.sound)(Cue::Play(sound)),
+            Command::ReadBatch {
+                txn,
+                batch,
+                numbers,
+            } => self.to_read = Some((txn, batch, numbers)),
         }
     }
 

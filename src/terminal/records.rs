@@ -184,6 +184,20 @@ impl Driver {
         .await;
     }
 
+    /// Reads the batch that a settlement wants, and what it leads to. A journal that cannot be read is asked again when
+    /// the settlement's own deadline comes.
+    pub(super) async fn read_batch(&mut self) {
+        while let Some((txn, batch, numbers)) = self.to_read.take() {
+            match self.parts.journal.batch(batch, numbers).await {
+                Ok(found) => {
+                    let batch = Box::new(found);
+                    self.feed(Event::BatchRead { txn, batch }).await;
+                }
+                Err(problem) => error!(error = %chain(&problem), "the batch could not be read"),
+            }
+        }
+    }
+
     /// Reads what was taken today and this month. Done at the start, at midnight and after a sale that took nothing.
     pub(super) async fn refresh_usage(&mut self) {
         let now = self.now().utc;

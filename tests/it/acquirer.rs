@@ -28,7 +28,7 @@ use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject;
 use shouyin::acquirer::{Acquirer, Lakala, LakalaConfig, Post, RawAnswer, Reply, SendError};
 use shouyin::code::{CodeTable, PaymentCode, Recognised, recognise};
-use shouyin::domain::{MerchantNo, Money, Now, OrderNo, TermNo, Tick, Timestamp};
+use shouyin::domain::{BatchNo, MerchantNo, Money, Now, OrderNo, TermNo, Tick, Timestamp};
 use shouyin::entropy::Entropy;
 use shouyin::payment::{Presentment, Request};
 
@@ -129,6 +129,7 @@ pub fn authorize() -> Request {
         amount: price(),
         code: code(),
         instalments: None,
+        batch: BatchNo::new(1).expect("a batch"),
     }
 }
 

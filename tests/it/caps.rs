@@ -91,6 +91,7 @@ impl Shop {
                 ..VoidRules::customer_codes()
             },
             ceilings: Ceilings::supervisor_approves_all(),
+            settlement: shouyin::settlement::Rules::reference(),
         };
         let mut shop = Self {
             state: State::empty(numbers(1, 1)),
@@ -214,7 +215,9 @@ impl Shop {
                 Some(fen) => (refund_no.to_string(), fen, ClaimState::Returned),
                 None => (refund_no.to_string(), amount.minor(), ClaimState::Declined),
             },
-            Request::Void { void_no, order_no } => match decide(void_no.as_str(), price) {
+            Request::Void {
+                void_no, order_no, ..
+            } => match decide(void_no.as_str(), price) {
                 Some(_) => (order_no.to_string(), price, ClaimState::RevokeAccepted),
                 None => (order_no.to_string(), price, ClaimState::Declined),
             },
@@ -244,7 +247,8 @@ impl Shop {
             Request::Authorize { .. }
             | Request::Preorder { .. }
             | Request::Revoke { .. }
-            | Request::Close { .. } => panic!("only undos here: {request:?}"),
+            | Request::Close { .. }
+            | Request::Settlement(_) => panic!("only undos here: {request:?}"),
         };
         if heard && waited_for {
             self.answer(ticket, &number, fen, state);

@@ -121,6 +121,7 @@ impl World {
             timing_of: BTreeMap::new(),
             voids: shouyin::payment::VoidRules::customer_codes(),
             ceilings: shouyin::payment::Ceilings::supervisor_approves_all(),
+            settlement: shouyin::settlement::Rules::reference(),
         };
         Self {
             state: State::empty(numbers(1, 1, 1)),

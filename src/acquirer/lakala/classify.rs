@@ -107,7 +107,8 @@ pub(super) fn claim(request: &Request, body: &[u8]) -> Result<Claim, String> {
         | Request::Revoke { .. }
         | Request::Void { .. }
         | Request::Refund { .. }
-        | Request::InquireRefund { .. } => trade(request, body),
+        | Request::InquireRefund { .. }
+        | Request::Settlement(_) => trade(request, body),
     }
 }
 
@@ -129,6 +130,7 @@ fn trade(request: &Request, body: &[u8]) -> Result<Claim, String> {
         | Request::Inquire { .. }
         | Request::Refund { .. }
         | Request::InquireRefund { .. } => data.out_trade_no.as_deref(),
+        Request::Settlement(_) => None,
         Request::Revoke { .. } | Request::Void { .. } | Request::Close { .. } => {
             data.origin_out_trade_no.as_deref()
         }
@@ -144,7 +146,8 @@ fn trade(request: &Request, body: &[u8]) -> Result<Claim, String> {
         | Request::Inquire { .. }
         | Request::Revoke { .. }
         | Request::Void { .. }
-        | Request::Close { .. } => data.total_amount.as_deref(),
+        | Request::Close { .. }
+        | Request::Settlement(_) => data.total_amount.as_deref(),
     };
     let state = state(request, &answer.code, &data);
     let code_text = data.acc_resp_fields.and_then(|fields| fields.code);
@@ -214,6 +217,8 @@ fn state(request: &Request, code: &str, data: &Data) -> ClaimState {
             _ => ClaimState::Unknown,
         },
         Request::InquireRefund { .. } => refund_state(code, data),
+        // Its answers are `statement`'s.
+        Request::Settlement(_) => ClaimState::Unknown,
     }
 }
 

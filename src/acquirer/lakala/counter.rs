@@ -186,7 +186,8 @@ fn state(request: &Request, code: &str, status: Option<&str>) -> ClaimState {
         | Request::Revoke { .. }
         | Request::Void { .. }
         | Request::Refund { .. }
-        | Request::InquireRefund { .. } => ClaimState::Unknown,
+        | Request::InquireRefund { .. }
+        | Request::Settlement(_) => ClaimState::Unknown,
     }
 }
 

@@ -8,6 +8,7 @@ mod config;
 mod counter;
 mod notice;
 mod sign;
+mod statement;
 mod wire;
 
 use std::fmt;
@@ -89,7 +90,13 @@ impl<P: Post> Lakala<P> {
         self.validities.iter().filter_map(warn).collect()
     }
 
-    fn verify(&self, request: &Request, raw: &RawAnswer, now: Now) -> Result<Reply, Rejection> {
+    /// Checks signature and time, then lets `read` look at the body.
+    fn verify<T>(
+        &self,
+        raw: &RawAnswer,
+        now: Now,
+        read: impl FnOnce(&[u8]) -> Result<T, String>,
+    ) -> Result<Verified<T>, Rejection> {
         let headers = sign::AnswerHeaders::read(&raw.headers, &self.config.appid)?;
         let message = headers.message(&raw.body);
         let signed = SignedMessage {
@@ -97,7 +104,7 @@ impl<P: Post> Lakala<P> {
             message: &message,
             signature: &headers.signature,
         };
-        let claim = Verified::open(&self.keys, signed, |message| {
+        Verified::open(&self.keys, signed, |message| {
             // Genuine, but an old answer may be played back: only one of our time is read.
             let doubt = headers.off_s(now).map(|off_s| ClockDoubt::Time { off_s });
             self.doubt(doubt);
@@ -105,9 +112,16 @@ impl<P: Post> Lakala<P> {
                 let why = "the answer's time and this clock differ by over 5 minutes";
                 return Err(why.to_owned());
             }
-            let body = headers.body_of(message);
-            classify::claim(request, body)
-        })?;
+            read(headers.body_of(message))
+        })
+    }
+
+    fn reply(&self, request: &Request, raw: &RawAnswer, now: Now) -> Result<Reply, Rejection> {
+        if let Request::Settlement(_) = request {
+            let claim = self.verify(raw, now, statement::claim)?;
+            return Ok(Reply::Settlement(claim));
+        }
+        let claim = self.verify(raw, now, |body| classify::claim(request, body))?;
         Ok(Reply::Answer(claim))
     }
 
@@ -155,7 +169,7 @@ impl<P: Post> Acquirer for Lakala<P> {
         let body = std::mem::take(&mut *body);
         match self.post.post(path, authorization, body).await {
             Err(error) => Reply::Failed(self.failed(error, now)),
-            Ok(raw) => match self.verify(&request, &raw, now) {
+            Ok(raw) => match self.reply(&request, &raw, now) {
                 Ok(reply) => reply,
                 Err(rejection) => Reply::Rejected(rejection),
             },

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::macros::{format_description, offset};
 use zeroize::Zeroizing;
 
-use super::{LakalaConfig, counter};
+use super::{LakalaConfig, counter, statement};
 use crate::code::PaymentCode;
 use crate::domain::{Channel, HostTradeNo, Money, Now, OrderNo, Timestamp};
 use crate::limits::REQUEST_BYTES;
@@ -117,6 +117,8 @@ pub(super) fn build(config: &LakalaConfig, request: &Request, now: Now) -> Resul
             amount,
             code,
             instalments,
+            // The labs interfaces know no batch.
+            batch: _,
         } => {
             let data = micropay(config, order_no, *amount, code, *instalments);
             (MICROPAY, envelope(config, now, data))
@@ -126,12 +128,14 @@ pub(super) fn build(config: &LakalaConfig, request: &Request, now: Now) -> Resul
             amount,
             channel: Channel::Unknown,
             life_ms,
+            ..
         } => counter::create(config, order_no, *amount, *life_ms, now),
         Request::Preorder {
             order_no,
             amount,
             channel,
             life_ms,
+            ..
         } => {
             let data = preorder(config, order_no, *amount, native(*channel)?, *life_ms);
             (PREORDER, envelope(config, now, data))
@@ -154,6 +158,7 @@ pub(super) fn build(config: &LakalaConfig, request: &Request, now: Now) -> Resul
         | Request::Void {
             void_no: own,
             order_no,
+            ..
         } => {
             let data = located(Some(own), Some(order_no));
             (REVOKED, envelope(config, now, data))
@@ -177,6 +182,7 @@ pub(super) fn build(config: &LakalaConfig, request: &Request, now: Now) -> Resul
             let data = refund(order, *amount, trade_no.as_ref());
             (REFUND, envelope(config, now, data))
         }
+        Request::Settlement(ask) => return statement::build(config, ask, now),
     })
 }
 

@@ -6,6 +6,7 @@
 mod canary;
 mod rest;
 mod sent;
+mod settled;
 mod undos;
 mod watch;
 
@@ -60,7 +61,7 @@ invariants! {
     I1, "I1", "no double charge: each customer has paid nothing or exactly one price", Status::Always;
     I2, "I2", "truth to the customer: told paid means charged, told not paid means not charged", Status::Always;
     I3, "I3", "at rest the journal equals the acquirer's ledger, row for row", Status::AtRest;
-    I4, "I4", "totals equal the sum of the rows and the acquirer's", Status::Partly("the day's totals; batches need settlement");
+    I4, "I4", "totals equal the sum of the rows and the acquirer's; every entry is counted in exactly one settlement", Status::Always;
     I5, "I5", "no order, revoke or voucher number is ever used twice", Status::Always;
     I6, "I6", "write before send: what a message speaks of is durable when it leaves", Status::Always;
     I7, "I7", "write before show: what a screen says is stored when it is shown", Status::Always;

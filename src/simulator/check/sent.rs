@@ -18,6 +18,9 @@ impl Watch {
         now: u64,
     ) {
         let (order, number) = numbers(request);
+        if ticket.kind == RequestKind::Settlement {
+            return self.settlement_sent(ticket, number, durable, now);
+        }
         if self.undos.contains_key(&ticket.txn) {
             return self.undo_sent(ticket, (order, number), durable, now);
         }
@@ -74,12 +77,15 @@ fn numbers(request: &Request) -> (&str, &str) {
             revoke_no,
             order_no,
         } => (order_no.as_str(), revoke_no.as_str()),
-        Request::Void { void_no, order_no } => (order_no.as_str(), void_no.as_str()),
+        Request::Void {
+            void_no, order_no, ..
+        } => (order_no.as_str(), void_no.as_str()),
         Request::Refund {
             refund_no,
             order_no,
             ..
         } => (order_no.as_str(), refund_no.as_str()),
         Request::InquireRefund { refund_no } => (refund_no.as_str(), refund_no.as_str()),
+        Request::Settlement(ask) => (ask.settle_no().as_str(), ask.settle_no().as_str()),
     }
 }

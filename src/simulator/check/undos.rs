@@ -29,6 +29,8 @@ pub struct Undo {
     pub ended_at: u64,
     /// The last word on a screen.
     pub shown: Option<Word>,
+    pub(super) batch: u32,
+    pub(super) counted: Option<u32>,
     on_disk: bool,
 }
 
@@ -49,8 +51,11 @@ impl Watch {
             ended: None,
             ended_at: 0,
             shown: None,
+            batch: intent.batch.get(),
+            counted: None,
             on_disk: false,
         };
+        self.in_the_open_batch(undo.batch, now);
         let out = self.out_of(intent.of) + undo.fen;
         let sale = self.sales.get(&intent.of);
         let price = sale.map_or(0, |sale| sale.fen);

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::settled::Settlements;
 use super::undos::Undo;
 use super::{Invariant, Violation};
 use crate::domain::TxnId;
@@ -88,6 +89,8 @@ pub struct Sale {
     cancelled: bool,
     pub(super) merchant_code: bool,
     pub(super) charges: u32,
+    pub(super) batch: u32,
+    pub(super) counted: Option<u32>,
     facts: u32,
     code: Option<String>,
     pub(super) on_disk: BTreeSet<String>,
@@ -118,6 +121,8 @@ pub struct Watch {
     pub resting: bool,
     /// What was asserted, for the report.
     pub checks: u64,
+    /// Settlements.
+    pub settlements: Settlements,
     pub(super) numbers: BTreeSet<String>,
     pub(super) vouchers: BTreeSet<u32>,
 }
@@ -181,6 +186,7 @@ impl Watch {
             FactKind::Closed { txn, outcome } => self.closed(*txn, outcome, host, now),
             FactKind::UndoIntended(intent) => self.undo_intent(intent, now),
             FactKind::UndoClosed { txn, outcome } => self.undo_closed(*txn, outcome, host, now),
+            FactKind::Settlement { txn, fact } => self.settlement(*txn, fact, host, now),
             FactKind::StopRequested { txn } => {
                 if let Some(sale) = self.sales.get_mut(txn) {
                     sale.cancelled = true;
@@ -224,6 +230,8 @@ impl Watch {
             cancelled: false,
             merchant_code: intent.entry.is_merchant_code(),
             charges: 0,
+            batch: intent.batch.get(),
+            counted: None,
             facts: 1,
             code: None,
             on_disk: BTreeSet::new(),
@@ -232,6 +240,7 @@ impl Watch {
         self.holds(Invariant::I5, fresh, "an order number was used twice", now);
         let fresh = self.vouchers.insert(intent.voucher.get());
         self.holds(Invariant::I5, fresh, "a voucher number was used twice", now);
+        self.in_the_open_batch(sale.batch, now);
         let positive = sale.fen > 0;
         self.holds(Invariant::I11, positive, "a sale over nothing", now);
         let fresh = self.sales.insert(intent.txn, sale).is_none();
@@ -405,6 +414,9 @@ impl Watch {
         let undos = self.undos.iter();
         let gone = undos.filter(|(txn, undo)| undo.ended.is_none() && !open.contains(txn));
         lost.extend(gone.map(|(txn, _)| *txn));
+        let settlements = self.settlements.by_txn.iter();
+        let gone = settlements.filter(|(txn, settling)| !settling.ended && !open.contains(txn));
+        lost.extend(gone.map(|(txn, _)| *txn));
         for txn in lost {
             let what = format!("the start does not go on with the open sale {txn}");
             self.blame(Invariant::I8, what, now);
@@ -422,7 +434,10 @@ impl Watch {
         );
         let sales = self.sales.iter().filter(|(_, sale)| sale.ended.is_none());
         let undos = self.undos.iter().filter(|(_, undo)| undo.ended.is_none());
+        let settling = self.settlements.by_txn.iter();
+        let settling = settling.filter(|(_, settling)| !settling.ended);
         let open = sales.map(|(txn, _)| *txn).chain(undos.map(|(txn, _)| *txn));
+        let open = open.chain(settling.map(|(txn, _)| *txn));
         let gone = open.into_iter().find(|txn| !holds(*txn));
         if let Some(txn) = gone {
             self.blame(

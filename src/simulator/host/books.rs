@@ -13,6 +13,17 @@ pub enum Account {
     Merchant,
 }
 
+/// What a movement is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// A customer was charged.
+    Sale,
+    /// The whole order was taken back.
+    Reversal,
+    /// A refund with this number.
+    Refund(String),
+}
+
 /// One movement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -26,6 +37,8 @@ pub struct Entry {
     pub fen: u64,
     /// When, on the acquirer's clock.
     pub at: u64,
+    /// What it is.
+    pub why: Why,
 }
 
 /// The books.
@@ -40,7 +53,13 @@ impl Books {
     ///
     /// # Panics
     /// The books no longer add up to nothing.
-    pub fn post(&mut self, order: &str, from: &Account, to: &Account, fen: u64, at: u64) {
+    pub fn post(
+        &mut self,
+        (order, why): (&str, Why),
+        from: &Account,
+        to: &Account,
+        (fen, at): (u64, u64),
+    ) {
         let amount = i64::try_from(fen).expect("invariant: an amount has twelve digits");
         *self.balances.entry(from.clone()).or_default() -= amount;
         *self.balances.entry(to.clone()).or_default() += amount;
@@ -50,6 +69,7 @@ impl Books {
             to: to.clone(),
             fen,
             at,
+            why,
         });
         let sum: i64 = self.balances.values().sum();
         assert_eq!(sum, 0, "the acquirer's books add up");

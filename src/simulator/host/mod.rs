@@ -5,6 +5,7 @@
 //! repeated here. An order is charged at most once; a number acts at most once.
 
 mod books;
+mod closing;
 mod order;
 mod profile;
 mod refund;
@@ -14,6 +15,7 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use books::{Account, Books};
+pub use closing::Closings;
 pub use order::{Order, Stage};
 pub use profile::{Manners, Profile};
 pub use refund::{Refund, RefundStage};
@@ -37,7 +39,10 @@ pub struct Host {
     revokes: BTreeMap<String, BTreeSet<String>>,
     closes: BTreeMap<String, usize>,
     refunds: BTreeMap<String, Refund>,
-    voids: BTreeSet<String>,
+    /// Each void with its order and batch.
+    voids: BTreeMap<String, (String, u32)>,
+    /// Settlements.
+    pub closings: Closings,
     refused_numbers: BTreeSet<String>,
     failed_refunds: u32,
     used_codes: BTreeMap<String, String>,
@@ -61,7 +66,8 @@ impl Host {
             revokes: BTreeMap::new(),
             closes: BTreeMap::new(),
             refunds: BTreeMap::new(),
-            voids: BTreeSet::new(),
+            voids: BTreeMap::new(),
+            closings: Closings::default(),
             refused_numbers: BTreeSet::new(),
             failed_refunds: 0,
             used_codes: BTreeMap::new(),
@@ -96,17 +102,45 @@ impl Host {
     /// Takes a request and answers it. `now` is the acquirer's own clock in milliseconds.
     pub fn handle(&mut self, ask: &Ask, now: u64) -> Answer {
         match ask {
-            Ask::Charge { order, fen, code } => self.charge(order, *fen, code, now),
+            Ask::Charge {
+                order,
+                fen,
+                code,
+                batch,
+            } => self.charge(order, (*fen, *batch), code, now),
             Ask::Preorder {
                 order,
                 fen,
                 life_ms,
-            } => self.preorder(order, *fen, *life_ms, now),
+                batch,
+            } => self.preorder(order, (*fen, *batch), *life_ms, now),
             Ask::Query { order } => self.query(order, now),
             Ask::Revoke { number, order } => self.revoke(number, order, now),
             Ask::Close { order } => self.close(order, now),
-            Ask::Void { number, order } => self.void(number, order, now),
-            Ask::Refund { number, order, fen } => self.refund(number, order, *fen, now),
+            Ask::Void {
+                number,
+                order,
+                batch,
+            } => self.void(number, order, *batch, now),
+            Ask::Refund {
+                number,
+                order,
+                fen,
+                batch,
+            } => self.refund(number, order, (*fen, *batch), now),
+            Ask::Totals {
+                number,
+                batch,
+                sums,
+            } => self.compare_totals(number, *batch, sums, now),
+            Ask::QueryTotals { number } => self.closing_state(number),
+            Ask::Details {
+                number,
+                first,
+                rows,
+            } => self.details(number, *first, rows),
+            Ask::EndDetails { number, rows } => self.end_details(number, *rows),
+            Ask::Statement { number, after } => self.statement(number, *after, now),
             Ask::QueryRefund { number } => self.refund_state(number, now),
         }
     }
@@ -196,9 +230,16 @@ impl Host {
         self.manners.lag_ms = 0;
         self.manners.refund_failures = 0;
         self.manners.closes_while_paying = true;
+        self.manners.miscounts = false;
     }
 
-    fn charge(&mut self, order: &str, fen: u64, code: &str, now: u64) -> Answer {
+    fn charge(
+        &mut self,
+        order: &str,
+        (fen, batch): (u64, u32),
+        code: &str,
+        now: u64,
+    ) -> Answer {
         if let Some(named) = self.refused.get(order) {
             return self.answer("declined", named.then_some(order), None);
         }
@@ -227,12 +268,18 @@ impl Host {
         }
         self.used_codes.insert(code.to_owned(), order.to_owned());
         let wallet = wallet.unwrap_or(Wallet::Never);
-        let fresh = Order::charged(fen, code, wallet, now);
+        let fresh = Order::charged((fen, batch), code, wallet, now);
         self.orders.insert(order.to_owned(), fresh);
         self.state(order, now)
     }
 
-    fn preorder(&mut self, order: &str, fen: u64, life_ms: u64, now: u64) -> Answer {
+    fn preorder(
+        &mut self,
+        order: &str,
+        (fen, batch): (u64, u32),
+        life_ms: u64,
+        now: u64,
+    ) -> Answer {
         if self.tombstones.contains(order) {
             self.refused.insert(order.to_owned(), true);
             return self.answer("declined", Some(order), None);
@@ -243,7 +290,7 @@ impl Host {
                 return self.answer("E-DIFFERS", Some(order), None);
             }
         } else {
-            let fresh = Order::to_scan(fen, text.clone(), life_ms, now);
+            let fresh = Order::to_scan((fen, batch), text.clone(), life_ms, now);
             self.orders.insert(order.to_owned(), fresh);
         }
         let state = self.state(order, now);

@@ -3,7 +3,7 @@
 //! Owns its stages and what time does to it. Money moves only through the books.
 
 use super::Wallet;
-use super::books::{Account, Books};
+use super::books::{Account, Books, Why};
 use super::profile::Profile;
 
 /// How far an order is.
@@ -30,6 +30,8 @@ pub struct Order {
     pub customer: String,
     /// When it arrived.
     pub arrived: u64,
+    /// The batch that the terminal named.
+    pub batch: u32,
     /// How far it is.
     pub stage: Stage,
     /// Revokes that were refused.
@@ -47,11 +49,17 @@ pub struct Order {
 
 impl Order {
     /// An order whose customer's code was charged.
-    pub(super) fn charged(fen: u64, code: &str, wallet: Wallet, now: u64) -> Self {
+    pub(super) fn charged(
+        (fen, batch): (u64, u32),
+        code: &str,
+        wallet: Wallet,
+        now: u64,
+    ) -> Self {
         Self {
             fen,
             customer: code.to_owned(),
             arrived: now,
+            batch,
             stage: Stage::Open,
             refused_revokes: 0,
             text: None,
@@ -64,12 +72,12 @@ impl Order {
     }
 
     /// An order that waits for somebody to scan its code.
-    pub(super) fn to_scan(fen: u64, text: String, life_ms: u64, now: u64) -> Self {
+    pub(super) fn to_scan(amount: (u64, u32), text: String, life_ms: u64, now: u64) -> Self {
         Self {
             text: Some(text),
             wallet: None,
             expires: Some(now + life_ms),
-            ..Self::charged(fen, "", Wallet::Never, now)
+            ..Self::charged(amount, "", Wallet::Never, now)
         }
     }
 
@@ -161,7 +169,8 @@ impl Order {
         if pays {
             self.stage = Stage::Paid;
             self.charged += self.fen;
-            books.post(number, &self.account(), &Account::Merchant, self.fen, at);
+            let (from, to) = (self.account(), Account::Merchant);
+            books.post((number, Why::Sale), &from, &to, (self.fen, at));
         } else {
             self.stage = Stage::Failed;
         }
@@ -172,7 +181,7 @@ impl Order {
         match self.stage {
             Stage::Open => self.stage = stage,
             Stage::Paid => {
-                self.give_back(self.net(), number, books, now);
+                self.give_back(self.net(), (number, Why::Reversal), books, now);
                 self.stage = stage;
             }
             Stage::Failed | Stage::Closed | Stage::Revoked => {}
@@ -180,10 +189,16 @@ impl Order {
     }
 
     /// Money goes back to the customer.
-    pub(super) fn give_back(&mut self, fen: u64, number: &str, books: &mut Books, now: u64) {
+    pub(super) fn give_back(
+        &mut self,
+        fen: u64,
+        what: (&str, Why),
+        books: &mut Books,
+        now: u64,
+    ) {
         if fen > 0 {
             self.returned += fen;
-            books.post(number, &Account::Merchant, &self.account(), fen, now);
+            books.post(what, &Account::Merchant, &self.account(), (fen, now));
         }
     }
 

@@ -80,6 +80,11 @@ impl Profile {
         }
     }
 
+    /// It compares totals and closes batches; the others only have a statement.
+    pub const fn compares_totals(self) -> bool {
+        matches!(self, Self::Unionpay)
+    }
+
     /// The quickest and the slowest usual way of a message, one direction.
     pub const fn way_ms(self) -> (u64, u64) {
         match self {
@@ -110,6 +115,8 @@ pub struct Manners {
     pub refund_failures: u32,
     /// An order whose customer types a password can be closed.
     pub closes_while_paying: bool,
+    /// It adds up its own totals wrongly; its statement is right.
+    pub miscounts: bool,
 }
 
 impl Default for Manners {
@@ -124,6 +131,7 @@ impl Default for Manners {
             refund_slow_ms: 0,
             refund_failures: 0,
             closes_while_paying: true,
+            miscounts: false,
         }
     }
 }

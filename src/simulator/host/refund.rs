@@ -2,6 +2,7 @@
 //!
 //! Owns the refunds by their own numbers.
 
+use super::books::Why;
 use super::order::Stage;
 use super::{Answer, Host};
 
@@ -30,6 +31,8 @@ pub struct Refund {
     pub fen: u64,
     /// How far it is.
     pub stage: RefundStage,
+    /// The batch that the terminal named.
+    pub batch: u32,
 }
 
 impl Host {
@@ -38,7 +41,13 @@ impl Host {
         self.refunds.get(number)
     }
 
-    pub(super) fn refund(&mut self, number: &str, order: &str, fen: u64, now: u64) -> Answer {
+    pub(super) fn refund(
+        &mut self,
+        number: &str,
+        order: &str,
+        (fen, batch): (u64, u32),
+        now: u64,
+    ) -> Answer {
         self.settle(order, now);
         if let Some(known) = self.refunds.get(number) {
             if known.order != order || known.fen != fen {
@@ -67,13 +76,15 @@ impl Host {
                 ends_well,
             }
         } else {
-            known.give_back(fen, order, &mut self.books, now);
+            let why = Why::Refund(number.to_owned());
+            known.give_back(fen, (order, why), &mut self.books, now);
             RefundStage::Done
         };
         let refund = Refund {
             order: order.to_owned(),
             fen,
             stage,
+            batch,
         };
         self.refunds.insert(number.to_owned(), refund);
         self.refund_state(number, now)
@@ -104,7 +115,8 @@ impl Host {
         };
         order.at_work -= refund.fen;
         refund.stage = if ends_well {
-            order.give_back(refund.fen, &refund.order, &mut self.books, until);
+            let why = Why::Refund(number.to_owned());
+            order.give_back(refund.fen, (&refund.order, why), &mut self.books, until);
             RefundStage::Done
         } else {
             RefundStage::Failed
@@ -112,9 +124,9 @@ impl Host {
     }
 
     /// Takes a whole paid order back, on its own day where the profile wants that.
-    pub(super) fn void(&mut self, number: &str, order: &str, now: u64) -> Answer {
+    pub(super) fn void(&mut self, number: &str, order: &str, batch: u32, now: u64) -> Answer {
         self.settle(order, now);
-        if self.voids.contains(number) {
+        if self.voids.contains_key(number) {
             return self.answer("accepted", Some(order), None);
         }
         if self.refused_numbers.contains(number) {
@@ -129,7 +141,8 @@ impl Host {
             self.refused_numbers.insert(number.to_owned());
             return self.answer("declined", Some(order), None);
         }
-        self.voids.insert(number.to_owned());
+        self.voids
+            .insert(number.to_owned(), (order.to_owned(), batch));
         known.end(Stage::Revoked, order, &mut self.books, now);
         self.answer("accepted", Some(order), None)
     }

@@ -32,6 +32,8 @@ pub enum Ask {
         fen: u64,
         /// The customer's code.
         code: String,
+        /// The terminal's batch.
+        batch: u32,
     },
     /// Make an order that a customer pays by scanning its code.
     Preorder {
@@ -41,6 +43,8 @@ pub enum Ask {
         fen: u64,
         /// How long the code lives.
         life_ms: u64,
+        /// The terminal's batch.
+        batch: u32,
     },
     /// What became of an order.
     Query {
@@ -65,6 +69,8 @@ pub enum Ask {
         number: String,
         /// The order.
         order: String,
+        /// The terminal's batch.
+        batch: u32,
     },
     /// Return a part or all.
     Refund {
@@ -74,6 +80,45 @@ pub enum Ask {
         order: String,
         /// How much.
         fen: u64,
+        /// The terminal's batch.
+        batch: u32,
+    },
+    /// Compare the totals of a batch: count and sum of sales, voids, refunds.
+    Totals {
+        /// The settlement's own number.
+        number: String,
+        /// The batch.
+        batch: u32,
+        /// The terminal's sums.
+        sums: [(u32, u64); 3],
+    },
+    /// What became of a settlement.
+    QueryTotals {
+        /// Its number.
+        number: String,
+    },
+    /// Detail rows of a settlement.
+    Details {
+        /// Its number.
+        number: String,
+        /// Rows before these.
+        first: u32,
+        /// The numbers of the rows.
+        rows: Vec<String>,
+    },
+    /// The detail rows are complete.
+    EndDetails {
+        /// The settlement's number.
+        number: String,
+        /// How many there were.
+        rows: u32,
+    },
+    /// The statement behind a position.
+    Statement {
+        /// The settlement's number.
+        number: String,
+        /// The position.
+        after: u64,
     },
     /// What became of a refund.
     QueryRefund {
@@ -93,7 +138,12 @@ impl Ask {
             | Self::Close { order }
             | Self::Void { order, .. }
             | Self::Refund { order, .. } => order,
-            Self::QueryRefund { number } => number,
+            Self::QueryRefund { number }
+            | Self::Totals { number, .. }
+            | Self::QueryTotals { number }
+            | Self::Details { number, .. }
+            | Self::EndDetails { number, .. }
+            | Self::Statement { number, .. } => number,
         }
     }
 }
@@ -102,7 +152,8 @@ impl Ask {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// One word: `paid`, `paying`, `waiting`, `declined`, `not-found`, `failed`, `closed`, `revoked`, `refunded`,
-    /// `accepted`, `returned`, `returning`, `return-failed`, or a code that no list of the terminal holds.
+    /// `accepted`, `returned`, `returning`, `return-failed`, `balanced`, `differs`, `taken`, `taken-all`, `page`,
+    /// `last-page`, or a code that no list of the terminal holds.
     pub word: String,
     /// Who is meant.
     pub merchant: Option<String>,
@@ -110,7 +161,7 @@ pub struct Answer {
     pub order: Option<String>,
     /// Its amount in fen.
     pub fen: Option<u64>,
-    /// The code that a customer has to scan.
+    /// The code that a customer has to scan, or the figures of a settlement.
     pub text: Option<String>,
 }
 

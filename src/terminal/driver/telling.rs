@@ -7,6 +7,7 @@ use tracing::{info, warn};
 use super::{CLOCK_SET_MS, Driver, offset_ms};
 use crate::acquirer::ClockDoubt;
 use crate::payment::{Event, Fact, FactKind, State};
+use crate::settlement::SettlementFact;
 use crate::view::{Cause, ClockState, Link, RowState, outcome_row};
 
 impl Driver {
@@ -40,7 +41,9 @@ impl Driver {
 
     pub(super) fn note_link(&mut self, event: &Event) {
         self.parts.desk.link = match event {
-            Event::Answered { .. } | Event::AnswerRejected { .. } => Link::Online,
+            Event::Answered { .. }
+            | Event::AnswerRejected { .. }
+            | Event::SettlementAnswered { .. } => Link::Online,
             Event::SendFailed { .. } => Link::Offline,
             Event::SaleRequested { .. }
             | Event::CodePresented { .. }
@@ -48,6 +51,8 @@ impl Driver {
             | Event::InstalmentsChosen(_)
             | Event::UndoRequested { .. }
             | Event::Noticed { .. }
+            | Event::SettlementRequested { .. }
+            | Event::BatchRead { .. }
             | Event::CancelRequested
             | Event::QueryRequested { .. }
             | Event::ParkRequested
@@ -130,8 +135,30 @@ pub(super) fn log_fact(fact: &Fact) {
                 cause = intent.cause.key(), amount = %intent.amount, "money goes back");
         }
         FactKind::UndoClosed { outcome, .. } => info!(txn, outcome = outcome.key(), "undo closed"),
+        FactKind::Settlement { fact, .. } => log_settlement(&txn, fact),
         FactKind::SuccessAfterRevoke { .. } => warn!(txn, "success after revoke: money goes back"),
         FactKind::AttentionRaised { why, .. } => warn!(txn, why, "attention"),
         FactKind::Closed { outcome, .. } => info!(txn, outcome = outcome.key(), "sale closed"),
+    }
+}
+
+fn log_settlement(txn: &str, fact: &SettlementFact) {
+    match fact {
+        SettlementFact::Intended(intent) => {
+            info!(txn, batch = %intent.batch, settle = %intent.settle_no, cause = intent.cause.key(),
+                "batch frozen");
+        }
+        SettlementFact::Frozen { entries, open } => info!(txn, entries, open, "batch read"),
+        SettlementFact::TotalsHeard { balanced, .. } => info!(txn, balanced, "totals compared"),
+        SettlementFact::DetailsTaken { rows, end } => info!(txn, rows, end, "details taken"),
+        SettlementFact::DifferenceFound(difference) => {
+            let (reason, delta) = (difference.reason.key(), difference.delta());
+            warn!(txn, reason, number = difference.number, delta, "difference");
+        }
+        SettlementFact::LeftOpen(left) => warn!(txn, entry = %left.txn, "left open"),
+        SettlementFact::Closed(report) => {
+            let balanced = report.is_balanced();
+            info!(txn, balanced, unexplained = report.unexplained_minor, "batch closed");
+        }
     }
 }

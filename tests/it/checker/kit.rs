@@ -103,6 +103,7 @@ pub fn policy() -> Policy {
         timing_of: std::collections::BTreeMap::new(),
         voids: shouyin::payment::VoidRules::customer_codes(),
         ceilings: shouyin::payment::Ceilings::supervisor_approves_all(),
+        settlement: shouyin::settlement::Rules::reference(),
     }
 }
 

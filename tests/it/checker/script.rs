@@ -227,6 +227,7 @@ fn fact_word(fact: &Fact) -> String {
         FactKind::UndoIntended(intent) => format!("+{}", intent.kind.key()),
         FactKind::UndoClosed { outcome, .. } => format!("+undo:{}", outcome.key()),
         FactKind::Closed { outcome, .. } => format!("+{}", outcome_word(outcome)),
+        FactKind::Settlement { .. } => "+settlement".to_owned(),
     }
 }
 
@@ -238,6 +239,7 @@ fn command_word(command: &Command) -> String {
     match command {
         Command::StartScan => "scan".to_owned(),
         Command::StopScan => "stop".to_owned(),
+        Command::ReadBatch { .. } => "read-batch".to_owned(),
         Command::Send { request, .. } => match request {
             Request::Authorize { .. } => "charge".to_owned(),
             Request::Inquire { .. } => "ask".to_owned(),
@@ -250,6 +252,7 @@ fn command_word(command: &Command) -> String {
             Request::Void { .. } => "void".to_owned(),
             Request::Refund { .. } => "refund".to_owned(),
             Request::InquireRefund { .. } => "ask-refund".to_owned(),
+            Request::Settlement(_) => "settle".to_owned(),
         },
         Command::Play(sound) => match sound {
             Sound::Scanned => "beep".to_owned(),

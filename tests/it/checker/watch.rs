@@ -119,6 +119,7 @@ impl Watch {
                 self.blame(done, "a late success was not returned", now);
             }
             FactKind::CodeShown { .. } => self.blame(false, "a merchant code was shown", now),
+            FactKind::Settlement { .. } => self.blame(false, "a batch was closed", now),
         }
     }
 

@@ -34,7 +34,7 @@ impl Acquirer for Client {
         let charge = matches!(request, Request::Authorize { .. });
         let reply = self.lakala.ask(request, now).await;
         self.tally.count(match &reply {
-            Reply::Answer(_) => "answered",
+            Reply::Answer(_) | Reply::Settlement(_) => "answered",
             Reply::Rejected(_) => "answer not believed",
             Reply::Failed(error) => match error.certainty() {
                 Certainty::NotSent => "not sent",

@@ -6,7 +6,7 @@ use shouyin::acquirer::{Acquirer, HttpsPost, Lakala, Reply};
 use shouyin::clock::Clock;
 use shouyin::code::{CodeTable, Recognised, recognise};
 use shouyin::config::Config;
-use shouyin::domain::{Money, OrderNo};
+use shouyin::domain::{BatchNo, Money, OrderNo};
 use shouyin::entropy::Entropy;
 use shouyin::evidence::ClaimState;
 use shouyin::payment::{Certainty, Request};
@@ -100,6 +100,7 @@ pub fn charge(number: u32) -> (String, Request) {
         amount: Money::from_fen(1_200).unwrap(),
         code,
         instalments: None,
+        batch: BatchNo::new(1).expect("a batch"),
     };
     (order, request)
 }

@@ -1,0 +1,78 @@
+//! The part of the configuration about closing batches.
+//!
+//! Owns its keys and what is wrong with them. How an acquirer is asked is the profile's and `settlement`'s.
+
+use super::{Checker, ConfigError, SettlementLayer};
+use crate::payment::Timing;
+use crate::settlement::Rules;
+
+/// How and when this terminal closes its batches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Closings {
+    /// The acquirer's statement can be read.
+    pub statement: bool,
+    /// Minutes after midnight in China; none when only people close batches.
+    pub at_min: Option<u16>,
+}
+
+impl Closings {
+    /// Returns the core's rules; waits are those of the other requests.
+    pub fn rules(&self, timing: &Timing) -> Rules {
+        Rules {
+            has_statement: self.statement,
+            answer_wait_ms: timing.answer_wait_ms,
+            retry_ms: timing.revoke_retry_ms.clone(),
+            idle_ms: timing.revoke_idle_ms,
+            ..Rules::reference()
+        }
+    }
+}
+
+/// Only the sandbox is known to have a statement that a terminal can read (acquirer.md 2.12).
+pub(super) fn check(
+    c: &Checker<'_>,
+    layer: &SettlementLayer,
+    sandbox: bool,
+) -> Result<Closings, ConfigError> {
+    let at_min = match layer.at.as_deref() {
+        None | Some("") => None,
+        Some(text) => Some(minutes(text).ok_or_else(|| {
+            let problem = "it is no time of day; use 00:00 to 23:59";
+            c.bad("settlement.at", problem)
+        })?),
+    };
+    Ok(Closings {
+        statement: layer.statement.unwrap_or(sandbox),
+        at_min,
+    })
+}
+
+fn minutes(text: &str) -> Option<u16> {
+    let (hour, minute) = text.split_once(':')?;
+    let two = |part: &str| -> Option<u16> {
+        let digits = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| part.parse().ok()).flatten()
+    };
+    let (hour, minute) = (two(hour)?, two(minute)?);
+    (hour < 24 && minute < 60).then_some(hour * 60 + minute)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_of_day_is_two_pairs_of_digits() {
+        for (text, found) in [
+            ("00:00", Some(0)),
+            ("23:59", Some(1439)),
+            ("24:00", None),
+            ("9:30", None),
+            ("09:60", None),
+            ("+1:00", None),
+            ("0930", None),
+        ] {
+            assert_eq!(minutes(text), found, "{text}");
+        }
+    }
+}

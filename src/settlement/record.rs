@@ -1,0 +1,249 @@
+//! The stored form of a settlement's facts. Plain data, fields in declaration order.
+//!
+//! Owns reading and writing it; `payment::record` puts the transaction and the time beside it.
+
+use serde::{Deserialize, Serialize};
+
+use super::batch::{EntryKind, Line};
+use super::compare::{Difference, Reason};
+use super::fact::{Cause, OpenLeft, Report, SettlementFact, SettlementIntent};
+use crate::domain::{BatchNo, Channel, OperatorNo, OrderNo, TxnId, VoucherNo};
+
+/// The stored form of [`SettlementFact`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "settlement", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the members are those of the facts")]
+pub enum SettlementRecord {
+    Intended {
+        settle_no: String,
+        sequence: u64,
+        batch: u32,
+        cause: String,
+        operator: String,
+        approver: Option<String>,
+        read_after: u64,
+        told_upto: u64,
+    },
+    Frozen {
+        entries: u32,
+        open: u32,
+    },
+    TotalsHeard {
+        balanced: bool,
+        lines: Vec<LineRecord>,
+        digest: String,
+    },
+    DetailsTaken {
+        rows: u32,
+        end: bool,
+    },
+    DifferenceFound {
+        reason: String,
+        number: String,
+        channel: String,
+        voucher: Option<u32>,
+        ours_minor: i64,
+        theirs_minor: i64,
+    },
+    LeftOpen {
+        entry: String,
+        minor: u64,
+    },
+    Closed {
+        ours: Vec<LineRecord>,
+        theirs: Vec<LineRecord>,
+        compared: bool,
+        balanced: Option<bool>,
+        differences: u32,
+        unequal: u32,
+        explained_minor: i64,
+        unexplained_minor: i64,
+        open: u32,
+        read_after: u64,
+        told_upto: u64,
+        evidence: Vec<String>,
+    },
+}
+
+/// The stored form of [`Line`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineRecord {
+    channel: String,
+    kind: String,
+    count: u32,
+    minor: u64,
+}
+
+fn line_record(line: &Line) -> LineRecord {
+    LineRecord {
+        channel: line.channel.key().to_owned(),
+        kind: line.kind.key().to_owned(),
+        count: line.count,
+        minor: line.minor,
+    }
+}
+
+fn restore_lines(lines: &[LineRecord]) -> Option<Vec<Line>> {
+    lines
+        .iter()
+        .map(|line| {
+            Some(Line {
+                channel: Channel::from_key(&line.channel)?,
+                kind: EntryKind::from_key(&line.kind)?,
+                count: line.count,
+                minor: line.minor,
+            })
+        })
+        .collect()
+}
+
+impl From<&SettlementFact> for SettlementRecord {
+    fn from(fact: &SettlementFact) -> Self {
+        match fact {
+            SettlementFact::Intended(intent) => Self::Intended {
+                settle_no: intent.settle_no.to_string(),
+                sequence: intent.sequence,
+                batch: intent.batch.get(),
+                cause: intent.cause.key().to_owned(),
+                operator: intent.operator.to_string(),
+                approver: intent.approver.as_ref().map(ToString::to_string),
+                read_after: intent.read_after,
+                told_upto: intent.told_upto,
+            },
+            SettlementFact::Frozen { entries, open } => Self::Frozen {
+                entries: *entries,
+                open: *open,
+            },
+            SettlementFact::TotalsHeard {
+                balanced,
+                lines,
+                digest,
+            } => Self::TotalsHeard {
+                balanced: *balanced,
+                lines: lines.iter().map(line_record).collect(),
+                digest: digest.clone(),
+            },
+            SettlementFact::DetailsTaken { rows, end } => Self::DetailsTaken {
+                rows: *rows,
+                end: *end,
+            },
+            SettlementFact::DifferenceFound(difference) => Self::DifferenceFound {
+                reason: difference.reason.key().to_owned(),
+                number: difference.number.clone(),
+                channel: difference.channel.key().to_owned(),
+                voucher: difference.voucher.map(VoucherNo::get),
+                ours_minor: difference.ours_minor,
+                theirs_minor: difference.theirs_minor,
+            },
+            SettlementFact::LeftOpen(left) => Self::LeftOpen {
+                entry: left.txn.to_string(),
+                minor: left.minor,
+            },
+            SettlementFact::Closed(report) => Self::Closed {
+                ours: report.ours.iter().map(line_record).collect(),
+                theirs: report.theirs.iter().map(line_record).collect(),
+                compared: report.compared,
+                balanced: report.balanced,
+                differences: report.differences,
+                unequal: report.unequal,
+                explained_minor: report.explained_minor,
+                unexplained_minor: report.unexplained_minor,
+                open: report.open,
+                read_after: report.read_after,
+                told_upto: report.told_upto,
+                evidence: report.evidence.clone(),
+            },
+        }
+    }
+}
+
+impl SettlementRecord {
+    /// Reads the fact of a settlement back; none when a member is out of range.
+    pub fn restore(self, txn: TxnId) -> Option<SettlementFact> {
+        Some(match self {
+            Self::Intended {
+                settle_no,
+                sequence,
+                batch,
+                cause,
+                operator,
+                approver,
+                read_after,
+                told_upto,
+            } => SettlementFact::Intended(SettlementIntent {
+                txn,
+                settle_no: OrderNo::new(&settle_no).ok()?,
+                sequence,
+                batch: BatchNo::new(batch).ok()?,
+                cause: Cause::from_key(&cause)?,
+                operator: OperatorNo::new(&operator).ok()?,
+                approver: match approver {
+                    None => None,
+                    Some(number) => Some(OperatorNo::new(&number).ok()?),
+                },
+                read_after,
+                told_upto,
+            }),
+            Self::Frozen { entries, open } => SettlementFact::Frozen { entries, open },
+            Self::TotalsHeard {
+                balanced,
+                lines,
+                digest,
+            } => SettlementFact::TotalsHeard {
+                balanced,
+                lines: restore_lines(&lines)?,
+                digest,
+            },
+            Self::DetailsTaken { rows, end } => SettlementFact::DetailsTaken { rows, end },
+            Self::DifferenceFound {
+                reason,
+                number,
+                channel,
+                voucher,
+                ours_minor,
+                theirs_minor,
+            } => SettlementFact::DifferenceFound(Difference {
+                reason: Reason::from_key(&reason)?,
+                number,
+                channel: Channel::from_key(&channel)?,
+                voucher: match voucher {
+                    None => None,
+                    Some(number) => Some(VoucherNo::new(number).ok()?),
+                },
+                ours_minor,
+                theirs_minor,
+            }),
+            Self::LeftOpen { entry, minor } => SettlementFact::LeftOpen(OpenLeft {
+                txn: TxnId::from_hex(&entry).ok()?,
+                minor,
+            }),
+            Self::Closed {
+                ours,
+                theirs,
+                compared,
+                balanced,
+                differences,
+                unequal,
+                explained_minor,
+                unexplained_minor,
+                open,
+                read_after,
+                told_upto,
+                evidence,
+            } => SettlementFact::Closed(Box::new(Report {
+                ours: restore_lines(&ours)?,
+                theirs: restore_lines(&theirs)?,
+                compared,
+                balanced,
+                differences,
+                unequal,
+                explained_minor,
+                unexplained_minor,
+                open,
+                read_after,
+                told_upto,
+                evidence,
+            })),
+        })
+    }
+}
