@@ -115,6 +115,7 @@ pub fn compare(
         term,
         told_upto,
         batch,
+        going_back: going_back(batch, number, movements),
         kept: BTreeSet::new(),
         deferred: Vec::new(),
         moved: Vec::new(),
@@ -174,11 +175,30 @@ fn groups<'a>(batch: &'a Batch, movements: &'a [Movement]) -> BTreeMap<Key, Grou
     groups
 }
 
+/// Orders with a refund of ours that belongs to a later batch.
+fn going_back<'a>(
+    batch: &Batch,
+    number: BatchNo,
+    movements: &'a [Movement],
+) -> BTreeSet<&'a str> {
+    let later = |refund: &String| {
+        let known = batch.others.get(refund).copied().flatten();
+        known.is_some_and(|own| own > number)
+    };
+    movements
+        .iter()
+        .filter(|movement| movement.refund_no.as_ref().is_some_and(later))
+        .map(|movement| movement.order_no.as_str())
+        .collect()
+}
+
 struct Joined<'a> {
     number: BatchNo,
     term: &'a TermNo,
     told_upto: u64,
     batch: &'a Batch,
+    /// Orders of which the acquirer shows a refund of ours that a later settlement counts.
+    going_back: BTreeSet<&'a str>,
     /// Entries that are left out.
     kept: BTreeSet<crate::domain::TxnId>,
     /// Positions that the next settlement must read again.
@@ -266,7 +286,9 @@ impl Joined<'_> {
         let voids = group.entries.iter().filter(|entry| {
             entry.kind == EntryKind::Void && entry.state == EntryState::Stands
         });
-        let reason = if !stands {
+        let reason = if !stands && self.going_back.contains(sale.order_no.as_str()) {
+            Reason::LateSuccess
+        } else if !stands {
             Reason::Unexplained
         } else if sales.clone().count() == 0 {
             Reason::MissingThere
@@ -289,7 +311,11 @@ impl Joined<'_> {
 
     /// The automatic return of a sale that an earlier settlement has counted.
     fn late_alone(&mut self, key: &Key, group: &Group<'_>) {
-        let movements = self.untold(&group.movements);
+        // The sale's own movements were counted with it; those of its return never before.
+        let fresh = |movement: &&&Movement| {
+            movement.kind == MovementKind::Refund || movement.position > self.told_upto
+        };
+        let movements: Vec<&Movement> = group.movements.iter().filter(fresh).copied().collect();
         if movements.is_empty() {
             return;
         }

@@ -98,6 +98,12 @@ pub struct Totals {
     pub faults: BTreeMap<&'static str, u64>,
     /// Sales by their last word.
     pub ends: BTreeMap<&'static str, u64>,
+    /// Settlements whose sides were equal.
+    pub balanced: u64,
+    /// Settlements whose sides were not.
+    pub unbalanced: u64,
+    /// Entries that settlements left open.
+    pub left_open: u64,
     /// Assertions.
     pub checks: u64,
     /// Real openings of the disk as a power cut would have left it.
@@ -129,6 +135,11 @@ impl Totals {
         self.compound_runs += u64::from(figures.compound > 0);
         self.liveness_runs += u64::from(case.broken.is_some());
         self.checks += verdict.checks;
+        for settling in verdict.settlements.iter().filter(|settling| settling.ended) {
+            self.balanced += u64::from(settling.balanced);
+            self.unbalanced += u64::from(!settling.balanced);
+            self.left_open += settling.left.len() as u64;
+        }
         self.snapshots += figures.snapshots;
         self.healing.extend(figures.healing);
         for (_, fault) in &verdict.faults {
@@ -181,6 +192,9 @@ impl Totals {
         self.liveness_runs += other.liveness_runs;
         self.repeated += other.repeated;
         self.checks += other.checks;
+        self.balanced += other.balanced;
+        self.unbalanced += other.unbalanced;
+        self.left_open += other.left_open;
         self.snapshots += other.snapshots;
         self.healing.extend(other.healing);
         self.coverage.add(&other.coverage);

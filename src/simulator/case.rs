@@ -2,7 +2,7 @@
 //!
 //! Owns [`Case`], drawn from a seed or read from a file, and [`Verdict`].
 
-use super::check::{Violation, Word};
+use super::check::{Settling, Violation, Word};
 use super::coverage::Coverage;
 use super::fault::{Fault, Place};
 use super::host::{Manners, Profile};
@@ -130,6 +130,8 @@ pub struct Verdict {
     pub coverage: Coverage,
     /// How the sales ended, by number in the run: last word, net paid, asked for attention.
     pub ends: Vec<End>,
+    /// Settlements in order.
+    pub settlements: Vec<Settling>,
     /// Assertions made.
     pub checks: u64,
     /// Hash of everything that happened.
@@ -148,6 +150,7 @@ impl Verdict {
             faults: Vec::new(),
             coverage: Coverage::default(),
             ends: Vec::new(),
+            settlements: Vec::new(),
             checks: 0,
             hash: 0,
             trace: Trace::default(),

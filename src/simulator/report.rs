@@ -61,6 +61,9 @@ pub fn json(options: &Options, totals: &Totals, measured: &Measured) -> Value {
         "events": totals.events,
         "requests": totals.requests,
         "appends": totals.appends,
+        "settlements": totals.balanced + totals.unbalanced,
+        "settlements_balanced": totals.balanced,
+        "entries_left_open": totals.left_open,
         "assertions": totals.checks,
         "durable_snapshots": totals.snapshots,
         "faults": totals.faults,
@@ -133,6 +136,13 @@ fn lines(options: &Options, totals: &Totals, measured: &Measured) -> Vec<String>
             totals.repeated
         ),
         format!("{} sales: {}", totals.sales, ends.join(", ")),
+        format!(
+            "{} settlements: {} equal, {} not; {} entries were left open and counted later",
+            totals.balanced + totals.unbalanced,
+            totals.balanced,
+            totals.unbalanced,
+            totals.left_open
+        ),
         format!(
             "{} events, {} requests, {} units of work stored, {} assertions, {} real openings of a snapshot",
             totals.events, totals.requests, totals.appends, totals.checks, totals.snapshots

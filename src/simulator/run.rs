@@ -170,6 +170,11 @@ impl World<'_> {
         Verdict {
             sales: self.watch.sales.len() as u64,
             ends: self.watch.sales.iter().map(end).collect(),
+            settlements: {
+                let mut all: Vec<_> = self.watch.settlements.by_txn.into_values().collect();
+                all.sort_by_key(|settling| settling.batch);
+                all
+            },
             violations: self.watch.found,
             figures: self.figures,
             faults: self.swarm.struck,

@@ -30,6 +30,10 @@ pub enum Expect {
     Cuts(u64),
     /// So many boots at least.
     Boots(u64),
+    /// The settlement of a batch ended, and whether both sides were equal.
+    Settled(u32, bool),
+    /// The settlement of a batch left so many entries open.
+    LeftOpen(u32, u64),
     /// An invariant does not hold: a planted bug.
     Violation(Invariant),
 }
@@ -217,6 +221,10 @@ impl Script {
         for expect in &self.expect {
             // A basket may have two orders: ours that was closed, and the charge of the customer's own code.
             let ends = |sale| verdict.ends.iter().filter(move |end| end.sale == sale);
+            let settled = |batch| {
+                let mut all = verdict.settlements.iter();
+                all.find(|settling| settling.batch == batch)
+            };
             let met = match *expect {
                 Expect::Sale(sale, word, net) => {
                     ends(sale).any(|end| end.ended == word && end.net == net)
@@ -226,6 +234,11 @@ impl Script {
                 Expect::Revoked(sale) => ends(sale).any(|end| end.revoked),
                 Expect::Cuts(most) => verdict.figures.cuts >= most,
                 Expect::Boots(most) => verdict.figures.boots >= most,
+                Expect::Settled(batch, balanced) => settled(batch)
+                    .is_some_and(|settling| settling.ended && settling.balanced == balanced),
+                Expect::LeftOpen(batch, count) => {
+                    settled(batch).is_some_and(|settling| settling.left.len() as u64 == count)
+                }
                 Expect::Violation(invariant) => verdict
                     .violations
                     .iter()

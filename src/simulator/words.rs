@@ -219,6 +219,9 @@ pub(super) fn expect(words: &[&str]) -> Result<Expect, &'static str> {
         ["revoke-of", sale] => Expect::Revoked(small(sale)?),
         ["cuts", most] => Expect::Cuts(number(most)?),
         ["boots", most] => Expect::Boots(number(most)?),
+        ["settled", batch, "equal"] => Expect::Settled(small(batch)?, true),
+        ["settled", batch, "not-equal"] => Expect::Settled(small(batch)?, false),
+        ["left-open", batch, count] => Expect::LeftOpen(small(batch)?, number(count)?),
         ["violation", key] => {
             let mut all = Invariant::ALL.iter();
             let found = all.find(|invariant| invariant.key() == *key);
@@ -240,6 +243,9 @@ pub(super) fn expect_text(expect: Expect) -> String {
         Expect::Revoked(sale) => format!("expect revoke-of {sale}"),
         Expect::Cuts(most) => format!("expect cuts {most}"),
         Expect::Boots(most) => format!("expect boots {most}"),
+        Expect::Settled(batch, true) => format!("expect settled {batch} equal"),
+        Expect::Settled(batch, false) => format!("expect settled {batch} not-equal"),
+        Expect::LeftOpen(batch, count) => format!("expect left-open {batch} {count}"),
         Expect::Violation(invariant) => format!("expect violation {}", invariant.key()),
     }
 }

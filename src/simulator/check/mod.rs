@@ -14,6 +14,7 @@ use std::fmt;
 
 pub use canary::find_canary;
 pub use rest::{Evidence, at_rest, money_at_rest};
+pub use settled::Settling;
 pub use watch::{Sale, Watch, Word};
 
 macro_rules! invariants {

@@ -21,7 +21,10 @@ pub struct Settling {
     pub batch: u32,
     /// It ended.
     pub ended: bool,
-    left: BTreeSet<TxnId>,
+    /// Both sides were equal.
+    pub balanced: bool,
+    /// What was left open.
+    pub left: BTreeSet<TxnId>,
     on_disk: bool,
 }
 
@@ -36,8 +39,6 @@ pub struct Settlements {
     pub ours: i64,
     /// The same as the acquirer's statement has it.
     pub theirs: i64,
-    /// How many were found equal, and how many not.
-    pub verdicts: (u64, u64),
 }
 
 impl Default for Settlements {
@@ -47,7 +48,6 @@ impl Default for Settlements {
             batch: 1,
             ours: 0,
             theirs: 0,
-            verdicts: (0, 0),
         }
     }
 }
@@ -84,6 +84,7 @@ impl Watch {
             number,
             batch: intent.batch.get(),
             ended: false,
+            balanced: false,
             left: BTreeSet::new(),
             on_disk: false,
         };
@@ -102,6 +103,7 @@ impl Watch {
             return self.blame(Invariant::I9, what, now);
         };
         let again = std::mem::replace(&mut settling.ended, true);
+        settling.balanced = report.is_balanced();
         let settling = settling.clone();
         self.holds(Invariant::I9, !again, "a settlement ended twice", now);
         let (expected, open) = self.count_up(&settling);
@@ -122,14 +124,8 @@ impl Watch {
             let what = "a batch was not closed exactly once at the acquirer";
             self.holds(Invariant::I4, once, what, now);
         }
-        let totals = &mut self.settlements;
-        totals.ours += ours;
-        totals.theirs += theirs;
-        if report.is_balanced() {
-            totals.verdicts.0 += 1;
-        } else {
-            totals.verdicts.1 += 1;
-        }
+        self.settlements.ours += ours;
+        self.settlements.theirs += theirs;
     }
 
     /// Adds up what this settlement has to count, and marks it. Also returns how much of it is still open.
