@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::clock::{now_ms, wire_time};
 use super::records::{Notice, Refund, Trade, TradeState};
+use super::statement::Statement;
 
 #[derive(Serialize, Deserialize)]
 enum Line {
@@ -46,6 +47,8 @@ pub struct Books {
     refused: BTreeSet<String>,
     tried: BTreeSet<String>,
     owed: BTreeSet<String>,
+    /// What moved, in order.
+    pub statement: Statement,
     file: Option<File>,
     lines_left: Option<u64>,
 }
@@ -82,6 +85,7 @@ impl Books {
             Line::Tried(number) => drop(self.tried.insert(number)),
             Line::Refund(refund) => self.learn_refund(refund),
             Line::Refunded(refund, trade) => {
+                self.statement.refunded(&refund, &trade);
                 self.learn_refund(refund);
                 self.learn_trade(trade);
             }
@@ -90,6 +94,7 @@ impl Books {
 
     fn learn_trade(&mut self, trade: Trade) {
         let order = trade.out_trade_no.clone();
+        self.statement.traded(self.trades.get(&order), &trade);
         self.numbers.insert(trade.trade_no.clone(), order.clone());
         if !trade.code.is_empty() {
             self.scannable.insert(trade.code.clone(), order.clone());

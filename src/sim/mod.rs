@@ -18,6 +18,7 @@ mod records;
 mod refund;
 mod scan;
 mod server;
+mod statement;
 mod story;
 mod trades;
 mod wallet;

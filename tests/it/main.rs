@@ -44,6 +44,7 @@ mod profile;
 #[cfg(feature = "live")]
 mod qr;
 mod sandbox;
+mod settlement;
 #[cfg(feature = "live")]
 mod scanner;
 mod simulator;
