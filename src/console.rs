@@ -212,6 +212,7 @@ fn words(page: &Page) -> String {
         | Page::Look(_)
         | Page::Verdict(_)
         | Page::Wall(_)
+        | Page::Settlement(_)
         | Page::Record(_)
         | Page::Undo(_)
         | Page::Approve(_) => "[a page of the touchscreen]".to_owned(),

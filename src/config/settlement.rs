@@ -23,6 +23,7 @@ impl Closings {
             answer_wait_ms: timing.answer_wait_ms,
             retry_ms: timing.revoke_retry_ms.clone(),
             idle_ms: timing.revoke_idle_ms,
+            at_min: self.at_min,
             ..Rules::reference()
         }
     }

@@ -125,13 +125,14 @@ impl Store {
     /// Returns what a settlement now would be about.
     pub(super) fn unsettled(&self) -> Result<Unsettled, JournalError> {
         let fail = |e| self.refused("reading what is not settled", e);
-        let entries = self
+        let (entries, since_ms) = self
             .connection
             .query_row(
-                "SELECT (SELECT count(*) FROM sale WHERE settled IS NULL) \
-                 + (SELECT count(*) FROM undo WHERE settled IS NULL)",
+                "SELECT count(*), min(opened_ms) FROM \
+                 (SELECT opened_ms FROM sale WHERE settled IS NULL \
+                  UNION ALL SELECT opened_ms FROM undo WHERE settled IS NULL)",
                 [],
-                |row| row.get(0),
+                |row| Ok((row.get(0)?, row.get(1)?)),
             )
             .map_err(fail)?;
         let marks = self
@@ -147,6 +148,7 @@ impl Store {
         let (read_after, told_upto) = marks.unwrap_or((0, 0));
         Ok(Unsettled {
             entries,
+            since_ms,
             read_after,
             told_upto,
         })

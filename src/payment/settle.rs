@@ -21,6 +21,8 @@ use super::state::State;
 pub struct Unsettled {
     /// Sales, voids and refunds that no settlement has counted.
     pub entries: u64,
+    /// When the oldest of them was opened, in UTC milliseconds.
+    pub since_ms: Option<i64>,
     /// The position after which the acquirer's statement is to be read.
     pub read_after: u64,
     /// Up to this position an earlier settlement has told everything.

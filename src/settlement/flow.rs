@@ -31,6 +31,8 @@ pub struct Rules {
     pub idle_ms: u64,
     /// Detail rows in one message.
     pub detail_rows: usize,
+    /// The batch is closed by itself at this time, in minutes after midnight in China; none when only people close it.
+    pub at_min: Option<u16>,
 }
 
 impl Rules {
@@ -44,6 +46,7 @@ impl Rules {
             retry_ms: vec![5_000, 10_000, 20_000, 40_000],
             idle_ms: 300_000,
             detail_rows: 50,
+            at_min: None,
         }
     }
 }

@@ -92,6 +92,7 @@ fn word_of(page: &Page) -> Option<Word> {
         | Page::Look(_)
         | Page::Verdict(_)
         | Page::Wall(_)
+        | Page::Settlement(_)
         | Page::Undo(_)
         | Page::Approve(_)
         | Page::OutOfService(_) => return None,

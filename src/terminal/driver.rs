@@ -5,6 +5,7 @@
 //! ends on [`Input::Shutdown`] or when every sender is gone. Tested by `tests/it/till.rs` and `tests/it/kill.rs`.
 
 mod looking;
+mod settling;
 mod telling;
 
 use tokio::sync::{mpsc, watch};
@@ -29,7 +30,7 @@ use crate::payment::{
 use crate::people::Approver;
 use crate::profile::guard::Usage;
 use crate::view::{
-    AimHint, Cause, ClockState, Desk, DeskPage, Page, Records, Row, RowState, Screen, Shop, Tap,
+    AimHint, Approves, Cause, ClockState, Desk, DeskPage, Page, Records, Row, RowState, Screen, Shop, Tap,
     format, outcome_row, present,
 };
 
@@ -95,6 +96,8 @@ pub struct Driver {
     paid: Option<(TxnId, Tick)>,
     /// A settlement wants this batch read, with the batches of these numbers.
     pub(super) to_read: Option<(TxnId, BatchNo, Vec<String>)>,
+    /// When the set time of a settlement is looked at next.
+    look_at_time: Tick,
     /// Wall clock less ticks when the clock was found wrong, in milliseconds.
     wrong_since: Option<i64>,
 }
@@ -119,6 +122,7 @@ impl Driver {
             looking: false,
             paid: None,
             to_read: None,
+            look_at_time: Tick(0),
             wrong_since: None,
         }
     }
@@ -154,6 +158,7 @@ impl Driver {
                 () = tokio::time::sleep(pause) => {}
             }
             self.try_to_return().await;
+            self.settle_at_the_time().await;
             self.read_batch().await;
             self.deadlines().await;
             self.carry.forget_unless(self.parts.state.foreground);
@@ -236,6 +241,10 @@ impl Driver {
             Act::None => {}
             Act::List { more } => self.read_list(more).await,
             Act::Record(txn) => self.read_record(txn).await,
+            Act::Settlement => self.read_settlement().await,
+            Act::Approve(pin) if self.parts.desk.approves == Approves::Settlement => {
+                self.approve_settlement(pin).await;
+            }
             Act::Approve(pin) => self.approve(pin).await,
             Act::SendBack => self.send_back_unapproved().await,
             Act::Print => self.print_wall(),
@@ -422,6 +431,7 @@ impl Driver {
             }
         }
         self.refresh_records().await;
+        self.after_settlement(facts).await;
         let today = format::local_day_start_ms(self.now().utc);
         if !counted || today != self.usage_day {
             self.refresh_usage().await;

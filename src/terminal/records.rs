@@ -76,21 +76,37 @@ impl Driver {
         };
         // The keys let no other text through.
         let Ok(pin) = Pin::typed(&typed) else { return };
-        let told = match self.ask(role, pin).await {
-            Answer::Approved(approval) => {
+        match self.proven(role, pin).await {
+            Ok(role) => {
                 let authority = Authority {
-                    role: approval.role(),
-                    approver: number_of(approval.role()),
+                    role,
+                    approver: number_of(role),
                     today,
                 };
-                return self.send_back(paid, amount, authority).await;
+                self.send_back(paid, amount, authority).await;
             }
-            Answer::Wrong { tries_left } => Cause::PinWrong(tries_left),
-            Answer::Locked { wait_ms } => Cause::PinLocked(wait_ms.div_ceil(60_000)),
-            Answer::NotSet => Cause::PinNotSet,
-            Answer::NotKept => Cause::PinNotKept,
-        };
-        self.parts.desk.told = Some(told);
+            Err(cause) => self.parts.desk.told = Some(cause),
+        }
+    }
+
+    /// Returns who approved what needs this role; otherwise why nobody did.
+    pub(super) async fn approved(
+        &mut self,
+        role: Role,
+        pin: Pin,
+    ) -> Result<Option<OperatorNo>, Cause> {
+        self.proven(role, pin).await.map(number_of)
+    }
+
+    /// Returns the role that a PIN proves.
+    async fn proven(&mut self, role: Role, pin: Pin) -> Result<Role, Cause> {
+        match self.ask(role, pin).await {
+            Answer::Approved(approval) => Ok(approval.role()),
+            Answer::Wrong { tries_left } => Err(Cause::PinWrong(tries_left)),
+            Answer::Locked { wait_ms } => Err(Cause::PinLocked(wait_ms.div_ceil(60_000))),
+            Answer::NotSet => Err(Cause::PinNotSet),
+            Answer::NotKept => Err(Cause::PinNotKept),
+        }
     }
 
     /// So much a cashier may send back alone; the core asks again whether that is so.
@@ -182,20 +198,6 @@ impl Driver {
             operator: self.parts.operator.clone(),
         })
         .await;
-    }
-
-    /// Reads the batch that a settlement wants, and what it leads to. A journal that cannot be read is asked again when
-    /// the settlement's own deadline comes.
-    pub(super) async fn read_batch(&mut self) {
-        while let Some((txn, batch, numbers)) = self.to_read.take() {
-            match self.parts.journal.batch(batch, numbers).await {
-                Ok(found) => {
-                    let batch = Box::new(found);
-                    self.feed(Event::BatchRead { txn, batch }).await;
-                }
-                Err(problem) => error!(error = %chain(&problem), "the batch could not be read"),
-            }
-        }
     }
 
     /// Reads what was taken today and this month. Done at the start, at midnight and after a sale that took nothing.

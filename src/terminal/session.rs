@@ -12,7 +12,7 @@ use crate::payment::{Event, Instalments, Outcome, PaidSale, Phase, Policy, Prese
 use crate::profile::Profile;
 use crate::profile::guard::{self, Confirm, Usage, Verdict};
 use crate::view::{
-    AmountEntry, Cause, Desk, DeskPage, Intent, Look, Records, UndoRules, Wall, format, plans,
+    AmountEntry, Approves, Cause, Desk, DeskPage, Intent, Look, Records, UndoRules, Wall, format, plans,
     too_much,
 };
 
@@ -40,7 +40,9 @@ pub(super) enum Act {
     List { more: bool },
     /// Read one sale.
     Record(TxnId),
-    /// Check the PIN, then send the money back.
+    /// Read the open batch.
+    Settlement,
+    /// Check the PIN, then do what it was asked for.
     Approve(Zeroizing<String>),
     /// Send the money back: so much needs no PIN.
     SendBack,
@@ -107,13 +109,11 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Ac
         | Intent::PrintWall
         | Intent::CheckWall
         | Intent::LookAgain => look(desk, turn, intent),
-        Intent::Undo
-        | Intent::ChangeWay
-        | Intent::UndoWhole
-        | Intent::UndoSend
-        | Intent::PinDigit(_)
-        | Intent::PinBackspace
-        | Intent::PinSend => undo(desk, turn, intent),
+        Intent::ShowSettlement | Intent::Settle => settle(desk, turn, intent),
+        Intent::PinDigit(_) | Intent::PinBackspace | Intent::PinSend => pin(desk, turn, intent),
+        Intent::Undo | Intent::ChangeWay | Intent::UndoWhole | Intent::UndoSend => {
+            undo(desk, turn, intent)
+        }
     }
 }
 
@@ -148,7 +148,8 @@ fn back(desk: &mut Desk) {
     desk.pin.take();
     desk.verdict = None;
     desk.page = match desk.page {
-        DeskPage::Record | DeskPage::Wall => DeskPage::Records,
+        DeskPage::Record | DeskPage::Wall | DeskPage::Settlement => DeskPage::Records,
+        DeskPage::Approve if desk.approves == Approves::Settlement => DeskPage::Settlement,
         DeskPage::Look => desk.look_from,
         DeskPage::Undo => DeskPage::Record,
         DeskPage::Approve => DeskPage::Undo,
@@ -395,16 +396,40 @@ fn undo(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
         (Intent::UndoSend, DeskPage::Undo) => {
             return undo_send(desk, turn, paid);
         }
-        (Intent::PinDigit(digit), DeskPage::Approve)
-            if !desk.checking && desk.pin.typed() < limits::PIN_DIGITS_MAX =>
-        {
-            desk.pin.digit(digit);
+        _ => {}
+    }
+    Act::None
+}
+
+/// The open batch, and closing it.
+fn settle(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
+    match (intent, desk.page) {
+        (Intent::ShowSettlement, DeskPage::Records) => {
+            desk.page = DeskPage::Settlement;
+            return Act::Settlement;
         }
-        (Intent::PinBackspace, DeskPage::Approve) if !desk.checking => desk.pin.backspace(),
-        (Intent::PinSend, DeskPage::Approve) if !desk.checking => {
-            return Act::Approve(desk.pin.take());
+        (Intent::Settle, DeskPage::Settlement) if turn.state.settlement.is_none() => {
+            desk.pin.take();
+            desk.approves = Approves::Settlement;
+            desk.page = DeskPage::Approve;
         }
         _ => {}
+    }
+    Act::None
+}
+
+fn pin(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
+    if desk.page != DeskPage::Approve || desk.checking || !is_free(turn.state) {
+        return Act::None;
+    }
+    if let Intent::PinDigit(digit) = intent {
+        if desk.pin.typed() < limits::PIN_DIGITS_MAX {
+            desk.pin.digit(digit);
+        }
+    } else if intent == Intent::PinBackspace {
+        desk.pin.backspace();
+    } else {
+        return Act::Approve(desk.pin.take());
     }
     Act::None
 }
@@ -427,6 +452,7 @@ fn undo_send(desk: &mut Desk, turn: &SessionTurn<'_>, paid: &PaidSale) -> Act {
         Some(Role::Cashier) => return Act::SendBack,
         Some(Role::Supervisor | Role::Manager) => {
             desk.pin.take();
+            desk.approves = Approves::Undo;
             desk.page = DeskPage::Approve;
         }
         None => {

@@ -60,6 +60,7 @@ pub fn connect<F: Fn(Tap) + 'static>(app: &ui::App, seq: Rc<Cell<u64>>, taps: F)
     pending(&app.global::<ui::PendingAdapter<'_>>(), &sender);
     super::adapters_more::connect(app, &sender);
     super::apply_wall::connect(app, &sender);
+    super::apply_settle::connect(app, &sender);
     let prompt = app.global::<ui::PromptAdapter<'_>>();
     prompt.on_cancel(sender.on(Intent::Cancel));
     prompt.on_type_code(sender.on(Intent::TypeCode));

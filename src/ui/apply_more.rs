@@ -20,7 +20,7 @@ use crate::view::pages::{
 use crate::view::qr::{QrError, QrMatrix, QrPicture};
 
 /// Puts `items` into a model.
-fn model<T: Clone + 'static>(items: Vec<T>) -> ModelRc<T> {
+pub(super) fn model<T: Clone + 'static>(items: Vec<T>) -> ModelRc<T> {
     ModelRc::from(Rc::new(VecModel::from(items)))
 }
 
@@ -142,7 +142,8 @@ pub(super) fn undo(app: &ui::App, page: &UndoPage) -> ui::PageId {
 pub(super) fn approve(app: &ui::App, page: &ApprovePage) -> ui::PageId {
     let adapter = app.global::<ui::ApproveAdapter<'_>>();
     adapter.set_amount(text(&page.amount));
-    adapter.set_kind(undo_kind(Some(page.kind)));
+    adapter.set_kind(undo_kind(page.kind));
+    adapter.set_settlement(page.kind.is_none());
     adapter.set_manager(page.role == Role::Manager);
     adapter.set_typed(count(page.typed));
     adapter.set_can_send(page.can_send);

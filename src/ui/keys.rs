@@ -68,7 +68,8 @@ pub fn intent(app: &ui::App, text: &str, held: bool) -> Option<Intent> {
         | ui::PageId::Record
         | ui::PageId::Look
         | ui::PageId::Verdict
-        | ui::PageId::Wall => (key == Pressed::Escape).then_some(Intent::Back),
+        | ui::PageId::Wall
+        | ui::PageId::Settlement => (key == Pressed::Escape).then_some(Intent::Back),
         ui::PageId::Waiting | ui::PageId::Undoing | ui::PageId::OutOfService => None,
     }
 }

@@ -17,6 +17,7 @@ mod adapters;
 mod adapters_more;
 mod apply;
 mod apply_more;
+mod apply_settle;
 mod apply_wall;
 mod display;
 mod keys;
@@ -29,6 +30,7 @@ pub mod samples;
 #[cfg(feature = "sim")]
 mod samples_more;
 #[cfg(feature = "sim")]
+mod samples_settle;
 mod samples_wall;
 #[cfg(feature = "sim")]
 pub mod shots;

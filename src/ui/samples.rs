@@ -69,6 +69,7 @@ pub fn all() -> Vec<Sample> {
     all.extend(outcomes());
     all.extend(super::samples_more::all());
     all.extend(super::samples_wall::all());
+    all.extend(super::samples_settle::all());
     all.push(Sample {
         name: "pending",
         page: pending_page(3),
@@ -123,6 +124,7 @@ pub fn causes() -> Vec<Cause> {
     ]);
     causes.extend(super::samples_more::causes());
     causes.extend(super::samples_wall::causes());
+    causes.extend(super::samples_settle::causes());
     causes
 }
 
@@ -169,6 +171,7 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         | Cause::WallStrange
         | Cause::Printing
         | Cause::NoPrinter
+        | Cause::NothingToSettle
         | Cause::UndoCeiling(_) => Vec::new(),
         Cause::CodeEnded | Cause::PlanWallet => vec![prompt(AimHint::None, true, 12, notice())],
         Cause::Declined(_) | Cause::NotSent => vec![outcome(OutcomeKind::NotPaid)],
@@ -192,7 +195,10 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         | Cause::Limit(..)
         | Cause::LateSuccess(_)
         | Cause::LatePaid(_)
-        | Cause::LateNotPaid(_) => vec![keypad_telling(cause.clone())],
+        | Cause::LateNotPaid(_)
+        | Cause::Settled(_)
+        | Cause::SettledUnequal(_)
+        | Cause::SettledUncompared(_) => vec![keypad_telling(cause.clone())],
     }
 }
 

@@ -328,7 +328,7 @@ fn approvals() -> Vec<Sample> {
     let asks = |role, typed: usize, checking: bool, cause: Option<Cause>| {
         Page::Approve(ApprovePage {
             amount: "128.50".to_owned(),
-            kind: UndoKind::Void,
+            kind: Some(UndoKind::Void),
             role,
             typed,
             can_send: typed >= 6 && !checking,
@@ -338,6 +338,18 @@ fn approvals() -> Vec<Sample> {
     };
     let page = |typed, checking, cause| asks(Role::Supervisor, typed, checking, cause);
     vec![
+        sample(
+            "approve-settlement",
+            Page::Approve(ApprovePage {
+                amount: "9,338.70".to_owned(),
+                kind: None,
+                role: Role::Supervisor,
+                typed: 3,
+                can_send: false,
+                checking: false,
+                notice: None,
+            }),
+        ),
         sample("approve-manager", asks(Role::Manager, 3, false, None)),
         sample("approve-empty", page(0, false, None)),
         sample("approve-typed", page(6, false, None)),

@@ -33,10 +33,21 @@ pub enum DeskPage {
     Undo,
     /// A supervisor approves.
     Approve,
+    /// The open batch and the last one.
+    Settlement,
     /// Our wall code.
     Wall,
     /// The camera looks for a code outside a sale.
     Look,
+}
+
+/// What a supervisor approves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Approves {
+    /// Money goes back.
+    Undo,
+    /// The batch is closed.
+    Settlement,
 }
 
 /// What the camera looks for outside a sale.
@@ -218,6 +229,8 @@ pub struct Desk {
     pub pin: CodeEntry,
     /// The PIN is being checked.
     pub checking: bool,
+    /// What the PIN is for.
+    pub approves: Approves,
     /// What has to be confirmed before the camera opens.
     pub confirm: Option<Cause>,
     /// What was confirmed for the typed amount.
@@ -265,6 +278,7 @@ impl Desk {
             code: CodeEntry::default(),
             pin: CodeEntry::default(),
             checking: false,
+            approves: Approves::Undo,
             confirm: None,
             confirmed: Confirmed::default(),
             change_way: false,

@@ -14,6 +14,12 @@ pub fn amount(money: Money) -> String {
     )
 }
 
+/// Writes an amount in minor units with its direction: `1,234.50`, `-58.00`.
+pub fn signed(minor: i64) -> String {
+    let (sign, minor) = (if minor < 0 { "-" } else { "" }, minor.unsigned_abs());
+    format!("{sign}{}.{:02}", thousands(minor / 100), minor % 100)
+}
+
 /// Writes a whole number with thousands separators.
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();

@@ -85,6 +85,10 @@ pub enum Intent {
     PinBackspace,
     /// Check the PIN.
     PinSend,
+    /// 结算: the open batch.
+    ShowSettlement,
+    /// Close it, after a supervisor approved.
+    Settle,
     /// Switch the words.
     SetLanguage(Language),
     /// Switch the colours.

@@ -8,14 +8,18 @@ pub mod pages;
 mod present;
 pub mod qr;
 mod screen;
+mod settlement;
 mod show;
 
-pub use desk::{AmountEntry, ClockState, CodeEntry, Desk, DeskPage, Look};
+pub use desk::{AmountEntry, Approves, ClockState, CodeEntry, Desk, DeskPage, Look};
 pub use intent::{Intent, Tap};
 pub use notice::{Cause, LimitKind, Notice, Severity};
 pub use present::{Records, Shop, Wall, WallMay, outcome_row, present};
 pub use screen::{
     AimHint, Keypad, Language, Link, Manual, OutcomeKind, OutcomePage, Page, PendingPage, Prompt,
     Row, RowState, Screen, Status, Theme, WaitKind, Waiting,
+};
+pub use settlement::{
+    BatchVerdict, Batches, ClosedBatch, DifferenceLine, LastBatch, SettleStage, SettlementPage, TotalLine,
 };
 pub use show::{Record, UndoRules, plans, too_much};

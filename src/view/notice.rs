@@ -66,6 +66,14 @@ pub enum Cause {
     Printing,
     /// There is no printer.
     NoPrinter,
+    /// The open batch holds nothing.
+    NothingToSettle,
+    /// A batch was closed, and both sides are equal; its number.
+    Settled(String),
+    /// A batch was closed, and they are not.
+    SettledUnequal(String),
+    /// A batch was closed with our figures alone.
+    SettledUncompared(String),
     /// The PIN is wrong; tries left.
     PinWrong(u32),
     /// Too many wrong PINs; whole minutes to wait.
@@ -150,6 +158,10 @@ impl Cause {
             Self::WallStrange => "A19",
             Self::Printing => "D01",
             Self::NoPrinter => "D02",
+            Self::NothingToSettle => "B01",
+            Self::Settled(_) => "B02",
+            Self::SettledUnequal(_) => "B03",
+            Self::SettledUncompared(_) => "B04",
             Self::CodeEnded => "P23",
             Self::RefusalUnproved(_) => "P13",
             Self::LateSuccess(_) => "P33",
@@ -186,11 +198,14 @@ impl Cause {
 
     const fn severity(&self) -> Severity {
         match self {
-            Self::LatePaid(_) => Severity::Good,
-            Self::AmountMissing | Self::CustomerActs | Self::Undone | Self::Printing => {
+            Self::LatePaid(_) | Self::Settled(_) => Severity::Good,
+            Self::NothingToSettle
+            | Self::SettledUncompared(_)
+            | Self::AmountMissing | Self::CustomerActs | Self::Undone | Self::Printing => {
                 Severity::Hint
             }
-            Self::AmountTooLarge
+            Self::SettledUnequal(_)
+            | Self::AmountTooLarge
             | Self::Limit(..)
             | Self::LargeAmount
             | Self::SameAsLast
@@ -245,10 +260,14 @@ impl From<Cause> for Notice {
             | Cause::UndoCeiling(text)
             | Cause::LatePaid(text)
             | Cause::LateNotPaid(text)
-            | Cause::LateSuccess(text) => text,
+            | Cause::LateSuccess(text)
+            | Cause::Settled(text)
+            | Cause::SettledUnequal(text)
+            | Cause::SettledUncompared(text) => text,
             Cause::PinWrong(left) => left.to_string(),
             Cause::PinLocked(minutes) => minutes.to_string(),
-            Cause::AmountMissing
+            Cause::NothingToSettle
+            | Cause::AmountMissing
             | Cause::AmountTooLarge
             | Cause::LargeAmount
             | Cause::SameAsLast

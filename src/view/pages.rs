@@ -219,10 +219,10 @@ pub struct UndoPage {
 /// A supervisor types the PIN.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApprovePage {
-    /// What goes back, ready to show.
+    /// What goes back, or what the batch comes to; ready to show.
     pub amount: String,
-    /// Void or refund.
-    pub kind: UndoKind,
+    /// Void or refund; none when the batch is to be closed.
+    pub kind: Option<UndoKind>,
     /// Whose PIN is asked for; one of a higher role counts as well.
     pub role: Role,
     /// How many digits were typed; never which.

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use super::desk::{ClockState, Desk, DeskPage};
 use super::format;
 use super::notice::Cause;
+use super::settlement::Batches;
 use super::screen::{
     AimHint, Keypad, Manual, OutcomeKind, OutcomePage, Page, PendingPage, Prompt, Row, RowState,
     Screen, Status, WaitKind, Waiting,
 };
+use super::settlement;
 use super::show::{self, Record, UndoRules};
 use crate::code::OwnCodes;
 use crate::domain::{Channel, EntryMode, Money, Now};
@@ -40,6 +42,8 @@ pub struct Records {
     pub record: Option<Record>,
     /// What people sent back today in fen, open undos included.
     pub sent_back_fen: u64,
+    /// The open batch and the last one.
+    pub batches: Batches,
 }
 
 impl Records {
@@ -153,6 +157,12 @@ fn page(
         return Page::Pending(PendingPage {
             rows: state.background().map(open_row).collect(),
         });
+    }
+    if desk.page == DeskPage::Settlement {
+        let (batch, told) = (state.numbers.batch, desk.told.clone().map(Into::into));
+        let under_way = state.settlement.as_deref();
+        let page = settlement::page(&records.batches, batch, under_way, now, told);
+        return Page::Settlement(page);
     }
     let rules = UndoRules {
         policy,

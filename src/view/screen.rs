@@ -10,6 +10,7 @@ use super::pages::{
     ApprovePage, CodePage, ConfirmPage, InstalmentsPage, LookPage, RecordPage, RecordsPage,
     UndoPage, UndoWaiting, VerdictPage, WallPage,
 };
+use super::settlement::SettlementPage;
 
 /// Everything on the screen at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +106,8 @@ pub enum Page {
     Verdict(VerdictPage),
     /// Our wall code.
     Wall(WallPage),
+    /// The open batch, and how the last one was closed.
+    Settlement(SettlementPage),
     /// How much goes back.
     Undo(UndoPage),
     /// A supervisor types the PIN.

@@ -2,7 +2,7 @@
 //!
 //! Owns which of their buttons exist. What the acquirer's profile does not offer has no button.
 
-use super::desk::{Desk, DeskPage};
+use super::desk::{Approves, Desk, DeskPage};
 use super::format;
 use super::notice::Cause;
 use super::pages::{
@@ -11,6 +11,7 @@ use super::pages::{
 };
 use super::present::{Records, Shop};
 use super::screen::{AimHint, Page, Row, RowState};
+use super::settlement;
 use crate::code::{Stranger, WallCode};
 use crate::domain::instalment::FeePayer;
 use crate::domain::{BatchNo, Money, Now, Role, Timestamp};
@@ -149,7 +150,11 @@ pub(super) fn chosen(
 ) -> Option<Page> {
     let told = || desk.told.clone().map(Into::into);
     match desk.page {
-        DeskPage::Till | DeskPage::Manual | DeskPage::Pending | DeskPage::Instalments => None,
+        DeskPage::Till
+        | DeskPage::Manual
+        | DeskPage::Pending
+        | DeskPage::Instalments
+        | DeskPage::Settlement => None,
         DeskPage::Confirm => Some(Page::Confirm(ConfirmPage {
             amount: desk.amount.shown(),
             notice: desk.confirm.clone()?.into(),
@@ -179,12 +184,23 @@ pub(super) fn chosen(
             let paid = records.record.as_ref()?.paid.as_ref()?;
             Some(Page::Undo(undo_page(desk, paid, rules)))
         }
+        DeskPage::Approve if desk.approves == Approves::Settlement => {
+            Some(Page::Approve(ApprovePage {
+                amount: settlement::open_net(&records.batches),
+                kind: None,
+                role: Role::Supervisor,
+                typed: desk.pin.typed(),
+                can_send: desk.pin.typed() >= PIN_DIGITS_MIN && !desk.checking,
+                checking: desk.checking,
+                notice: told(),
+            }))
+        }
         DeskPage::Approve => {
             let paid = records.record.as_ref()?.paid.as_ref()?;
             let amount = desk.amount.money()?;
             Some(Page::Approve(ApprovePage {
                 amount: format::amount(amount),
-                kind: rules.kind(paid, amount)?,
+                kind: Some(rules.kind(paid, amount)?),
                 role: rules.role(amount)?,
                 typed: desk.pin.typed(),
                 can_send: desk.pin.typed() >= PIN_DIGITS_MIN && !desk.checking,

@@ -19,6 +19,8 @@ mod caps;
 mod checker;
 #[cfg(feature = "live")]
 mod corpus;
+#[cfg(feature = "live")]
+mod closing;
 mod crash;
 #[cfg(feature = "live")]
 mod decoder;

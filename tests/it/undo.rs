@@ -18,6 +18,11 @@ use crate::till::{PIN, Plan, Till, ledger, reconcile, runtime, sandbox, start, t
 
 /// The customer scans a code of ours on the wallet page. Returns the status of the answer.
 pub async fn scan(port: u16, text: &str) -> u16 {
+    scan_with(port, text, "").await
+}
+
+/// The same with more of the wallet's own words.
+pub async fn scan_with(port: u16, text: &str, more: &str) -> u16 {
     let escaped: String = text
         .bytes()
         .map(|byte| match byte {
@@ -29,7 +34,7 @@ pub async fn scan(port: u16, text: &str) -> u16 {
         .await
         .unwrap();
     let ask = format!(
-        "POST /scan?code={escaped} HTTP/1.1\r\nHost: localhost\r\n\
+        "POST /scan?code={escaped}{more} HTTP/1.1\r\nHost: localhost\r\n\
          Content-Length: 0\r\nConnection: close\r\n\r\n"
     );
     stream.write_all(ask.as_bytes()).await.unwrap();
@@ -55,7 +60,8 @@ impl Till {
                 | Page::Records(_)
                 | Page::Look(_)
                 | Page::Verdict(_)
-                | Page::Wall(_) => Intent::Back,
+                | Page::Wall(_)
+                | Page::Settlement(_) => Intent::Back,
                 _ => Intent::QueryNow,
             };
             self.tap(leave).await;

@@ -1,0 +1,90 @@
+//! The settlement page: its state to properties, its presses to [`Intent`]s. Decides nothing and words nothing.
+
+use shouyin_ui as ui;
+use slint::ComponentHandle;
+
+use super::adapters::Sender;
+use super::apply::{channel, count, notice, seconds, text};
+use super::apply_more::model;
+use crate::domain::Channel;
+use crate::settlement::EntryKind;
+use crate::view::{
+    BatchVerdict, DifferenceLine, Intent, LastBatch, SettleStage, SettlementPage, Tap, TotalLine,
+};
+
+/// Connects every callback of the page.
+pub(super) fn connect<F: Fn(Tap) + 'static>(app: &ui::App, sender: &Sender<F>) {
+    let adapter = app.global::<ui::SettlementAdapter<'_>>();
+    adapter.on_show(sender.on(Intent::ShowSettlement));
+    adapter.on_settle(sender.on(Intent::Settle));
+    adapter.on_back(sender.on(Intent::Back));
+}
+
+pub(super) fn settlement(app: &ui::App, page: &SettlementPage) -> ui::PageId {
+    let adapter = app.global::<ui::SettlementAdapter<'_>>();
+    adapter.set_batch(text(&page.batch));
+    adapter.set_lines(model(page.lines.iter().map(total).collect()));
+    adapter.set_net(text(&page.net));
+    adapter.set_open(count(page.open));
+    adapter.set_can_settle(page.can_settle);
+    let (stage, remaining) = match page.stage {
+        None => (ui::SettleStageId::None, 0),
+        Some(SettleStage::Waiting { remaining_s }) => (ui::SettleStageId::Waiting, remaining_s),
+        Some(SettleStage::Comparing) => (ui::SettleStageId::Comparing, 0),
+        Some(SettleStage::Resting { remaining_s }) => (ui::SettleStageId::Resting, remaining_s),
+    };
+    adapter.set_stage(stage);
+    adapter.set_remaining(seconds(remaining));
+    adapter.set_notice(notice(page.notice.as_ref()));
+    last(&adapter, page.last.as_ref());
+    ui::PageId::Settlement
+}
+
+fn last(adapter: &ui::SettlementAdapter<'_>, last: Option<&LastBatch>) {
+    let Some(last) = last else {
+        return adapter.set_last_batch(text(""));
+    };
+    adapter.set_last_batch(text(&last.batch));
+    adapter.set_last_time(text(&last.time));
+    adapter.set_last_net(text(&last.net));
+    adapter.set_verdict(match last.verdict {
+        BatchVerdict::Equal => ui::BatchVerdictId::Equal,
+        BatchVerdict::Unequal => ui::BatchVerdictId::Unequal,
+        BatchVerdict::NotCompared => ui::BatchVerdictId::NotCompared,
+    });
+    adapter.set_last_open(i32::try_from(last.open).unwrap_or(i32::MAX));
+    adapter.set_wallets(model(last.wallets.iter().copied().map(wallet).collect()));
+    let differences = last.differences.iter().map(difference);
+    adapter.set_differences(model(differences.collect()));
+}
+
+fn total(line: &TotalLine) -> ui::TotalLineView {
+    ui::TotalLineView {
+        channel: channel(line.channel),
+        kind: match line.kind {
+            EntryKind::Sale => ui::EntryKindId::Sale,
+            EntryKind::Void => ui::EntryKindId::Void,
+            EntryKind::Refund => ui::EntryKindId::Refund,
+        },
+        count: i32::try_from(line.count).unwrap_or(i32::MAX),
+        amount: text(&line.amount),
+        equal: true,
+    }
+}
+
+fn wallet((wallet, equal): (Channel, bool)) -> ui::TotalLineView {
+    ui::TotalLineView {
+        channel: channel(wallet),
+        equal,
+        ..ui::TotalLineView::default()
+    }
+}
+
+fn difference(line: &DifferenceLine) -> ui::DifferenceView {
+    ui::DifferenceView {
+        reason: text(line.reason),
+        number: text(&line.number),
+        channel: channel(line.channel),
+        amount: text(&line.amount),
+    }
+}

@@ -1,0 +1,226 @@
+//! The settlement page (结算): the open batch as it stands, what is under way, and how the last batch was closed.
+//!
+//! Owns its shapes and how they are made of the journal's entries. Decides nothing about a settlement.
+
+use super::format;
+use super::notice::Notice;
+use crate::domain::{BatchNo, Channel, Now, Timestamp};
+use crate::settlement::{
+    Batch, Difference, EntryKind, EntryState, Line, Report, Settlement, Step, lines, net, verdicts,
+};
+
+/// What the journal tells of batches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batches {
+    /// Sums of the open batch.
+    pub lines: Vec<Line>,
+    /// How many of its entries have no result yet.
+    pub open: usize,
+    /// The last batch that was closed.
+    pub last: Option<ClosedBatch>,
+}
+
+impl Batches {
+    /// Adds up the open batch.
+    pub fn of(batch: &Batch, last: Option<ClosedBatch>) -> Self {
+        let open = batch.entries.iter();
+        Self {
+            lines: lines(&batch.entries),
+            open: open
+                .filter(|entry| entry.state == EntryState::Open)
+                .count(),
+            last,
+        }
+    }
+}
+
+/// A batch that was closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedBatch {
+    /// Its number.
+    pub batch: BatchNo,
+    /// When it ended.
+    pub at: Timestamp,
+    /// The report.
+    pub report: Report,
+    /// Unexplained first.
+    pub differences: Vec<Difference>,
+}
+
+/// One line of totals, ready to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TotalLine {
+    /// The wallet.
+    pub channel: Channel,
+    /// The type.
+    pub kind: EntryKind,
+    /// How many.
+    pub count: u32,
+    /// With a minus where money went back.
+    pub amount: String,
+}
+
+/// How both sides of a closed batch compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchVerdict {
+    /// 平.
+    Equal,
+    /// 不平.
+    Unequal,
+    /// The acquirer has nothing that a terminal could compare with.
+    NotCompared,
+}
+
+impl BatchVerdict {
+    /// Returns the verdict of a report.
+    pub fn of(report: &Report) -> Self {
+        match (report.compared, report.is_balanced()) {
+            (false, _) => Self::NotCompared,
+            (true, true) => Self::Equal,
+            (true, false) => Self::Unequal,
+        }
+    }
+}
+
+/// One difference, ready to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DifferenceLine {
+    /// `R12`: its words are the screen's.
+    pub reason: &'static str,
+    /// Six digits for people, or the tail of a number that is not ours.
+    pub number: String,
+    /// The wallet.
+    pub channel: Channel,
+    /// The acquirer's amount less ours.
+    pub amount: String,
+}
+
+/// The last batch, ready to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastBatch {
+    /// Six digits.
+    pub batch: String,
+    /// `HH:MM` local time.
+    pub time: String,
+    /// The verdict.
+    pub verdict: BatchVerdict,
+    /// Each wallet and whether it is equal.
+    pub wallets: Vec<(Channel, bool)>,
+    /// What the shop has of it.
+    pub net: String,
+    /// Entries that were left open.
+    pub open: u32,
+    /// Unexplained first.
+    pub differences: Vec<DifferenceLine>,
+}
+
+/// What a settlement under way waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettleStage {
+    /// Open entries may still end, for so many seconds at the most.
+    Waiting {
+        /// Whole seconds.
+        remaining_s: u64,
+    },
+    /// Both sides are compared.
+    Comparing,
+    /// The acquirer does not answer; asked again in so many seconds.
+    Resting {
+        /// Whole seconds.
+        remaining_s: u64,
+    },
+}
+
+/// The page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettlementPage {
+    /// Six digits of the open batch.
+    pub batch: String,
+    /// Its sums.
+    pub lines: Vec<TotalLine>,
+    /// What the shop has of it.
+    pub net: String,
+    /// Entries without a result.
+    pub open: usize,
+    /// Whether 结算 exists.
+    pub can_settle: bool,
+    /// The settlement of the batch before, while it is under way.
+    pub stage: Option<SettleStage>,
+    /// The last batch that was closed.
+    pub last: Option<LastBatch>,
+    /// Something to tell.
+    pub notice: Option<Notice>,
+}
+
+/// Builds the page.
+pub(super) fn page(
+    batches: &Batches,
+    batch: BatchNo,
+    under_way: Option<&Settlement>,
+    now: Now,
+    notice: Option<Notice>,
+) -> SettlementPage {
+    SettlementPage {
+        batch: batch.to_string(),
+        lines: batches.lines.iter().map(total).collect(),
+        net: format::signed(net(&batches.lines)),
+        open: batches.open,
+        can_settle: under_way.is_none() && (!batches.lines.is_empty() || batches.open > 0),
+        stage: under_way.map(|settlement| stage(settlement, now)),
+        last: batches.last.as_ref().map(last),
+        notice,
+    }
+}
+
+/// Returns what the shop has of the open batch, ready to show.
+pub(super) fn open_net(batches: &Batches) -> String {
+    format::signed(net(&batches.lines))
+}
+
+fn stage(settlement: &Settlement, now: Now) -> SettleStage {
+    let left = settlement
+        .due()
+        .map_or(0, |due| due.since_ms(now.tick).div_ceil(1000));
+    match settlement.step {
+        Step::Waiting { .. } => SettleStage::Waiting { remaining_s: left },
+        Step::Resting { .. } => SettleStage::Resting { remaining_s: left },
+        Step::Reading { .. } | Step::Asking { .. } | Step::Closed => SettleStage::Comparing,
+    }
+}
+
+fn total(line: &Line) -> TotalLine {
+    TotalLine {
+        channel: line.channel,
+        kind: line.kind,
+        count: line.count,
+        amount: format::signed(line.kind.signed(line.minor)),
+    }
+}
+
+fn last(closed: &ClosedBatch) -> LastBatch {
+    let report = &closed.report;
+    let wallets = verdicts(&report.ours, &report.theirs);
+    LastBatch {
+        batch: closed.batch.to_string(),
+        time: format::clock(closed.at),
+        verdict: BatchVerdict::of(report),
+        wallets: wallets.into_iter().collect(),
+        net: format::signed(net(&report.ours)),
+        open: report.open,
+        differences: closed.differences.iter().map(difference).collect(),
+    }
+}
+
+fn difference(difference: &Difference) -> DifferenceLine {
+    let number = &difference.number;
+    let tail = number.len().saturating_sub(6);
+    DifferenceLine {
+        reason: difference.reason.key(),
+        number: difference.voucher.map_or_else(
+            || number.get(tail..).unwrap_or_default().to_owned(),
+            |voucher| voucher.to_string(),
+        ),
+        channel: difference.channel,
+        amount: format::signed(difference.delta()),
+    }
+}
