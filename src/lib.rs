@@ -36,11 +36,11 @@ pub mod people;
 pub mod profile;
 #[cfg(feature = "live")]
 pub mod scanner;
+pub mod settlement;
 #[cfg(feature = "sim")]
 pub mod sim;
 #[cfg(feature = "sim")]
 pub mod simulator;
-pub mod settlement;
 pub mod sound;
 pub mod telemetry;
 pub mod terminal;

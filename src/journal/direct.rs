@@ -6,8 +6,8 @@ use super::chain::Walker;
 use super::store::Store;
 use super::writer::Writer;
 use super::{
-    Appended, Background, JournalConfig, JournalError, NoSales, Opened, SaleRow, SettlementRow, Totals,
-    UndoRow,
+    Appended, Background, JournalConfig, JournalError, NoSales, Opened, SaleRow, SettlementRow,
+    Totals, UndoRow,
 };
 use crate::domain::{BatchNo, TxnId};
 use crate::evidence::SealedRow;

@@ -338,11 +338,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`] when the database cannot be read.
-    pub async fn batch(
-        &self,
-        batch: BatchNo,
-        numbers: Vec<String>,
-    ) -> Result<Batch, JournalError> {
+    pub async fn batch(&self, batch: BatchNo, numbers: Vec<String>) -> Result<Batch, JournalError> {
         self.read(move |store| store.batch(batch, &numbers)).await
     }
 

@@ -155,11 +155,7 @@ impl Store {
     }
 
     /// Returns every entry up to this batch that no settlement has counted, and the batches of these numbers.
-    pub(super) fn batch(
-        &self,
-        batch: BatchNo,
-        numbers: &[String],
-    ) -> Result<Batch, JournalError> {
+    pub(super) fn batch(&self, batch: BatchNo, numbers: &[String]) -> Result<Batch, JournalError> {
         let read = || -> rusqlite::Result<Batch> {
             let entries = self
                 .connection

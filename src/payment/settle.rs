@@ -58,9 +58,7 @@ pub(super) fn request(
     let Ok(next) = BatchNo::new(batch.get() + 1) else {
         return;
     };
-    let (settle_no, sequence) = turn
-        .numbers
-        .order(&turn.policy.term, OrderKind::Settlement);
+    let (settle_no, sequence) = turn.numbers.order(&turn.policy.term, OrderKind::Settlement);
     turn.numbers.batch = next;
     let intent = SettlementIntent {
         txn: closing.txn,

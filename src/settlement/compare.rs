@@ -161,11 +161,11 @@ fn groups<'a>(batch: &'a Batch, movements: &'a [Movement]) -> BTreeMap<Key, Grou
     for movement in movements {
         let refund = movement.refund_no.as_deref();
         let key = match (movement.kind, refund) {
-            (MovementKind::Refund, Some(number)) => late
-                .get(number)
-                .map_or((true, number.to_owned()), |order| {
+            (MovementKind::Refund, Some(number)) => {
+                late.get(number).map_or((true, number.to_owned()), |order| {
                     (false, (*order).to_owned())
-                }),
+                })
+            }
             (MovementKind::Refund, None) | (MovementKind::Sale | MovementKind::Reversal, _) => {
                 (false, movement.order_no.clone())
             }
@@ -176,11 +176,7 @@ fn groups<'a>(batch: &'a Batch, movements: &'a [Movement]) -> BTreeMap<Key, Grou
 }
 
 /// Orders with a refund of ours that belongs to a later batch.
-fn going_back<'a>(
-    batch: &Batch,
-    number: BatchNo,
-    movements: &'a [Movement],
-) -> BTreeSet<&'a str> {
+fn going_back<'a>(batch: &Batch, number: BatchNo, movements: &'a [Movement]) -> BTreeSet<&'a str> {
     let later = |refund: &String| {
         let known = batch.others.get(refund).copied().flatten();
         known.is_some_and(|own| own > number)
@@ -250,7 +246,10 @@ impl Joined<'_> {
     }
 
     fn differs(&mut self, reason: Reason, key: &Key, group: &Group<'_>, movements: &[&Movement]) {
-        let named = group.entries.iter().find(|entry| entry.number.as_str() == key.1);
+        let named = group
+            .entries
+            .iter()
+            .find(|entry| entry.number.as_str() == key.1);
         let first = named.or(group.entries.first());
         let channel = first.map(|entry| entry.channel);
         let told = movements.first().and_then(|movement| movement.channel);
@@ -283,9 +282,10 @@ impl Joined<'_> {
         self.count(Some(sale.channel), movements);
         let of = |kind| movements.iter().filter(move |m| m.kind == kind);
         let (sales, reversals) = (of(MovementKind::Sale), of(MovementKind::Reversal));
-        let voids = group.entries.iter().filter(|entry| {
-            entry.kind == EntryKind::Void && entry.state == EntryState::Stands
-        });
+        let voids = group
+            .entries
+            .iter()
+            .filter(|entry| entry.kind == EntryKind::Void && entry.state == EntryState::Stands);
         let reason = if !stands && self.going_back.contains(sale.order_no.as_str()) {
             Reason::LateSuccess
         } else if !stands {

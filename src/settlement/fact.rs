@@ -96,7 +96,9 @@ impl Report {
     /// Tells whether both sides are equal, line by line and one by one (平). False where nothing could be compared.
     pub fn is_balanced(&self) -> bool {
         self.compared
-            && self.ours == self.theirs && self.unequal == 0 && self.balanced != Some(false)
+            && self.ours == self.theirs
+            && self.unequal == 0
+            && self.balanced != Some(false)
     }
 }
 

@@ -472,7 +472,8 @@ impl Settlement {
     /// A page continues what is known, with growing positions.
     fn fits(&self, page: &StatementPage) -> bool {
         let positions = page.movements.iter().map(|movement| movement.position);
-        page.after == self.read_upto() && positions.is_sorted_by(|one, next| one < next)
+        page.after == self.read_upto()
+            && positions.is_sorted_by(|one, next| one < next)
             && page
                 .movements
                 .first()
@@ -504,7 +505,11 @@ impl Settlement {
             let refund = movement.refund_no.iter();
             std::iter::once(&movement.order_no).chain(refund)
         });
-        named.cloned().collect::<BTreeSet<_>>().into_iter().collect()
+        named
+            .cloned()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
     }
 
     /// Names what is open. From here on the batch never changes, so totals and detail rows are the same at each try.

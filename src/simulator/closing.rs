@@ -145,7 +145,10 @@ pub(super) fn claim(bytes: &[u8]) -> Result<SettlementClaim, String> {
         _ => Says::Unknown,
     };
     // No settlement answer gives an amount of its own, but one that is not a number is nonsense.
-    fields.get("fen").map(|text| parsed::<u64>(text)).transpose()?;
+    fields
+        .get("fen")
+        .map(|text| parsed::<u64>(text))
+        .transpose()?;
     Ok(SettlementClaim {
         merchant: named(&fields, "merchant", |text| MerchantNo::new(text).ok()),
         settle_no: named(&fields, "order", |text| OrderNo::new(text).ok()),

@@ -60,9 +60,8 @@ impl World<'_> {
         let (sales, undos) = (&state.sales, &state.undos);
         if till.desk.out_of_service.is_none() {
             let settling = state.settlement.as_ref().map(|own| own.intent.txn);
-            let keeps = |txn| {
-                sales.contains_key(&txn) || undos.contains_key(&txn) || settling == Some(txn)
-            };
+            let keeps =
+                |txn| sales.contains_key(&txn) || undos.contains_key(&txn) || settling == Some(txn);
             self.watch.kept(state.open_count(), keeps, now);
         }
         let audited = till.book.check_on();

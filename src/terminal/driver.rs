@@ -30,8 +30,8 @@ use crate::payment::{
 use crate::people::Approver;
 use crate::profile::guard::Usage;
 use crate::view::{
-    AimHint, Approves, Cause, ClockState, Desk, DeskPage, Page, Records, Row, RowState, Screen, Shop, Tap,
-    format, outcome_row, present,
+    AimHint, Approves, Cause, ClockState, Desk, DeskPage, Page, Records, Row, RowState, Screen,
+    Shop, Tap, format, outcome_row, present,
 };
 
 /// Everything the driver is made of.

@@ -12,8 +12,8 @@ use crate::payment::{Event, Instalments, Outcome, PaidSale, Phase, Policy, Prese
 use crate::profile::Profile;
 use crate::profile::guard::{self, Confirm, Usage, Verdict};
 use crate::view::{
-    AmountEntry, Approves, Cause, Desk, DeskPage, Intent, Look, Records, UndoRules, Wall, format, plans,
-    too_much,
+    AmountEntry, Approves, Cause, Desk, DeskPage, Intent, Look, Records, UndoRules, Wall, format,
+    plans, too_much,
 };
 
 /// What the session needs of the turn.

@@ -20,6 +20,7 @@ pub use screen::{
     Row, RowState, Screen, Status, Theme, WaitKind, Waiting,
 };
 pub use settlement::{
-    BatchVerdict, Batches, ClosedBatch, DifferenceLine, LastBatch, SettleStage, SettlementPage, TotalLine,
+    BatchVerdict, Batches, ClosedBatch, DifferenceLine, LastBatch, SettleStage, SettlementPage,
+    TotalLine,
 };
 pub use show::{Record, UndoRules, plans, too_much};

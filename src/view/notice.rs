@@ -201,9 +201,10 @@ impl Cause {
             Self::LatePaid(_) | Self::Settled(_) => Severity::Good,
             Self::NothingToSettle
             | Self::SettledUncompared(_)
-            | Self::AmountMissing | Self::CustomerActs | Self::Undone | Self::Printing => {
-                Severity::Hint
-            }
+            | Self::AmountMissing
+            | Self::CustomerActs
+            | Self::Undone
+            | Self::Printing => Severity::Hint,
             Self::SettledUnequal(_)
             | Self::AmountTooLarge
             | Self::Limit(..)

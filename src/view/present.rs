@@ -7,12 +7,12 @@ use std::sync::Arc;
 use super::desk::{ClockState, Desk, DeskPage};
 use super::format;
 use super::notice::Cause;
-use super::settlement::Batches;
 use super::screen::{
     AimHint, Keypad, Manual, OutcomeKind, OutcomePage, Page, PendingPage, Prompt, Row, RowState,
     Screen, Status, WaitKind, Waiting,
 };
 use super::settlement;
+use super::settlement::Batches;
 use super::show::{self, Record, UndoRules};
 use crate::code::OwnCodes;
 use crate::domain::{Channel, EntryMode, Money, Now};

@@ -26,9 +26,7 @@ impl Batches {
         let open = batch.entries.iter();
         Self {
             lines: lines(&batch.entries),
-            open: open
-                .filter(|entry| entry.state == EntryState::Open)
-                .count(),
+            open: open.filter(|entry| entry.state == EntryState::Open).count(),
             last,
         }
     }

@@ -1,7 +1,9 @@
 //! Closing a batch over the whole till: taps in, screens out, real driver, journal and HTTPS, against the sandbox's
 //! statement.
 
+use shouyin::domain::{BatchNo, Channel, Money, OperatorNo, OrderNo, Timestamp, TxnId, VoucherNo};
 use shouyin::journal::SettlementRow;
+use shouyin::payment::{Fact, FactKind, Intent, Outcome, Presentment};
 use shouyin::settlement::{Cause, EntryKind, Reason, net};
 use shouyin::view::{BatchVerdict, Intent, Page, SettlementPage};
 use tempfile::TempDir;
@@ -72,13 +74,13 @@ fn a_day_is_closed_and_equals_the_acquirers_statement_to_the_fen() {
         till.home().await;
         till.sell(1_280, "281234567890123401").await;
         till.sell(2_090, "281234567890123402").await;
-        let text = till.show_code(500, shouyin::domain::Channel::Alipay).await;
+        let text = till.show_code(500, Channel::Alipay).await;
         assert_eq!(scan(sandbox.page_port, &text).await, 200);
         till.outcome().await;
         let scanned = till.last_sale().await;
         till.undo(scanned, Some(120), PIN).await;
         till.home().await;
-        let text = till.show_code(700, shouyin::domain::Channel::Alipay).await;
+        let text = till.show_code(700, Channel::Alipay).await;
         assert_eq!(scan(sandbox.page_port, &text).await, 200);
         till.outcome().await;
         till.rest().await;
@@ -158,16 +160,52 @@ fn without_a_supervisor_no_batch_is_closed() {
     });
 }
 
+/// A sale that never left, opened at a moment of wall time: the oldest entry of its batch.
+async fn sale_of(data: &std::path::Path, at: Timestamp) {
+    let (journal, _) = crate::till::open(data);
+    let txn = TxnId::from_parts(1_000, 7);
+    let intent = Intent {
+        txn,
+        order_no: OrderNo::new("A00100010001ABCDEFS00000001").unwrap(),
+        sequence: 1,
+        voucher: VoucherNo::new(1).unwrap(),
+        batch: BatchNo::new(1).unwrap(),
+        amount: Money::from_fen(500).unwrap(),
+        channel: Channel::Alipay,
+        entry: Presentment::Camera,
+        operator: OperatorNo::new("01").unwrap(),
+        code_tail: "1234".to_owned(),
+        code_fingerprint: String::new(),
+        instalments: None,
+    };
+    let outcome = Outcome::NotSent;
+    let facts = [
+        FactKind::IntentRecorded(intent),
+        FactKind::Closed { txn, outcome },
+    ];
+    let facts = facts.map(|kind| Fact { at, kind }).to_vec();
+    journal.append(facts).await.unwrap();
+}
+
 #[test]
-fn at_the_set_time_the_batch_closes_by_itself_once() {
+fn at_the_set_time_the_batch_of_the_day_before_closes_by_itself_and_a_younger_one_does_not() {
     runtime().block_on(async {
         let dir = TempDir::new().unwrap();
         let _sandbox = sandbox(&dir).await;
-        // Midnight has passed on any day, and the sale below is younger than it: nothing to do by itself.
+        let data = dir.path().join("data");
+        std::fs::create_dir_all(&data).unwrap();
+        let now = shouyin::clock::Clock::start().now().utc;
+        sale_of(&data, Timestamp(now.0 - 86_400_000)).await;
+        // Midnight has passed on any day.
         let mut till = till_with(&dir, |policy, _| policy.settlement.at_min = Some(0)).await;
-        till.home().await;
+        let told = |page: &Page| matches!(page, Page::Keypad(page) if page.notice.as_ref().is_some_and(|n| n.code == "B02"));
+        till.wait("closed by itself", told).await;
         till.sell(1_280, "281234567890123406").await;
-        assert_eq!(till.closed().await, []);
+        till.home().await;
+        let closed = till.closed().await;
+        assert_eq!(closed.len(), 1, "the sale of today waits for tonight");
+        assert_eq!(closed[0].intent.cause, Cause::Automatic);
+        assert_eq!(closed[0].intent.approver, None);
         till.stop().await;
     });
 }

@@ -18,9 +18,9 @@ mod badinput;
 mod caps;
 mod checker;
 #[cfg(feature = "live")]
-mod corpus;
-#[cfg(feature = "live")]
 mod closing;
+#[cfg(feature = "live")]
+mod corpus;
 mod crash;
 #[cfg(feature = "live")]
 mod decoder;
@@ -46,9 +46,9 @@ mod profile;
 #[cfg(feature = "live")]
 mod qr;
 mod sandbox;
-mod settlement;
 #[cfg(feature = "live")]
 mod scanner;
+mod settlement;
 mod simulator;
 mod tidy;
 #[cfg(feature = "live")]

@@ -60,7 +60,10 @@ impl Story {
 
     fn entry(&mut self, kind: EntryKind, number: &str, order: &str, fen: u64, state: EntryState) {
         self.entries.push(Entry {
-            txn: TxnId::from_parts(1_000, u128::from(self.count) << 8 | self.entries.len() as u128),
+            txn: TxnId::from_parts(
+                1_000,
+                u128::from(self.count) << 8 | self.entries.len() as u128,
+            ),
             number: OrderNo::new(number).unwrap(),
             order_no: OrderNo::new(order).unwrap(),
             kind,
@@ -257,16 +260,36 @@ impl Story {
         told.sort();
         expected.sort();
         assert_eq!(told, expected, "{what}");
-        let sum: i64 = found.differences.iter().map(shouyin::settlement::Difference::delta).sum();
-        assert_eq!(net(&found.theirs) - net(&found.ours), sum, "{what}: to the fen");
+        let sum: i64 = found
+            .differences
+            .iter()
+            .map(shouyin::settlement::Difference::delta)
+            .sum();
+        assert_eq!(
+            net(&found.theirs) - net(&found.ours),
+            sum,
+            "{what}: to the fen"
+        );
         assert_eq!(found.open.len(), self.open, "{what}");
-        let last = self.movements.last().map_or(10, |movement| movement.position);
+        let last = self
+            .movements
+            .last()
+            .map_or(10, |movement| movement.position);
         assert_eq!(found.told_upto, last, "{what}");
-        assert_eq!(found.read_after, self.again.map_or(last, |at| at - 1), "{what}");
-        let equal = verdicts(&found.ours, &found.theirs).values().all(|equal| *equal);
+        assert_eq!(
+            found.read_after,
+            self.again.map_or(last, |at| at - 1),
+            "{what}"
+        );
+        let equal = verdicts(&found.ours, &found.theirs)
+            .values()
+            .all(|equal| *equal);
         let differs = expected.iter().any(|told| told.delta != 0);
         // Two errors can cancel each other in a sum, never in the list.
-        assert!(equal || differs, "{what}: a wallet differs and nothing says why");
+        assert!(
+            equal || differs,
+            "{what}: a wallet differs and nothing says why"
+        );
     }
 }
 
@@ -323,7 +346,9 @@ fn what_waits_is_counted_in_the_next_settlement_and_only_there() {
         others: BTreeMap::new(),
     };
     for movement in &story.movements {
-        batch.others.insert(movement.order_no.clone(), Some(batch_no(5)));
+        batch
+            .others
+            .insert(movement.order_no.clone(), Some(batch_no(5)));
     }
     batch.entries.retain(|entry| entry.txn == waited);
     batch.entries[0].state = EntryState::Stands;

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::watch::{Watch, Word, digest};
 use super::Invariant;
+use super::watch::{Watch, Word, digest};
 use crate::domain::TxnId;
 use crate::payment::Ticket;
 use crate::settlement::{EntryKind, Line, Report, SettlementFact, SettlementIntent, net};
@@ -74,11 +74,21 @@ impl Watch {
     fn settlement_intent(&mut self, intent: &SettlementIntent, now: u64) {
         let number = intent.settle_no.to_string();
         let fresh = self.numbers.insert(number.clone());
-        self.holds(Invariant::I5, fresh, "a settlement number was used twice", now);
+        self.holds(
+            Invariant::I5,
+            fresh,
+            "a settlement number was used twice",
+            now,
+        );
         let open = self.settlements.by_txn.values().any(|other| !other.ended);
         self.holds(Invariant::I4, !open, "two settlements at once", now);
         let next = intent.batch.get() == self.settlements.batch;
-        self.holds(Invariant::I4, next, "a batch is closed that is not the open one", now);
+        self.holds(
+            Invariant::I4,
+            next,
+            "a batch is closed that is not the open one",
+            now,
+        );
         self.settlements.batch += 1;
         let settling = Settling {
             number,
@@ -94,7 +104,12 @@ impl Watch {
     /// An entry is stored under the open batch.
     pub(super) fn in_the_open_batch(&mut self, batch: u32, now: u64) {
         let right = batch == self.settlements.batch;
-        self.holds(Invariant::I4, right, "an entry of a batch that is not open", now);
+        self.holds(
+            Invariant::I4,
+            right,
+            "an entry of a batch that is not open",
+            now,
+        );
     }
 
     fn settlement_closed(&mut self, txn: TxnId, report: &Report, host: &Host, now: u64) {
@@ -174,13 +189,27 @@ impl Watch {
         let survives = settling.on_disk || durable(number);
         settling.on_disk |= survives;
         self.leaves((ours, survives), now);
-        self.holds(Invariant::I2, open, "a request for a settlement that ended", now);
+        self.holds(
+            Invariant::I2,
+            open,
+            "a request for a settlement that ended",
+            now,
+        );
     }
 
     /// Everything is settled: each entry once, and both sides add up to the shop's account.
     pub(super) fn all_settled(&mut self, (paid, returned): (u64, u64), host: &Host, now: u64) {
-        let ended = self.settlements.by_txn.values().all(|settling| settling.ended);
-        self.holds(Invariant::L2, ended, "a settlement is open long after mending", now);
+        let ended = self
+            .settlements
+            .by_txn
+            .values()
+            .all(|settling| settling.ended);
+        self.holds(
+            Invariant::L2,
+            ended,
+            "a settlement is open long after mending",
+            now,
+        );
         let sales = self.sales.values().all(|sale| sale.counted.is_some());
         let undos = self.undos.values().all(|undo| undo.counted.is_some());
         let what = "an entry was counted in no settlement";

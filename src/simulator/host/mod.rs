@@ -233,13 +233,7 @@ impl Host {
         self.manners.miscounts = false;
     }
 
-    fn charge(
-        &mut self,
-        order: &str,
-        (fen, batch): (u64, u32),
-        code: &str,
-        now: u64,
-    ) -> Answer {
+    fn charge(&mut self, order: &str, (fen, batch): (u64, u32), code: &str, now: u64) -> Answer {
         if let Some(named) = self.refused.get(order) {
             return self.answer("declined", named.then_some(order), None);
         }

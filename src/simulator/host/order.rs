@@ -49,12 +49,7 @@ pub struct Order {
 
 impl Order {
     /// An order whose customer's code was charged.
-    pub(super) fn charged(
-        (fen, batch): (u64, u32),
-        code: &str,
-        wallet: Wallet,
-        now: u64,
-    ) -> Self {
+    pub(super) fn charged((fen, batch): (u64, u32), code: &str, wallet: Wallet, now: u64) -> Self {
         Self {
             fen,
             customer: code.to_owned(),
@@ -189,13 +184,7 @@ impl Order {
     }
 
     /// Money goes back to the customer.
-    pub(super) fn give_back(
-        &mut self,
-        fen: u64,
-        what: (&str, Why),
-        books: &mut Books,
-        now: u64,
-    ) {
+    pub(super) fn give_back(&mut self, fen: u64, what: (&str, Why), books: &mut Books, now: u64) {
         if fen > 0 {
             self.returned += fen;
             books.post(what, &Account::Merchant, &self.account(), (fen, now));

@@ -158,7 +158,12 @@ fn log_settlement(txn: &str, fact: &SettlementFact) {
         SettlementFact::LeftOpen(left) => warn!(txn, entry = %left.txn, "left open"),
         SettlementFact::Closed(report) => {
             let balanced = report.is_balanced();
-            info!(txn, balanced, unexplained = report.unexplained_minor, "batch closed");
+            info!(
+                txn,
+                balanced,
+                unexplained = report.unexplained_minor,
+                "batch closed"
+            );
         }
     }
 }

@@ -113,6 +113,14 @@ const REFUSED: [(&str, &[&str]); 44] = [
         &["more.toml:2", "terminal.px_per_mm", "2 to 30"],
     ),
     (
+        "[settlement]\nat = \"24:00\"\n",
+        &["more.toml:2", "settlement.at", "00:00 to 23:59"],
+    ),
+    (
+        "[settlement]\nstatement = 1\n",
+        &["more.toml:2:13", "statement", "true or false"],
+    ),
+    (
         "[terminal]\nlanguage = \"fr\"\n",
         &["more.toml:2", "terminal.language", "\"zh\" or \"en\""],
     ),
