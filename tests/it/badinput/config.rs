@@ -118,7 +118,7 @@ const REFUSED: [(&str, &[&str]); 44] = [
     ),
     (
         "[settlement]\nstatement = 1\n",
-        &["more.toml:2:13", "statement", "true or false"],
+        &["more.toml:2:13", "statement"],
     ),
     (
         "[terminal]\nlanguage = \"fr\"\n",
