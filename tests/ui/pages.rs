@@ -69,6 +69,10 @@ fn presses_after_a_sale_become_their_intents() {
         ("records", "更多", Intent::MoreRecords),
         ("records", "扫小票", Intent::ScanSlip),
         ("records", "码牌", Intent::ShowWall),
+        ("records", "结算", Intent::ShowSettlement),
+        ("settlement", "结算", Intent::Settle),
+        ("settlement-unequal", "返回", Intent::Back),
+        ("approve-settlement", "返回", Intent::Back),
         ("records-none-wall", "码牌", Intent::ShowWall),
         ("look-slip", "返回", Intent::Back),
         ("look-slip-unknown", "返回", Intent::Back),
@@ -140,8 +144,12 @@ fn what_is_not_allowed_has_no_button() {
         };
         assert_eq!(actions("prompt-plain"), only(&["取消", "手输付款码"]));
         assert_eq!(actions("code"), only(&["取消"]));
-        assert_eq!(actions("records-none"), only(&["返回收款"]));
-        assert_eq!(actions("records-none-wall"), only(&["返回收款", "码牌"]));
+        assert_eq!(actions("records-none"), only(&["返回收款", "结算"]));
+        let wall = only(&["返回收款", "结算", "码牌"]);
+        assert_eq!(actions("records-none-wall"), wall);
+        assert_eq!(actions("settlement-empty"), only(&["返回"]));
+        assert_eq!(actions("settlement-waiting"), only(&["返回"]));
+        assert_eq!(actions("settlement-open"), only(&["返回", "结算"]));
         assert!(!actions("records-plain").contains("码牌"));
         assert_eq!(actions("look-slip-payment"), only(&["返回"]));
         assert_eq!(actions("verdict-altered"), only(&["返回", "再查一个"]));

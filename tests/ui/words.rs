@@ -28,6 +28,7 @@ fn pages_once() -> Vec<&'static str> {
         "look-slip",
         "verdict-stranger",
         "wall",
+        "settlement-unequal",
     ]
 }
 
