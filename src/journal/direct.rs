@@ -6,9 +6,10 @@ use super::chain::Walker;
 use super::store::Store;
 use super::writer::Writer;
 use super::{
-    Appended, Background, JournalConfig, JournalError, NoSales, Opened, SaleRow, Totals, UndoRow,
+    Appended, Background, JournalConfig, JournalError, NoSales, Opened, Report, SaleRow, Totals,
+    UndoRow,
 };
-use crate::domain::TxnId;
+use crate::domain::{Timestamp, TxnId};
 use crate::evidence::SealedRow;
 use crate::payment::{EndedSale, Fact, PaidSale};
 
@@ -23,6 +24,18 @@ impl DirectJournal {
     pub fn open(config: &JournalConfig) -> Result<(Self, Opened), JournalError> {
         let (writer, opened) = Writer::open(config)?;
         Ok((Self(writer), opened))
+    }
+
+    /// Opens, and rebuilds before where that is needed, like [`super::Journal::open_or_rebuild`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn open_or_rebuild(
+        config: &JournalConfig,
+        at: Timestamp,
+    ) -> Result<(Self, Opened, Option<Report>), JournalError> {
+        let (writer, opened, report) = super::rebuild::open_or_rebuild(config, at)?;
+        Ok((Self(writer), opened, report))
     }
 
     /// Stores facts in one unit of work, like [`super::Journal::append`].
@@ -104,7 +117,7 @@ impl DirectJournal {
     }
 
     /// Ends in order, as the thread does when the last handle is gone.
-    pub fn close(self) {
+    pub fn close(mut self) {
         self.0.note();
     }
 

@@ -84,6 +84,8 @@ impl Store {
                 | FactKind::AttentionRaised { .. }
                 | FactKind::Closed { .. }
                 | FactKind::UndoIntended(_)
+                | FactKind::Rebuilt(_)
+                | FactKind::Proven { .. }
                 | FactKind::UndoClosed { .. } => {}
             }
         }

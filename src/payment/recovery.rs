@@ -55,6 +55,8 @@ pub fn resume(
             FactKind::AttentionRaised { .. } => trail.attention = true,
             FactKind::Closed { .. } | FactKind::UndoClosed { .. } => trail.closed = true,
             FactKind::Started { .. }
+            | FactKind::Rebuilt(_)
+            | FactKind::Proven { .. }
             | FactKind::CodeShown { .. }
             | FactKind::AnswerNoted { .. }
             | FactKind::AnswerRefused { .. }

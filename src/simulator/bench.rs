@@ -233,6 +233,8 @@ fn opened_from(memory: &[Fact]) -> Opened {
             | FactKind::SuccessAfterRevoke { .. }
             | FactKind::AttentionRaised { .. }
             | FactKind::Closed { .. }
+            | FactKind::Rebuilt(_)
+            | FactKind::Proven { .. }
             | FactKind::UndoClosed { .. } => {}
         }
     }

@@ -336,6 +336,7 @@ impl World<'_> {
             JournalError::DiskFull { .. } => Cause::DiskFull,
             JournalError::CopyFails { .. } => Cause::CopyFails,
             JournalError::Altered { .. } => Cause::JournalAltered,
+            JournalError::Unproven { .. } => Cause::JournalUnproven,
             _ => Cause::JournalBroken,
         };
         let contradiction = problem.is_contradiction();

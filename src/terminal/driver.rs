@@ -125,6 +125,11 @@ impl Driver {
         if self.parts.state.background().next().is_some() {
             self.parts.desk.told = Some(Cause::Resumed);
         }
+        // A rebuilt journal that may lack records is told before anybody types an amount.
+        if let Ok(Some(reason @ NoSales::Unproven)) = self.parts.journal.may_sell().await {
+            self.refuse_sales = Some(no_sales(reason));
+            self.parts.desk.late.clone_from(&self.refuse_sales);
+        }
         self.refresh_records().await;
         self.refresh_usage().await;
         self.publish();
@@ -357,6 +362,7 @@ impl Driver {
             Err(JournalError::DiskFull { .. }) => Err(Cause::DiskFull),
             Err(JournalError::CopyFails { .. }) => Err(Cause::CopyFails),
             Err(JournalError::Altered { .. }) => Err(Cause::JournalAltered),
+            Err(JournalError::Unproven { .. }) => Err(Cause::JournalUnproven),
             Err(problem) => {
                 error!(error = %chain(&problem), "the journal refused a fact");
                 Err(Cause::JournalBroken)
@@ -413,6 +419,8 @@ impl Driver {
                 | FactKind::CodeShown { .. }
                 | FactKind::AttentionRaised { .. }
                 | FactKind::UndoIntended(_)
+                | FactKind::Rebuilt(_)
+                | FactKind::Proven { .. }
                 | FactKind::UndoClosed { .. } => {}
             }
         }
@@ -507,6 +515,7 @@ const fn no_sales(reason: NoSales) -> Cause {
         NoSales::DiskFull => Cause::DiskFull,
         NoSales::CopyFails => Cause::CopyFails,
         NoSales::Altered => Cause::JournalAltered,
+        NoSales::Unproven => Cause::JournalUnproven,
     }
 }
 

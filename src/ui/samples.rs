@@ -114,6 +114,8 @@ pub fn causes() -> Vec<Cause> {
         Cause::JournalBroken,
         Cause::JournalAltered,
         Cause::CopyFails,
+        Cause::JournalRebuilt,
+        Cause::JournalUnproven,
         Cause::ClockWrong,
         Cause::ClockHoldsUp,
         Cause::SettingsWrong,
@@ -176,9 +178,11 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         Cause::JournalBroken | Cause::SettingsWrong => {
             vec![Page::OutOfService(cause.clone().into())]
         }
-        Cause::JournalAltered | Cause::CopyFails | Cause::ClockWrong => {
-            vec![keypad_telling(cause.clone())]
-        }
+        Cause::JournalAltered
+        | Cause::CopyFails
+        | Cause::JournalRebuilt
+        | Cause::JournalUnproven
+        | Cause::ClockWrong => vec![keypad_telling(cause.clone())],
         Cause::ClockHoldsUp => Vec::new(),
         Cause::DiskFull => vec![
             Page::OutOfService(cause.clone().into()),
@@ -253,6 +257,8 @@ fn keypads() -> Vec<Sample> {
         telling("keypad-notice", Cause::AmountTooLarge, 0),
         telling("keypad-offline", Cause::TooManyOpen, 100),
         telling("keypad-resumed", Cause::Resumed, 2),
+        telling("keypad-rebuilt", Cause::JournalRebuilt, 0),
+        telling("keypad-unproven", Cause::JournalUnproven, 2),
         telling("keypad-freed", Cause::ResultUnknown, 1),
         telling("keypad-late-paid", Cause::LatePaid(late.clone()), 0),
         telling("keypad-late-not-paid", Cause::LateNotPaid(late), 0),

@@ -100,6 +100,10 @@ pub enum Cause {
     JournalAltered,
     /// The second copy of the journal cannot be written: no new sales.
     CopyFails,
+    /// The journal was damaged and was rebuilt; nothing is missing.
+    JournalRebuilt,
+    /// The journal was rebuilt and may lack records: no new sales.
+    JournalUnproven,
     /// The clock is wrong: nothing was charged, and no new sale is opened.
     ClockWrong,
     /// The clock is wrong: a sale cannot be checked until it is right.
@@ -178,6 +182,8 @@ impl Cause {
             Self::JournalBroken => "J02",
             Self::JournalAltered => "J03",
             Self::CopyFails => "J04",
+            Self::JournalRebuilt => "J05",
+            Self::JournalUnproven => "J06",
             Self::ClockWrong => "K01",
             Self::ClockHoldsUp => "K02",
             Self::SettingsWrong => "S01",
@@ -216,6 +222,7 @@ impl Cause {
             | Self::ResultUnknown
             | Self::Revoking
             | Self::Resumed
+            | Self::JournalRebuilt
             | Self::LateNotPaid(_) => Severity::Warning,
             Self::Declined(_)
             | Self::NotSent
@@ -227,6 +234,7 @@ impl Cause {
             | Self::JournalBroken
             | Self::JournalAltered
             | Self::CopyFails
+            | Self::JournalUnproven
             | Self::ClockWrong
             | Self::ClockHoldsUp
             | Self::SettingsWrong => Severity::Error,
@@ -279,6 +287,8 @@ impl From<Cause> for Notice {
             | Cause::JournalBroken
             | Cause::JournalAltered
             | Cause::CopyFails
+            | Cause::JournalRebuilt
+            | Cause::JournalUnproven
             | Cause::ClockWrong
             | Cause::ClockHoldsUp
             | Cause::SettingsWrong

@@ -15,6 +15,7 @@ use crate::model::Story;
 use crate::world::World;
 
 mod checked;
+mod rebuild;
 mod size;
 
 fn config(dir: &Path) -> JournalConfig {

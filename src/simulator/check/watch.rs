@@ -201,6 +201,8 @@ impl Watch {
                 }
             }
             FactKind::Started { .. }
+            | FactKind::Rebuilt(_)
+            | FactKind::Proven { .. }
             | FactKind::Rechecked { .. }
             | FactKind::AnswerNoted { .. }
             | FactKind::AnswerRefused { .. }
