@@ -40,7 +40,7 @@ pub use files::{CopyFile, Files, SystemFiles};
 pub use migrate::SCHEMA;
 pub use mirror::{MirrorRecord, parse as parse_mirror};
 pub use query::{Counters, SaleRow, SaleState, Totals};
-pub use rebuild::{Report, accept, rebuild};
+pub use rebuild::{Report, Unread, accept, rebuild};
 pub use records::{SpentRow, UndoRow, UndoState};
 
 use crate::domain::{Timestamp, TxnId};

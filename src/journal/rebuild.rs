@@ -32,6 +32,15 @@ pub struct Report {
     pub copy_aside: Option<PathBuf>,
 }
 
+/// What becomes of places of the database that the disk does not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// The rebuild fails: the disk may read them the next time.
+    Fails,
+    /// They are given up, because a person says so.
+    GivenUp,
+}
+
 /// A journal that needs a rebuild.
 struct Finding {
     problem: JournalError,
@@ -53,7 +62,7 @@ pub(super) fn open_or_rebuild(
         error = chain(&problem),
         "the journal cannot be used and is rebuilt"
     );
-    let report = match rebuild(config, at) {
+    let report = match rebuild(config, at, Unread::Fails) {
         Ok(report) => report,
         // It was no damage that a rebuild mends.
         Err(JournalError::Sound { .. }) => return Err(problem),
@@ -70,18 +79,26 @@ pub(super) fn open_or_rebuild(
 /// # Errors
 /// [`JournalError::Sound`] when nothing is wrong; [`JournalError::ForeignMirror`] when database and second copy are two
 /// journals; anything that reading and writing can fail with. The old files are then as they were.
-pub fn rebuild(config: &JournalConfig, at: Timestamp) -> Result<Report, JournalError> {
-    match rebuild_once(config, at) {
+pub fn rebuild(
+    config: &JournalConfig,
+    at: Timestamp,
+    unread: Unread,
+) -> Result<Report, JournalError> {
+    match rebuild_once(config, at, unread) {
         // The space that is kept back is for times like this; the next start takes it again.
         Err(problem) if problem.is_full() => {
             config.files.release_space(&reserve_path(config));
-            rebuild_once(config, at)
+            rebuild_once(config, at, unread)
         }
         report => report,
     }
 }
 
-fn rebuild_once(config: &JournalConfig, at: Timestamp) -> Result<Report, JournalError> {
+fn rebuild_once(
+    config: &JournalConfig,
+    at: Timestamp,
+    unread: Unread,
+) -> Result<Report, JournalError> {
     let _lock = lock(&*config.files, config)?;
     if config.files.exists(&ready_of(config))
         && let Some(rebuilt) = finished(config)?
@@ -91,8 +108,12 @@ fn rebuild_once(config: &JournalConfig, at: Timestamp) -> Result<Report, Journal
         });
         return install(config, rebuilt, problem);
     }
-    let finding = examine(config)?;
-    let rebuilt = write(config, at, &finding)?;
+    let finding = examine(config, unread)?;
+    let mut sources = Sources::open(config)?;
+    if unread == Unread::Fails && sources.is_unread() {
+        return Err(unreadable(config));
+    }
+    let rebuilt = write(config, at, &finding, &mut sources, unread)?;
     install(config, rebuilt, chain(&finding.problem))
 }
 
@@ -105,6 +126,10 @@ pub fn accept(
     approver: OperatorNo,
     at: Timestamp,
 ) -> Result<bool, JournalError> {
+    let path = config.database();
+    if length(config, &path)? == 0 {
+        return Err(JournalError::Empty { path });
+    }
     let (mut writer, _) = Writer::open(config)?;
     if !writer.is_unproven() {
         return Ok(false);
@@ -150,8 +175,16 @@ pub(super) fn refuse_unfinished(config: &JournalConfig) -> Result<(), JournalErr
     Ok(())
 }
 
+fn unreadable(config: &JournalConfig) -> JournalError {
+    JournalError::File {
+        operation: "reading all of the journal",
+        path: config.database(),
+        source: std::io::Error::other("the disk does not read some of it"),
+    }
+}
+
 /// Says what is wrong, without changing anything.
-fn examine(config: &JournalConfig) -> Result<Finding, JournalError> {
+fn examine(config: &JournalConfig, unread: Unread) -> Result<Finding, JournalError> {
     let path = config.database();
     let note = Checked::read(&*config.files, &config.dir);
     let copied = match &config.mirror {
@@ -173,6 +206,10 @@ fn examine(config: &JournalConfig) -> Result<Finding, JournalError> {
     match look(config, note, &mut structure) {
         Ok(()) => Err(JournalError::Sound { path }),
         Err(problem) if problem.is_damage() => Ok(Finding { problem, structure }),
+        Err(problem @ JournalError::Database { .. }) if unread == Unread::GivenUp => {
+            let structure = false;
+            Ok(Finding { problem, structure })
+        }
         Err(problem) => Err(problem),
     }
 }
@@ -212,16 +249,20 @@ fn write(
     config: &JournalConfig,
     at: Timestamp,
     finding: &Finding,
+    sources: &mut Sources,
+    unread: Unread,
 ) -> Result<Rebuilt, JournalError> {
     let building = building_of(config);
     // What an interrupted rebuild had begun is worth nothing.
     config.files.release_space(&building);
-    let mut sources = Sources::open(config)?;
     let aside = free_name(config, at);
     let mut connection = create(config, &building)?;
     let refused = |source| read_problem(&building, "writing the new journal", source);
     let mut unit = connection.transaction().map_err(refused)?;
-    let mut rebuilt = fill(&mut unit, &mut sources, &building)?;
+    let mut rebuilt = fill(&mut unit, sources, &building)?;
+    if unread == Unread::Fails && sources.is_unread() {
+        return Err(unreadable(config));
+    }
     rebuilt.1.whole = rebuilt.1.missing == 0
         && (sources.copy_is_whole() || finding.structure && sources.base_reaches_the_end());
     rebuilt.1.aside = aside;

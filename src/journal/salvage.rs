@@ -71,7 +71,10 @@ impl Salvage {
             held: None,
             unreadable: false,
         };
-        let images = found.committed_images(lengths.1);
+        let Some(images) = found.committed_images(lengths.1) else {
+            found.unreadable = true;
+            return Ok(found);
+        };
         found.newest = images.iter().copied().collect();
         for page in 0..lengths.0.div_ceil(PAGE_U64) {
             found.index(Place::Main(page * PAGE_U64));
@@ -110,7 +113,6 @@ impl Salvage {
 
     fn index(&mut self, place: Place) {
         let Some(page) = self.page(place) else {
-            self.unreadable = true;
             return;
         };
         // The first page of the file begins with the file's own head.
@@ -181,35 +183,34 @@ impl Salvage {
             Place::Main(at) => (self.main.as_deref()?, at),
             Place::Log(at) => (self.log.as_deref()?, at),
         };
-        let page = read(file, at, PAGE).ok()?;
+        let Ok(page) = read(file, at, PAGE) else {
+            self.unreadable = true;
+            return None;
+        };
         self.held = Some((place, page.clone()));
         Some(page)
     }
 
     /// Returns page numbers and places of the images that SQLite would take from the log: those before the last commit
-    /// whose checksums hold, in order.
-    fn committed_images(&self, length: u64) -> Vec<(u64, u64)> {
+    /// whose checksums hold, in order. `None` when the disk does not read it.
+    fn committed_images(&self, length: u64) -> Option<Vec<(u64, u64)>> {
         let Some(log) = self.log.as_deref() else {
-            return Vec::new();
+            return Some(Vec::new());
         };
-        let Ok(head) = read(log, 0, 32) else {
-            return Vec::new();
-        };
+        let head = read(log, 0, 32).ok()?;
         let big = match be32(&head, 0) {
             Some(0x377f_0683) => true,
             Some(0x377f_0682) => false,
-            Some(_) | None => return Vec::new(),
+            Some(_) | None => return Some(Vec::new()),
         };
         let mut sums = add_up((0, 0), &head[..24], big);
         let (mut images, mut committed) = (Vec::new(), 0);
         if be32(&head, 8) != Some(4096) || !fits(sums, &head, 24) {
-            return images;
+            return Some(images);
         }
         let mut at = LOG_HEAD;
         while at + FRAME_HEAD + PAGE_U64 <= length {
-            let Ok(frame) = read(log, at, 24 + PAGE) else {
-                break;
-            };
+            let frame = read(log, at, 24 + PAGE).ok()?;
             sums = add_up(add_up(sums, &frame[..8], big), &frame[24..], big);
             if frame[8..16] != head[16..24] || !fits(sums, &frame, 16) {
                 break;
@@ -222,7 +223,7 @@ impl Salvage {
             at += FRAME_HEAD + PAGE_U64;
         }
         images.truncate(committed);
-        images
+        Some(images)
     }
 }
 

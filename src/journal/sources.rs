@@ -100,6 +100,11 @@ impl Sources {
         Ok(next)
     }
 
+    /// Tells whether the disk did not read some of the database.
+    pub const fn is_unread(&self) -> bool {
+        self.base.unreadable
+    }
+
     /// Tells whether the copy lacks nothing that was ever acknowledged: it is sound to its last byte and reaches as far
     /// as the note, which is there only while the copy is not behind.
     pub fn copy_is_whole(&self) -> bool {

@@ -178,6 +178,18 @@ impl Disk {
         })
     }
 
+    /// Changes what a file holds for good, behind everybody's back: rot, or an old image. Returns whether it is there.
+    pub fn spoil(&mut self, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let inode = self.names.get(name).and_then(|n| self.inodes.get_mut(n));
+        let Some(file) = inode else {
+            return false;
+        };
+        change(&mut file.durable);
+        file.now.clone_from(&file.durable);
+        file.pending.clear();
+        true
+    }
+
     /// Tells whether `needle` is durable in a file whose name ends so: it would be there if the power went now.
     pub fn holds_durably(&self, ending: &str, needle: &Needle) -> bool {
         let named = self

@@ -51,6 +51,7 @@ pub use case::{Broken, Case, End, Verdict};
 pub use check::{Invariant, Status, Violation, Word};
 pub use coverage::{Cell, Coverage, Point};
 pub use damage::Plan;
+pub use disk::Image;
 pub use fault::{Fault, Group, Kind, Place};
 pub use files::SimFiles;
 pub use host::{Manners, Profile, Wallet};

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
 use shouyin::domain::OperatorNo;
-use shouyin::journal::{Report, accept, rebuild};
+use shouyin::journal::{Report, Unread, accept, rebuild};
 use shouyin::payment::{Prover, Rebuilt};
 
 use super::*;
@@ -119,7 +119,7 @@ impl Killed {
     /// Rebuilds and holds the result to everything that must hold whatever the damage was.
     fn rebuild(&self, what: &str) -> Report {
         let before = self.files();
-        let report = rebuild(&self.config(), NOW);
+        let report = rebuild(&self.config(), NOW, Unread::Fails);
         let report = report.unwrap_or_else(|error| panic!("{what}: {error}"));
         let aside = &report.rebuilt.aside;
         assert!(aside.contains("20261126T023000Z"), "{what}: {aside}");
@@ -134,7 +134,7 @@ impl Killed {
         }
         let last = rows.last().unwrap();
         assert!(String::from_utf8_lossy(&last.1).contains("\"rebuilt\""));
-        let sound = rebuild(&self.config(), NOW);
+        let sound = rebuild(&self.config(), NOW, Unread::Fails);
         assert!(
             matches!(sound, Err(JournalError::Sound { .. })),
             "{what}: nothing is left to rebuild, but {sound:?}"
@@ -232,7 +232,7 @@ fn a_sound_journal_is_not_rebuilt_and_nothing_is_touched() {
         killed.files(),
         std::fs::read(killed.path("copy.log")).unwrap(),
     );
-    let refused = rebuild(&killed.config(), NOW).unwrap_err();
+    let refused = rebuild(&killed.config(), NOW, Unread::Fails).unwrap_err();
     assert!(
         refused.to_string().contains("nothing to rebuild"),
         "{refused}"
@@ -243,7 +243,7 @@ fn a_sound_journal_is_not_rebuilt_and_nothing_is_touched() {
     );
     assert!(before == after);
     let nothing = TempDir::new().unwrap();
-    let refused = rebuild(&config(nothing.path()), NOW).unwrap_err();
+    let refused = rebuild(&config(nothing.path()), NOW, Unread::Fails).unwrap_err();
     assert!(matches!(refused, JournalError::Sound { .. }), "{refused}");
 }
 
@@ -319,7 +319,7 @@ fn every_page_may_be_flipped_or_lost() {
             let killed = whole.again();
             let offset = page * 4_096 + at;
             killed.change("journal.db", |bytes| bytes[offset] ^= 0x11);
-            match rebuild(&killed.config(), NOW) {
+            match rebuild(&killed.config(), NOW, Unread::Fails) {
                 Err(JournalError::Sound { .. }) => {
                     assert!(stored(&killed.config().database()) == killed.rows);
                 }
@@ -487,7 +487,7 @@ fn a_copy_that_was_behind_proves_nothing() {
     assert_eq!(stored.no_sales, Some(NoSales::CopyFails));
     drop(journal);
     std::fs::write(failing.database(), vec![b'x'; 9_000]).unwrap();
-    let report = rebuild(&config(dir.path()), NOW).unwrap();
+    let report = rebuild(&config(dir.path()), NOW, Unread::Fails).unwrap();
     assert!(!report.rebuilt.whole, "the last row is lost: {report:?}");
 }
 
@@ -506,7 +506,7 @@ fn two_journals_are_never_mixed() {
             killed.change("journal.db", |bytes| bytes[..100].fill(0));
         }
         let before = killed.files();
-        let refused = rebuild(&killed.config(), NOW).unwrap_err();
+        let refused = rebuild(&killed.config(), NOW, Unread::Fails).unwrap_err();
         assert!(
             matches!(refused, JournalError::ForeignMirror { number: 1, .. }),
             "{refused}"
