@@ -273,6 +273,18 @@ impl JournalError {
         }
     }
 
+    /// Tells whether SQLite met a page that makes no sense.
+    pub(super) fn is_corrupt(&self) -> bool {
+        let corrupt = |source: &rusqlite::Error| {
+            matches!(
+                source.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
+            )
+        };
+        matches!(self, Self::Damaged { .. })
+            || matches!(self, Self::Database { source, .. } if corrupt(source))
+    }
+
     /// Tells whether a constraint of the schema refused the facts.
     pub(crate) fn is_contradiction(&self) -> bool {
         matches!(self, Self::Database { source, .. }

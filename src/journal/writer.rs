@@ -43,6 +43,8 @@ pub(super) struct Writer {
     unproven: bool,
     /// The note tells of this start.
     noted: bool,
+    /// Damage was seen in this start.
+    doubted: bool,
     #[cfg(feature = "sim")]
     planted_mirror_failure: Option<u64>,
     #[cfg(feature = "sim")]
@@ -112,6 +114,7 @@ impl Writer {
             altered: None,
             unproven,
             noted: false,
+            doubted: false,
             #[cfg(feature = "sim")]
             planted_mirror_failure: config.planted_mirror_failure,
             #[cfg(feature = "sim")]
@@ -320,6 +323,9 @@ impl Writer {
         };
         let before = (store.rows, store.head);
         store.abandon();
+        if problem.is_corrupt() {
+            self.doubt();
+        }
         self.audit = None;
         self.failed += 1;
         if matches!(problem, JournalError::SyncFailed { .. }) || self.failed > 1 {
@@ -373,6 +379,15 @@ impl Writer {
         }
     }
 
+    /// Damage was seen: the next start looks at everything before it says anything.
+    fn doubt(&mut self) {
+        self.doubted = true;
+        if let Some(note) = Checked::read(&*self.files, &self.dir) {
+            let doubted = true;
+            Checked { doubted, ..note }.write(&*self.files, &self.dir);
+        }
+    }
+
     fn take_note_back(&mut self) {
         self.noted = false;
         let path = Checked::path(&self.dir);
@@ -386,13 +401,14 @@ impl Writer {
     pub fn note(&mut self) {
         let Some(store) = &self.store else { return };
         let behind = self.copy.as_ref().is_some_and(|copy| copy.mirror.is_none());
-        if self.altered.is_some() || behind || store.rows == 0 {
+        if self.doubted || behind || store.rows == 0 {
             return;
         }
         let note = Checked {
             row: store.rows,
             hash: store.head,
             copy_at: self.copy.as_ref().map_or(0, |copy| copy.place.last_at),
+            doubted: false,
         };
         note.write(&*self.files, &self.dir);
         self.noted = true;
@@ -449,7 +465,7 @@ impl Writer {
         self.audit = None;
         self.audited = Background::Failed;
         self.altered = Some(problem);
-        self.take_note_back();
+        self.doubt();
     }
 
     /// The second copy is damaged behind `place`: what follows is written again from the database.
@@ -532,7 +548,8 @@ fn begin(store: &Store, config: &JournalConfig) -> Result<Begun, JournalError> {
                 noted: note.row,
                 rows,
             });
-        } else if store.stored_hash(note.row)? == Some(note.hash)
+        } else if !note.doubted
+            && store.stored_hash(note.row)? == Some(note.hash)
             && let Some(audit) = Audit::after(note, copy(note.copy_at)?)?
         {
             return Ok(Begun {

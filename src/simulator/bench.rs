@@ -10,10 +10,11 @@ use super::files::SimFiles;
 use super::find::Needle;
 use super::plant::Bug;
 use super::vfs::SimDisk;
-use crate::domain::{BatchNo, TxnId};
+use crate::domain::{BatchNo, Timestamp, TxnId};
 use crate::evidence::{Digest, SealedRow};
 use crate::journal::{
     Appended, Background, Counters, DirectJournal, JournalConfig, JournalError, NoSales, Opened,
+    Report,
 };
 use crate::payment::{EndedSale, Fact, FactKind, Numbers, PaidSale};
 use crate::profile;
@@ -69,6 +70,11 @@ impl Bench {
             refreshes: bug != Bug::B25,
         });
         self.disk.lock().restore(&self.template);
+    }
+
+    /// How the terminal opens its journal.
+    pub(super) const fn settings(&self) -> &JournalConfig {
+        &self.config
     }
 
     /// Tells whether the disk is full, and whether the journal's reserve is there.
@@ -135,6 +141,19 @@ pub(super) struct Opening {
 }
 
 impl Book {
+    /// Opens it as a start does: a damaged one is rebuilt.
+    pub(super) fn start(
+        bench: &Bench,
+        memory: &[Fact],
+        at: Timestamp,
+    ) -> Result<(Self, Opened, Option<Report>), JournalError> {
+        if bench.in_memory {
+            return Ok((Self::Memory, opened_from(memory), None));
+        }
+        let (journal, opened, report) = DirectJournal::open_or_rebuild(&bench.config, at)?;
+        Ok((Self::Real(Box::new(journal)), opened, report))
+    }
+
     /// Opens it.
     pub(super) fn open(bench: &Bench, memory: &[Fact]) -> Result<(Self, Opened), JournalError> {
         if bench.in_memory {

@@ -108,6 +108,7 @@ impl World<'_> {
         if after_a_fault && !faults.is_empty() {
             self.figures.compound += 1;
         }
+        self.decay(place, &faults);
         let plan = boot_plan(&faults);
         if let Some(plan) = plan {
             self.bench.disk.lock().arm(plan);
@@ -133,7 +134,10 @@ impl World<'_> {
         match opened {
             Ok(opening) => self.started(opening, plan, place, &faults),
             // Without room and without a reserve nothing can be done but wait for people to make room.
-            Err(problem) => self.cannot_start(&problem, hit || full && !reserve),
+            Err(problem) => {
+                let room = !full || reserve && !self.decay.damaged;
+                self.cannot_start(&problem, hit || !room);
+            }
         }
     }
 
@@ -157,7 +161,11 @@ impl World<'_> {
 
     /// Opens the journal and stores the first fact of the start.
     fn open_book(&mut self) -> Result<Opening, JournalError> {
-        let (mut book, opened) = Book::open(self.bench, &self.memory)?;
+        let at = self.clock.reading().utc;
+        let (mut book, opened, report) = Book::start(self.bench, &self.memory, at)?;
+        if let Some(report) = report {
+            self.rebuilt(&report);
+        }
         let mut rng = self.rng(Stream::Tag, &[u64::from(self.boots)]);
         let tag = StartTag::from_random(rng.next().to_le_bytes()[..6].try_into().unwrap_or([0; 6]));
         let started = next_start(&opened, tag, self.clock.reading());
@@ -209,6 +217,7 @@ impl World<'_> {
             appended,
         } = opening;
         self.booting = false;
+        self.decay.damaged = false;
         self.compare_opened(&book, &opened);
         self.acknowledged = (appended.last_row, appended.head);
         let facts = self.bug_in_open_facts(opened.open);
@@ -234,6 +243,7 @@ impl World<'_> {
         let mut till = Till::new(state, book);
         till.refuse_sales = appended.no_sales.is_some();
         self.till = Some(till);
+        self.heed(appended.no_sales);
         let handles = self.bench.disk.lock().open_handles();
         let bounded = handles <= 8 || self.bench.in_memory;
         self.watch

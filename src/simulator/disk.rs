@@ -178,16 +178,39 @@ impl Disk {
         })
     }
 
-    /// Changes what a file holds for good, behind everybody's back: rot, or an old image. Returns whether it is there.
+    /// Changes what a file holds for good, behind everybody's back. Returns whether it is there.
     pub fn spoil(&mut self, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> bool {
         let inode = self.names.get(name).and_then(|n| self.inodes.get_mut(n));
         let Some(file) = inode else {
             return false;
         };
-        change(&mut file.durable);
-        file.now.clone_from(&file.durable);
+        change(&mut file.now);
+        file.durable.clone_from(&file.now);
         file.pending.clear();
         true
+    }
+
+    /// Puts another file in the place of one for good, or none.
+    pub(super) fn put(&mut self, name: &str, bytes: Option<Vec<u8>>) {
+        self.sync_names();
+        self.names.remove(name);
+        if let Some(bytes) = bytes {
+            let inode = Inode {
+                durable: bytes.clone(),
+                now: bytes,
+                ..Inode::default()
+            };
+            self.inodes.insert(self.next_inode, inode);
+            self.names.insert(name.to_owned(), self.next_inode);
+            self.next_inode += 1;
+        }
+        self.durable_names.clone_from(&self.names);
+    }
+
+    /// Returns what a file holds as it reads now.
+    pub(super) fn content(&self, name: &str) -> Option<Vec<u8>> {
+        let inode = self.names.get(name).and_then(|n| self.inodes.get(n))?;
+        Some(inode.now.clone())
     }
 
     /// Tells whether `needle` is durable in a file whose name ends so: it would be there if the power went now.

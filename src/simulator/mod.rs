@@ -20,6 +20,7 @@ mod check;
 mod clock;
 mod coverage;
 mod damage;
+mod decay;
 mod disk;
 mod fault;
 mod files;

@@ -4,6 +4,7 @@
 
 use super::case::{Broken, Case, TEN_OCLOCK_MS, Verdict};
 use super::check::{Invariant, Word};
+use super::decay::REBUILT;
 use super::host::{Manners, Profile};
 use super::plan::{RIGHT, Timed};
 use super::plant::Bug;
@@ -30,6 +31,8 @@ pub enum Expect {
     Cuts(u64),
     /// So many boots at least.
     Boots(u64),
+    /// The journal was rebuilt.
+    Rebuilt,
     /// An invariant does not hold: a planted bug.
     Violation(Invariant),
 }
@@ -225,6 +228,7 @@ impl Script {
                 Expect::Revoked(sale) => ends(sale).any(|end| end.revoked),
                 Expect::Cuts(most) => verdict.figures.cuts >= most,
                 Expect::Boots(most) => verdict.figures.boots >= most,
+                Expect::Rebuilt => verdict.figures.troubles.contains_key(REBUILT),
                 Expect::Violation(invariant) => verdict
                     .violations
                     .iter()

@@ -47,6 +47,8 @@ pub struct Till {
     pub(super) held: Option<(crate::domain::TxnId, u64)>,
     pub(super) shown: Option<(Option<crate::domain::TxnId>, &'static str)>,
     pub(super) revoking_since: u64,
+    /// The check of all records has told that something is wrong.
+    pub(super) alarmed: bool,
 }
 
 impl Till {
@@ -63,6 +65,7 @@ impl Till {
             held: None,
             shown: None,
             revoking_since: 0,
+            alarmed: false,
         }
     }
 

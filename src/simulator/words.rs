@@ -216,6 +216,7 @@ pub(super) fn expect(words: &[&str]) -> Result<Expect, &'static str> {
         ["revoke-of", sale] => Expect::Revoked(small(sale)?),
         ["cuts", most] => Expect::Cuts(number(most)?),
         ["boots", most] => Expect::Boots(number(most)?),
+        ["rebuilt"] => Expect::Rebuilt,
         ["violation", key] => {
             let mut all = Invariant::ALL.iter();
             let found = all.find(|invariant| invariant.key() == *key);
@@ -237,6 +238,7 @@ pub(super) fn expect_text(expect: Expect) -> String {
         Expect::Revoked(sale) => format!("expect revoke-of {sale}"),
         Expect::Cuts(most) => format!("expect cuts {most}"),
         Expect::Boots(most) => format!("expect boots {most}"),
+        Expect::Rebuilt => "expect rebuilt".to_owned(),
         Expect::Violation(invariant) => format!("expect violation {}", invariant.key()),
     }
 }
