@@ -10,7 +10,7 @@ use super::{
     UndoRow,
 };
 use crate::domain::{Timestamp, TxnId};
-use crate::evidence::SealedRow;
+use crate::evidence::{Digest, SealedRow};
 use crate::payment::{EndedSale, Fact, PaidSale};
 
 /// The journal, written by the caller's own thread.
@@ -107,9 +107,18 @@ impl DirectJournal {
     /// # Errors
     /// [`JournalError`] when the database cannot be read or a seal is broken.
     pub fn rows(&self) -> Result<Vec<SealedRow>, JournalError> {
+        self.rows_behind(0, Digest::ZERO)
+    }
+
+    /// Returns every row behind one whose hash is known, its seal checked.
+    ///
+    /// # Errors
+    /// [`JournalError`] as above.
+    pub fn rows_behind(&self, number: u64, hash: Digest) -> Result<Vec<SealedRow>, JournalError> {
+        let mut walker = Walker::after(number, hash);
         let mut rows = Vec::new();
         self.store()?
-            .walk(&mut Walker::start(), u64::MAX, |row| {
+            .walk(&mut walker, u64::MAX, |row| {
                 rows.push(row);
                 Ok(())
             })

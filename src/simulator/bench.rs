@@ -220,6 +220,18 @@ impl Book {
         }
     }
 
+    /// Returns the rows behind one whose hash is known.
+    pub(super) fn rows_behind(
+        &self,
+        number: u64,
+        hash: Digest,
+    ) -> Result<Vec<SealedRow>, JournalError> {
+        match self {
+            Self::Real(journal) => journal.rows_behind(number, hash),
+            Self::Memory => Ok(Vec::new()),
+        }
+    }
+
     pub(super) fn rows(&self) -> Result<Vec<SealedRow>, JournalError> {
         match self {
             Self::Real(journal) => journal.rows(),

@@ -16,7 +16,6 @@ use super::till::Till;
 use super::trace::Lane;
 use super::world::{Item, World};
 use crate::domain::{Epoch, OrderNo, StartTag};
-use crate::evidence::Digest;
 use crate::journal::{JournalError, Opened};
 use crate::payment::{Fact, FactKind, Numbers, Phase, State, resume};
 use crate::terminal::next_start;
@@ -217,7 +216,6 @@ impl World<'_> {
             appended,
         } = opening;
         self.booting = false;
-        self.decay.damaged = false;
         self.compare_opened(&book, &opened);
         self.acknowledged = (appended.last_row, appended.head);
         let facts = self.bug_in_open_facts(opened.open);
@@ -274,18 +272,13 @@ impl World<'_> {
         if opened.rows <= rows || self.bench.in_memory {
             return;
         }
-        let Ok(all) = book.rows() else {
-            let what = "the rows cannot be read".to_owned();
+        // What lies between was under way when the power went, and arrived. An older row may have rotted unnoticed.
+        let Ok(between) = book.rows_behind(rows, head) else {
+            let what = "an acknowledged row has changed".to_owned();
             return self.watch.blame(Invariant::I9, what, now);
         };
-        let at = usize::try_from(rows).unwrap_or(0);
-        let before = at.checked_sub(1).and_then(|last| all.get(last));
-        let same = before.map_or(Digest::ZERO, crate::evidence::SealedRow::digest) == head;
-        self.watch
-            .holds(Invariant::I9, same, "an acknowledged row has changed", now);
-        // What lies between was under way when the power went, and arrived.
         let count = usize::try_from(opened.rows - rows).unwrap_or(0);
-        let between = all.iter().skip(at).take(count);
+        let between = between.iter().take(count);
         let facts: Vec<Fact> = between.filter_map(|row| Fact::decode(row).ok()).collect();
         for fact in &facts {
             self.trace.add(now, Lane::Disk, Lane::Till, || {

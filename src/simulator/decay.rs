@@ -109,6 +109,7 @@ impl World<'_> {
     /// A start rebuilt the journal.
     pub(super) fn rebuilt(&mut self, report: &Report) {
         *self.figures.troubles.entry(REBUILT).or_default() += 1;
+        self.decay.damaged = false;
         let now = self.now();
         self.trace.add(now, Lane::Till, Lane::Disk, || {
             format!(

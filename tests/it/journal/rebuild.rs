@@ -636,3 +636,31 @@ fn what_a_rebuild_tells_comes_back_from_the_journal() {
         assert!(Fact::decode(&row).is_err(), "{text}");
     }
 }
+
+#[test]
+fn a_rotten_page_of_the_lists_ends_the_service_and_the_next_start_rebuilds() {
+    let killed = Killed::new().checkpointed();
+    // With a note that fits, so that the start reads on from it.
+    drop(open(&killed.config()));
+    wait_closed(killed.dir.path());
+    let database = Connection::open(killed.config().database()).unwrap();
+    let root = |name: &str| -> usize {
+        let sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
+        database.query_row(sql, [name], |row| row.get(0)).unwrap()
+    };
+    let page = root("sqlite_autoindex_sale_1");
+    drop(database);
+    killed.change("journal.db", |bytes| bytes[(page - 1) * 4_096] ^= 0x02);
+    let mut intent = facts(12).into_iter().rev();
+    let intent = intent.find(|fact| matches!(fact.kind, FactKind::IntentRecorded(_)));
+    let (journal, _) = open(&killed.config());
+    let refused = runtime().block_on(journal.append(vec![intent.unwrap()]));
+    assert!(refused.is_err(), "{refused:?}");
+    drop(journal);
+    wait_closed(killed.dir.path());
+    let (journal, _, report) = Journal::open_or_rebuild(killed.config(), NOW).unwrap();
+    let report = report.expect("the next start looks at everything");
+    assert!(report.rebuilt.whole, "{report:?}");
+    drop(journal);
+    assert_eq!(lists(&killed.config().database()), killed.lists);
+}
