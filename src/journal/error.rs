@@ -240,8 +240,8 @@ impl JournalError {
         }
     }
 
-    /// Tells whether the file itself is at fault, so that a rebuild helps. A disk that fails, another till's copy, another
-    /// program's file and a newer schema are not: there a person has to look first.
+    /// Tells whether the file itself is at fault, so that a rebuild helps. A disk that fails, another till's copy,
+    /// another program's file and a newer schema are not: there a person has to look first.
     pub(super) fn is_damage(&self) -> bool {
         match self {
             Self::Damaged { .. }

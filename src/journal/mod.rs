@@ -16,6 +16,7 @@ mod files;
 pub mod inspect;
 mod migrate;
 mod mirror;
+mod names;
 mod project;
 mod query;
 mod rebuild;

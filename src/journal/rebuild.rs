@@ -1,8 +1,9 @@
-//! Writes a damaged or rolled-back journal anew from the second copy and from what can still be read of the database.
+//! Writes a damaged or rolled-back journal anew from the second copy and what can still be read of the database.
 //!
-//! Owns the order of the steps. Nothing is deleted: the bad files are renamed. Until the new database is complete, on the
-//! disk and named `.ready`, everything is as it was; from then on only names change, and whoever comes next finishes
-//! that (docs/ARCHITECTURE.md, D18). Never decides that a loss does not matter: that is written down, and new sales wait.
+//! Owns the order of the steps. Nothing is deleted: the bad files are renamed. Until the new database is complete, on
+//! the disk and named `.ready`, everything is as it was; from then on only names change, and whoever comes next
+//! finishes that (docs/ARCHITECTURE.md, D18). Never decides that a loss does not matter: that is written down, and new
+//! sales wait.
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,9 @@ use super::chain::Walker;
 use super::checked::Checked;
 use super::error::{JournalError, chain};
 use super::mirror::CopyReader;
+use super::names::{
+    BAD, building_of, free_name, length, log_of, on_file, ready_of, rename, sync_names,
+};
 use super::sources::{Next, Sources};
 use super::store::{OF_THE_JOURNAL, Store, StoreConfig, mark, put, read_problem, set_pragma};
 use super::writer::{Writer, lock, reserve_path};
@@ -529,85 +533,4 @@ fn connect(
         None => Connection::open_with_flags(path, flags),
     };
     opened.map_err(|source| read_problem(path, "opening the new journal", source))
-}
-
-/// What stands between the name of a bad file and the time.
-const BAD: &str = ".bad-";
-
-/// Returns a name with the time that no file has yet.
-fn free_name(config: &JournalConfig, at: Timestamp) -> String {
-    let time = time::OffsetDateTime::from_unix_timestamp(at.0.div_euclid(1000));
-    let time = time.unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
-    let (date, clock) = (time.date(), time.time());
-    let stamp = format!(
-        "{:04}{:02}{:02}T{:02}{:02}{:02}Z",
-        date.year(),
-        u8::from(date.month()),
-        date.day(),
-        clock.hour(),
-        clock.minute(),
-        clock.second()
-    );
-    let taken = |name: &String| {
-        let path = config.dir.join(name);
-        let copy = config.mirror.as_ref().map(|copy| {
-            let mut copy = copy.clone().into_os_string();
-            copy.push(name.trim_start_matches("journal.db"));
-            PathBuf::from(copy)
-        });
-        let paths = [Some(log_of(&path)), Some(path), copy];
-        paths.iter().flatten().any(|path| config.files.exists(path))
-    };
-    let names = (1..).map(|nth| match nth {
-        1 => format!("journal.db{BAD}{stamp}"),
-        nth => format!("journal.db{BAD}{stamp}-{nth}"),
-    });
-    let mut free = names.skip_while(taken);
-    free.next().unwrap_or_default()
-}
-
-/// Returns the name of a database's log.
-pub(super) fn log_of(database: &Path) -> PathBuf {
-    let mut log = database.to_owned().into_os_string();
-    log.push("-wal");
-    log.into()
-}
-
-fn building_of(config: &JournalConfig) -> PathBuf {
-    config.dir.join("journal.db.building")
-}
-
-fn ready_of(config: &JournalConfig) -> PathBuf {
-    config.dir.join("journal.db.ready")
-}
-
-fn length(config: &JournalConfig, path: &Path) -> Result<u64, JournalError> {
-    if path.is_dir() || !config.files.exists(path) {
-        return Ok(0);
-    }
-    let length = config
-        .files
-        .open_to_read(path)
-        .and_then(|file| file.map_or(Ok(0), |file| file.length()));
-    on_file(length, "reading the journal's length", path)
-}
-
-fn rename(config: &JournalConfig, from: &Path, to: &Path) -> Result<(), JournalError> {
-    on_file(config.files.rename(from, to), "renaming", from)
-}
-
-fn sync_names(config: &JournalConfig, path: &Path) -> Result<(), JournalError> {
-    on_file(config.files.sync_names(path), "syncing the folder", path)
-}
-
-fn on_file<T>(
-    done: std::io::Result<T>,
-    operation: &'static str,
-    path: &Path,
-) -> Result<T, JournalError> {
-    done.map_err(|source| JournalError::File {
-        operation,
-        path: path.to_owned(),
-        source,
-    })
 }

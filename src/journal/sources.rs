@@ -53,7 +53,7 @@ impl Sources {
         let database = config.database();
         let (main, log) = (
             read(database.clone())?,
-            read(super::rebuild::log_of(&database))?,
+            read(super::names::log_of(&database))?,
         );
         let base = Salvage::over(main, log).map_err(|source| JournalError::File {
             operation: "reading what is left of the journal",
@@ -163,7 +163,8 @@ impl Sources {
         Ok(Some(copied))
     }
 
-    /// Behind a gap the copy's own checksum counts, and in the database the seal over the stored hash of the row before.
+    /// Behind a gap the copy's own checksum counts, and in the database the seal over the stored hash of the row
+    /// before.
     fn loose(&self, number: u64, copied: Option<&MirrorRecord>, found: &[FoundRow]) -> Next {
         if let Some(record) = copied {
             return Next::Loose(record.body.clone());

@@ -231,13 +231,6 @@ impl Book {
             Self::Memory => Ok(Vec::new()),
         }
     }
-
-    pub(super) fn rows(&self) -> Result<Vec<SealedRow>, JournalError> {
-        match self {
-            Self::Real(journal) => journal.rows(),
-            Self::Memory => Ok(Vec::new()),
-        }
-    }
 }
 
 fn opened_from(memory: &[Fact]) -> Opened {

@@ -1,7 +1,7 @@
 //! A disk that rots, and a journal that somebody put back: what changes between two runs of the program.
 //!
-//! Owns where a bit flips and which image is old. Strikes only what the second copy holds too: two losses at once cannot
-//! be made good by anybody but the acquirer. What people do about a rebuild that proves nothing is here, too.
+//! Owns where a bit flips and which image is old. Strikes only what the second copy holds too: two losses at once
+//! cannot be made good by anybody but the acquirer. What people do about a rebuild that proves nothing is here, too.
 
 use super::check::Invariant;
 use super::fault::{Fault, Kind, Place};
