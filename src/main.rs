@@ -19,15 +19,15 @@ use shouyin::acquirer::{
 };
 use shouyin::clock::Clock;
 use shouyin::config::{Config, Environment};
-use shouyin::domain::Tick;
+use shouyin::domain::{Tick, Timestamp};
 use shouyin::entropy::Entropy;
-use shouyin::journal::{Journal, JournalConfig, Opened};
+use shouyin::journal::{Journal, JournalConfig, Opened, Report};
 use shouyin::payment::{Request, Ticket};
 use shouyin::people::{Approver, PinHash, Pins, Role, TriesFile};
 use shouyin::scanner::{self, Preview, Scanner, ScannerConfig};
 use shouyin::sound::{self, Speaker, Tone};
 use shouyin::terminal::{self, Cue, Driver, DriverParts, Input, NoPrinter};
-use shouyin::view::{Desk, Screen, Shop, Tap, Wall};
+use shouyin::view::{Cause, Desk, Screen, Shop, Tap, Wall};
 use shouyin::{limits, telemetry};
 use tokio::sync::{mpsc, watch};
 
@@ -265,7 +265,7 @@ async fn start(
 ) -> anyhow::Result<Till> {
     let (clock, entropy) = (Clock::start(), Entropy::default());
     let data = &arguments.data;
-    let (journal, opened) = open_journal(arguments)?;
+    let (journal, opened, rebuilt) = open_journal(arguments, clock.now().utc)?;
     let policy = config.policy(terminal::device_salt(&data.join("device.salt"), &entropy)?);
     let state =
         terminal::recover(&journal, opened, entropy.start_tag(), clock.now(), &policy).await?;
@@ -303,7 +303,7 @@ async fn start(
                 merchant: config.merchant_name.clone(),
             },
         },
-        desk: desk(config),
+        desk: desk(config, rebuilt.is_some()),
         clock,
         entropy,
         acquirer,
@@ -328,8 +328,12 @@ async fn start(
     })
 }
 
-/// Opens the journal in the data directory, which is made at the first start.
-fn open_journal(arguments: &Arguments) -> anyhow::Result<(Journal, Opened)> {
+/// Opens the journal in the data directory, which is made at the first start. A damaged one is rebuilt: a till has no
+/// keyboard for anybody to do it.
+fn open_journal(
+    arguments: &Arguments,
+    now: Timestamp,
+) -> anyhow::Result<(Journal, Opened, Option<Report>)> {
     let data = &arguments.data;
     std::fs::create_dir_all(data)
         .with_context(|| {
@@ -346,7 +350,7 @@ fn open_journal(arguments: &Arguments) -> anyhow::Result<(Journal, Opened)> {
     {
         journal_config.abort_after_appends = arguments.abort_after_appends;
     }
-    Ok(Journal::open(journal_config)?)
+    Ok(Journal::open_or_rebuild(journal_config, now)?)
 }
 
 /// Reads the PIN hashes that are configured. The count of wrong tries stays in the data directory.
@@ -369,8 +373,10 @@ fn approver(config: &Config, data: &Path, now: Tick) -> anyhow::Result<Option<Bo
 }
 
 /// The desk of this start.
-fn desk(config: &Config) -> Desk {
+fn desk(config: &Config, rebuilt: bool) -> Desk {
     let mut desk = Desk::new(config.language, config.theme);
+    // Behind what is told of an open sale: that comes first.
+    desk.late = rebuilt.then_some(Cause::JournalRebuilt);
     desk.paid_stays_ms = config.result_ms;
     desk.audible = config.sound;
     // The scanner tells of a camera that is lost; until then there is one.

@@ -105,6 +105,9 @@ fn cause(error: &anyhow::Error) -> Option<Cause> {
             JournalError::File { .. }
             | JournalError::NoFile { .. }
             | JournalError::Empty { .. }
+            | JournalError::HalfRebuilt { .. }
+            | JournalError::Sound { .. }
+            | JournalError::Unproven { .. }
             | JournalError::Foreign { .. }
             | JournalError::NewerSchema { .. }
             | JournalError::Pragma { .. }

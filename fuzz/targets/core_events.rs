@@ -298,6 +298,8 @@ impl Till {
             | FactKind::StopRequested { .. }
             | FactKind::Rechecked { .. }
             | FactKind::Started { .. }
+            | FactKind::Rebuilt(_)
+            | FactKind::Proven { .. }
             | FactKind::AnswerNoted { .. }
             | FactKind::AnswerRefused { .. }
             | FactKind::SendFailed { .. }

@@ -4,10 +4,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
+use shouyin::clock::Clock;
+use shouyin::domain::OperatorNo;
 use shouyin::entropy::Entropy;
-use shouyin::journal::inspect;
+use shouyin::journal::{self, JournalConfig, Unread, inspect};
 use shouyin::people::{Pin, PinHash, is_typed, read_unseen};
 use shouyin::profile::{Capability, Profile, Trust};
 
@@ -91,6 +93,34 @@ enum JournalCommand {
         #[arg(long)]
         order: Option<String>,
     },
+    /// Write a damaged or rolled-back journal anew from its second copy and from what can still be read of it.
+    ///
+    /// The bad files are renamed, never deleted. Open sales go on at the next start of the terminal. Where records are
+    /// missing or may be, it takes no new sale until `accept`. Run it as the terminal's own user, with the terminal
+    /// stopped. Exits with 0 when everything is there, 1 when something is or may be missing, 2 when nothing was done.
+    Rebuild {
+        /// The database, e.g. /var/lib/shouyin/journal.db
+        database: PathBuf,
+        /// The second copy; `mirror.log` beside the database without it.
+        #[arg(long)]
+        mirror: Option<PathBuf>,
+        /// Give up what the disk does not read any more.
+        #[arg(long)]
+        give_up_unreadable: bool,
+    },
+    /// Vouch for a rebuilt journal that may lack records: new sales are taken again. It is written into the journal.
+    ///
+    /// Compare with the acquirer's books first. Exits with 0 when it was needed, 1 when not, 2 when nothing was done.
+    Accept {
+        /// The database.
+        database: PathBuf,
+        /// The second copy; `mirror.log` beside the database without it.
+        #[arg(long)]
+        mirror: Option<PathBuf>,
+        /// The number of whoever takes the responsibility.
+        #[arg(long, value_name = "NN")]
+        approver: String,
+    },
     /// Write JSON lines with number, hash and record to standard output.
     Export {
         /// The database.
@@ -121,7 +151,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         #[cfg(feature = "sim")]
         Command::Sim(command) => sim::run(command),
-        Command::Journal(command) => journal(command),
+        Command::Journal(command) => on_journal(command),
         Command::Pin(PinCommand::Set { file, merchant_no }) => {
             set_pin(&file, merchant_no.as_deref())
         }
@@ -169,7 +199,7 @@ fn check_profile(file: &Path, trust: &Trust) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn journal(command: JournalCommand) -> anyhow::Result<ExitCode> {
+fn on_journal(command: JournalCommand) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     match command {
         JournalCommand::Verify { database, mirror } => {
@@ -202,6 +232,98 @@ fn journal(command: JournalCommand) -> anyhow::Result<ExitCode> {
             }
         }
         JournalCommand::Export { database } => inspect::export(&database, &mut out)?,
+        JournalCommand::Rebuild {
+            database,
+            mirror,
+            give_up_unreadable,
+        } => {
+            let unread = if give_up_unreadable {
+                Unread::GivenUp
+            } else {
+                Unread::Fails
+            };
+            return rebuild(&terminals(&database, mirror)?, unread, &mut out);
+        }
+        JournalCommand::Accept {
+            database,
+            mirror,
+            approver,
+        } => return accept(&terminals(&database, mirror)?, &approver, &mut out),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The settings with which the terminal opens this journal.
+fn terminals(database: &Path, mirror: Option<PathBuf>) -> anyhow::Result<JournalConfig> {
+    if database.file_name() != Some("journal.db".as_ref()) {
+        bail!(
+            "{} is not a terminal's own journal: its name is journal.db",
+            database.display()
+        );
+    }
+    let dir = database.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let dir = dir.unwrap_or(Path::new(".")).to_owned();
+    if !dir.is_dir() {
+        bail!("there is no folder {}", dir.display());
+    }
+    let mirror = mirror.unwrap_or_else(|| dir.join("mirror.log"));
+    Ok(JournalConfig::new(dir, mirror))
+}
+
+fn rebuild(
+    config: &JournalConfig,
+    unread: Unread,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    let copy = config.mirror.clone().unwrap_or_default();
+    writeln!(
+        out,
+        "rebuilding {} from {} and from what can still be read of it; the bad files are kept",
+        config.database().display(),
+        copy.display()
+    )?;
+    let report = journal::rebuild(config, Clock::start().now().utc, unread)?;
+    let told = &report.rebuilt;
+    writeln!(out, "found: {}", report.problem)?;
+    writeln!(out, "{} records recovered with their own seals", told.rows)?;
+    if told.carried > 0 {
+        let carried = told.carried;
+        writeln!(out, "{carried} records from behind a gap sealed anew")?;
+    }
+    let aside = config.dir.join(&told.aside);
+    if aside.exists() {
+        writeln!(out, "the bad database is kept as {}", aside.display())?;
+    }
+    if let Some(aside) = &report.copy_aside {
+        writeln!(out, "the bad second copy is kept as {}", aside.display())?;
+    }
+    if told.whole {
+        writeln!(out, "nothing is missing; start the terminal")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    match told.missing {
+        0 => writeln!(out, "records may be missing: nothing proves the contrary")?,
+        missing => writeln!(out, "{missing} records are known to be missing")?,
+    }
+    let next = "open sales go on, but no new sale is taken: compare with the acquirer's books, then run \
+                shouyinctl journal accept";
+    writeln!(out, "{next}")?;
+    Ok(ExitCode::from(1))
+}
+
+fn accept(config: &JournalConfig, approver: &str, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let number = OperatorNo::new(approver).context("--approver")?;
+    let now = Clock::start().now().utc;
+    if journal::accept(config, number, now)? {
+        writeln!(
+            out,
+            "operator {approver} vouches for the journal; new sales are taken again"
+        )?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    writeln!(
+        out,
+        "nobody has to vouch for this journal; nothing was changed"
+    )?;
+    Ok(ExitCode::from(1))
 }

@@ -9,6 +9,7 @@ use super::files::Files;
 use crate::evidence::Digest;
 
 const HEAD: &str = "shouyin-checked-1";
+const DOUBTED: &str = "doubted";
 
 /// The last row that was checked together with everything before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub(super) struct Checked {
     pub hash: Digest,
     /// Where the row's record begins in the second copy, in bytes.
     pub copy_at: u64,
+    /// Damage was seen since: the next start looks at everything, and the note only tells how much there was.
+    pub doubted: bool,
 }
 
 impl Checked {
@@ -35,19 +38,25 @@ impl Checked {
         let mut words = told.split(' ');
         let (head, row) = (words.next()?, words.next()?);
         let (hash, copy_at) = (words.next()?, words.next()?);
-        if head != HEAD || words.next().is_some() {
+        let doubted = words.next().map(|word| word == DOUBTED);
+        if head != HEAD || doubted == Some(false) || words.next().is_some() {
             return None;
         }
         Some(Self {
             row: row.parse().ok()?,
             hash: Digest::from_hex(hash)?,
             copy_at: copy_at.parse().ok()?,
+            doubted: doubted.is_some(),
         })
     }
 
     /// Leaves the note. It is no loss when that fails: the next start checks more.
     pub fn write(self, files: &dyn Files, dir: &Path) {
-        let told = format!("{HEAD} {} {} {}", self.row, self.hash, self.copy_at);
+        let mut told = format!("{HEAD} {} {} {}", self.row, self.hash, self.copy_at);
+        if self.doubted {
+            told.push(' ');
+            told.push_str(DOUBTED);
+        }
         let line = format!("{told} {:08x}\n", crc32fast::hash(told.as_bytes()));
         if let Err(error) = files.write_note(&Self::path(dir), line.as_bytes()) {
             tracing::warn!(%error, "the note of how far the journal was checked was not written");
@@ -67,8 +76,15 @@ mod tests {
             row: 12,
             hash: Digest::sha256(b"x"),
             copy_at: 345,
+            doubted: false,
         };
         assert_eq!(Checked::read(&SystemFiles, dir.path()), None);
+        let doubted = Checked {
+            doubted: true,
+            ..note
+        };
+        doubted.write(&SystemFiles, dir.path());
+        assert_eq!(Checked::read(&SystemFiles, dir.path()), Some(doubted));
         note.write(&SystemFiles, dir.path());
         assert_eq!(Checked::read(&SystemFiles, dir.path()), Some(note));
         let path = Checked::path(dir.path());

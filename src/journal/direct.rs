@@ -6,11 +6,11 @@ use super::chain::Walker;
 use super::store::Store;
 use super::writer::Writer;
 use super::{
-    Appended, Background, JournalConfig, JournalError, NoSales, Opened, SaleRow, SettlementRow,
-    Totals, UndoRow,
+    Appended, Background, JournalConfig, JournalError, NoSales, Opened, Report, SaleRow,
+    SettlementRow, Totals, UndoRow,
 };
-use crate::domain::{BatchNo, TxnId};
-use crate::evidence::SealedRow;
+use crate::domain::{BatchNo, Timestamp, TxnId};
+use crate::evidence::{Digest, SealedRow};
 use crate::payment::{EndedSale, Fact, PaidSale, Unsettled};
 use crate::settlement::Batch;
 
@@ -25,6 +25,18 @@ impl DirectJournal {
     pub fn open(config: &JournalConfig) -> Result<(Self, Opened), JournalError> {
         let (writer, opened) = Writer::open(config)?;
         Ok((Self(writer), opened))
+    }
+
+    /// Opens, and rebuilds before where that is needed, like [`super::Journal::open_or_rebuild`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn open_or_rebuild(
+        config: &JournalConfig,
+        at: Timestamp,
+    ) -> Result<(Self, Opened, Option<Report>), JournalError> {
+        let (writer, opened, report) = super::rebuild::open_or_rebuild(config, at)?;
+        Ok((Self(writer), opened, report))
     }
 
     /// Stores facts in one unit of work, like [`super::Journal::append`].
@@ -120,9 +132,18 @@ impl DirectJournal {
     /// # Errors
     /// [`JournalError`] when the database cannot be read or a seal is broken.
     pub fn rows(&self) -> Result<Vec<SealedRow>, JournalError> {
+        self.rows_behind(0, Digest::ZERO)
+    }
+
+    /// Returns every row behind one whose hash is known, its seal checked.
+    ///
+    /// # Errors
+    /// [`JournalError`] as above.
+    pub fn rows_behind(&self, number: u64, hash: Digest) -> Result<Vec<SealedRow>, JournalError> {
+        let mut walker = Walker::after(number, hash);
         let mut rows = Vec::new();
         self.store()?
-            .walk(&mut Walker::start(), u64::MAX, |row| {
+            .walk(&mut walker, u64::MAX, |row| {
                 rows.push(row);
                 Ok(())
             })
@@ -130,7 +151,7 @@ impl DirectJournal {
     }
 
     /// Ends in order, as the thread does when the last handle is gone.
-    pub fn close(self) {
+    pub fn close(mut self) {
         self.0.note();
     }
 

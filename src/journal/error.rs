@@ -139,6 +139,26 @@ pub enum JournalError {
         /// First record that differs.
         number: u64,
     },
+    /// A rebuild was interrupted: the new database is complete, but does not stand in its place yet.
+    #[error("the rebuild of the journal {path} was interrupted; run shouyinctl journal rebuild")]
+    HalfRebuilt {
+        /// The database.
+        path: PathBuf,
+    },
+    /// A rebuild was asked for where nothing is wrong.
+    #[error("the journal {path} is sound: there is nothing to rebuild, and nothing was changed")]
+    Sound {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The journal was rebuilt and may lack records: no new sales. Open sales go on.
+    #[error(
+        "the journal {path} was rebuilt and may lack records: no new sales until somebody vouches for it with shouyinctl journal accept"
+    )]
+    Unproven {
+        /// The database.
+        path: PathBuf,
+    },
     /// No space for a new sale. Results of open sales still have the reserve.
     #[error("the disk of {path} is full; free space before new sales")]
     DiskFull {
@@ -210,11 +230,59 @@ impl JournalError {
             | Self::RolledBack { .. }
             | Self::Shrunk { .. }
             | Self::ForeignMirror { .. }
+            | Self::HalfRebuilt { .. }
+            | Self::Sound { .. }
+            | Self::Unproven { .. }
             | Self::Altered { .. }
             | Self::CopyFails { .. }
             | Self::SyncFailed { .. }
             | Self::Broken => false,
         }
+    }
+
+    /// Tells whether the file itself is at fault, so that a rebuild helps. A disk that fails, another till's copy,
+    /// another program's file and a newer schema are not: there a person has to look first.
+    pub(super) fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. }
+            | Self::Empty { .. }
+            | Self::Pragma { .. }
+            | Self::Chain { .. }
+            | Self::RolledBack { .. }
+            | Self::Shrunk { .. }
+            | Self::HalfRebuilt { .. } => true,
+            // Bytes that SQLite makes no sense of come as a plain error, or as a value of the wrong kind.
+            Self::Database { source, .. } => matches!(
+                source.sqlite_error_code(),
+                None | Some(rusqlite::ErrorCode::Unknown)
+            ),
+            Self::Locked { .. }
+            | Self::File { .. }
+            | Self::NewerSchema { .. }
+            | Self::NoFile { .. }
+            | Self::Foreign { .. }
+            | Self::Unreadable { .. }
+            | Self::ForeignMirror { .. }
+            | Self::DiskFull { .. }
+            | Self::Altered { .. }
+            | Self::Sound { .. }
+            | Self::Unproven { .. }
+            | Self::CopyFails { .. }
+            | Self::SyncFailed { .. }
+            | Self::Broken => false,
+        }
+    }
+
+    /// Tells whether SQLite met a page that makes no sense.
+    pub(super) fn is_corrupt(&self) -> bool {
+        let corrupt = |source: &rusqlite::Error| {
+            matches!(
+                source.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
+            )
+        };
+        matches!(self, Self::Damaged { .. })
+            || matches!(self, Self::Database { source, .. } if corrupt(source))
     }
 
     /// Tells whether a constraint of the schema refused the facts.

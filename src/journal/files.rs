@@ -54,6 +54,33 @@ pub trait Files: Send + Sync + fmt::Debug {
     /// # Errors
     /// The disk failed.
     fn write_note(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+
+    /// Tells whether there is a file of that name.
+    fn exists(&self, path: &Path) -> bool;
+
+    /// Opens a file that is only read; `None` when it is not there.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    fn open_to_read(&self, path: &Path) -> io::Result<Option<Box<dyn CopyFile>>>;
+
+    /// Waits until what was written to a file is on the disk.
+    ///
+    /// # Errors
+    /// The disk failed.
+    fn sync(&self, path: &Path) -> io::Result<()>;
+
+    /// Gives a file another name in one step. Nothing may have that name yet, unless it is meant to be replaced.
+    ///
+    /// # Errors
+    /// The disk failed.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Waits until the names in the folder of `path` are on the disk.
+    ///
+    /// # Errors
+    /// The disk failed.
+    fn sync_names(&self, path: &Path) -> io::Result<()>;
 }
 
 /// The open second copy: read from anywhere, cut, and written at its end only.
@@ -149,6 +176,33 @@ impl Files for SystemFiles {
         file.write_all(bytes)?;
         file.sync_data()?;
         std::fs::rename(&next, path)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
+    }
+
+    fn open_to_read(&self, path: &Path) -> io::Result<Option<Box<dyn CopyFile>>> {
+        match open_to_read(path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn sync(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn sync_names(&self, path: &Path) -> io::Result<()> {
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     }
 }
 

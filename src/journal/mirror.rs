@@ -144,6 +144,8 @@ pub(super) struct CopyReader {
     from: usize,
     /// The window reaches to the end of the file.
     ended: bool,
+    /// Bytes that are no record were passed over.
+    skipped: bool,
 }
 
 impl CopyReader {
@@ -165,6 +167,7 @@ impl CopyReader {
             window_at: at,
             from: 0,
             ended: false,
+            skipped: false,
         }
     }
 
@@ -194,23 +197,35 @@ impl CopyReader {
         Ok(length == self.at())
     }
 
-    /// Finds the highest row number among sound records that begin anywhere behind damage.
-    pub fn last_behind(mut self) -> Result<Option<u64>, JournalError> {
-        let mut last = None;
+    /// Returns the next sound record wherever it begins, past any damage; `None` at the end.
+    pub fn next_anywhere(&mut self) -> Result<Option<MirrorRecord>, JournalError> {
         loop {
             self.fill(RECORD_MAX)?;
             let rest = &self.window[self.from..];
             if rest.is_empty() {
-                return Ok(last);
+                return Ok(None);
             }
-            match parse_one(rest) {
-                Some((record, length)) => {
-                    last = last.max(Some(record.number));
-                    self.from += length;
-                }
-                None => self.from += 1,
+            if let Some((record, length)) = parse_one(rest) {
+                self.from += length;
+                return Ok(Some(record));
             }
+            self.from += 1;
+            self.skipped = true;
         }
+    }
+
+    /// Tells whether [`Self::next_anywhere`] passed over bytes that are no record.
+    pub const fn skipped(&self) -> bool {
+        self.skipped
+    }
+
+    /// Finds the highest row number among sound records that begin anywhere behind damage.
+    pub fn last_behind(mut self) -> Result<Option<u64>, JournalError> {
+        let mut last = None;
+        while let Some(record) = self.next_anywhere()? {
+            last = last.max(Some(record.number));
+        }
+        Ok(last)
     }
 
     /// Makes sure that `wanted` bytes are in the window, as far as the file has them.

@@ -16,11 +16,15 @@ mod files;
 pub mod inspect;
 mod migrate;
 mod mirror;
+mod names;
 mod project;
 mod query;
+mod rebuild;
 mod records;
+mod salvage;
 mod second;
 mod settled;
+mod sources;
 mod store;
 mod writer;
 
@@ -38,10 +42,11 @@ pub use files::{CopyFile, Files, SystemFiles};
 pub use migrate::SCHEMA;
 pub use mirror::{MirrorRecord, parse as parse_mirror};
 pub use query::{Counters, SaleRow, SaleState, Totals};
+pub use rebuild::{Report, Unread, accept, rebuild};
 pub use records::{SpentRow, UndoRow, UndoState};
 pub use settled::SettlementRow;
 
-use crate::domain::{BatchNo, TxnId};
+use crate::domain::{BatchNo, Timestamp, TxnId};
 use crate::evidence::Digest;
 use crate::limits;
 use crate::payment::{EndedSale, Fact, PaidSale, Unsettled};
@@ -73,6 +78,9 @@ pub struct JournalConfig {
     /// The second copy cannot be written when the unit of work ends with this row, for tests.
     #[cfg(feature = "sim")]
     pub planted_mirror_failure: Option<u64>,
+    /// A planted bug that the power-cut test of a rebuild must find: the new name comes before the sync.
+    #[cfg(feature = "sim")]
+    pub planted_rename_before_sync: bool,
 }
 
 impl JournalConfig {
@@ -91,6 +99,8 @@ impl JournalConfig {
             abort_after_appends: None,
             #[cfg(feature = "sim")]
             planted_mirror_failure: None,
+            #[cfg(feature = "sim")]
+            planted_rename_before_sync: false,
         }
     }
 
@@ -133,6 +143,8 @@ pub enum NoSales {
     CopyFails,
     /// An altered record was found.
     Altered,
+    /// The journal was rebuilt and may lack records.
+    Unproven,
 }
 
 /// How the check of all records in the background stands.
@@ -190,6 +202,22 @@ impl Journal {
     /// [`JournalError`] says what is wrong, where, and what to do. A bad file is left as it is.
     pub fn open(config: JournalConfig) -> Result<(Self, Opened), JournalError> {
         let (writer, opened) = Writer::open(&config)?;
+        Ok((Self::start(writer, &config)?, opened))
+    }
+
+    /// Opens like [`Self::open`]. A journal that is damaged or rolled back is rebuilt first; what was found is told.
+    ///
+    /// # Errors
+    /// [`JournalError`] as there, when there is nothing that a rebuild mends, or when it fails.
+    pub fn open_or_rebuild(
+        config: JournalConfig,
+        at: Timestamp,
+    ) -> Result<(Self, Opened, Option<Report>), JournalError> {
+        let (writer, opened, report) = rebuild::open_or_rebuild(&config, at)?;
+        Ok((Self::start(writer, &config)?, opened, report))
+    }
+
+    fn start(writer: Writer, config: &JournalConfig) -> Result<Self, JournalError> {
         let (asks, inbox) = mpsc::channel(limits::JOURNAL_QUEUE);
         let handle = std::thread::Builder::new()
             .name("journal".to_owned())
@@ -204,7 +232,7 @@ impl Journal {
             handle: Some(handle),
         };
         let thread = Arc::new(thread);
-        Ok((Self { thread }, opened))
+        Ok(Self { thread })
     }
 
     /// Stores facts in one unit of work. When it returns `Ok`, they are on the disk.

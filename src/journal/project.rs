@@ -42,7 +42,9 @@ pub(super) fn project(unit: &Connection, fact: &Fact, number: u64) -> rusqlite::
             super::settled::project(unit, *txn, kind, (fact.at.0, number))
         }
         FactKind::Closed { txn, outcome } => close_sale(unit, &txn.to_string(), outcome, fact.at.0),
+        FactKind::Rebuilt(rebuilt) => skip_numbers(unit, rebuilt.missing),
         FactKind::AnswerNoted { .. }
+        | FactKind::Proven { .. }
         | FactKind::AnswerRefused { .. }
         | FactKind::SendFailed { .. }
         | FactKind::RevokeProvisional { .. }
@@ -173,6 +175,18 @@ fn set_state(unit: &Connection, txn: &str, state: &str) -> rusqlite::Result<()> 
     } else {
         Err(rusqlite::Error::StatementChangedRows(changed))
     }
+}
+
+/// A row that is lost may have used up a number; no number of it is given again.
+fn skip_numbers(unit: &Connection, missing: u64) -> rusqlite::Result<()> {
+    if missing == 0 {
+        return Ok(());
+    }
+    unit.prepare_cached(
+        "UPDATE counter SET value = value + ?1 WHERE name IN ('sequence','voucher')",
+    )?
+    .execute([missing])
+    .map(drop)
 }
 
 pub(super) fn count(unit: &Connection, name: &str, value: u64) -> rusqlite::Result<()> {

@@ -85,6 +85,8 @@ impl Store {
                 | FactKind::Closed { .. }
                 | FactKind::UndoIntended(_)
                 | FactKind::UndoClosed { .. }
+                | FactKind::Rebuilt(_)
+                | FactKind::Proven { .. }
                 | FactKind::Settlement { .. } => {}
             }
         }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, OptionalExtension, ffi, params};
 
+use super::JournalConfig;
 use super::audit::walk;
 use super::chain::Walker;
 use super::error::JournalError;
@@ -15,7 +16,7 @@ use super::files::Files;
 use super::migrate;
 use super::project;
 use crate::evidence::{Digest, SealedRow};
-use crate::payment::Fact;
+use crate::payment::{Fact, FactKind};
 
 /// Setting, wanted value as SQLite reports it.
 const PRAGMAS: [(&str, &str, &str); 11] = [
@@ -43,6 +44,9 @@ const APPLICATION_ID: i64 = 0x5348_4f55;
 /// The same as SQLite writes it.
 const APPLICATION_TEXT: &str = "1397247829";
 
+/// Facts about the journal itself are filed under this in place of a transaction, so that the index finds them.
+pub(super) const OF_THE_JOURNAL: &str = "00000000000000000000000000000000";
+
 /// How to open the database.
 #[derive(Clone, Debug)]
 pub(super) struct StoreConfig {
@@ -50,6 +54,17 @@ pub(super) struct StoreConfig {
     pub vfs: Option<String>,
     #[cfg(feature = "sim")]
     pub planted_synchronous_normal: bool,
+}
+
+impl StoreConfig {
+    pub fn of(config: &JournalConfig) -> Self {
+        Self {
+            path: config.database(),
+            vfs: config.vfs.clone(),
+            #[cfg(feature = "sim")]
+            planted_synchronous_normal: config.planted_synchronous_normal,
+        }
+    }
 }
 
 pub(super) struct Store {
@@ -128,7 +143,7 @@ impl Store {
         self.head = seen.head();
         self.rows = seen.count();
         if self.number("PRAGMA application_id")? != APPLICATION_ID {
-            self.set_pragma("application_id", APPLICATION_TEXT, APPLICATION_TEXT)?;
+            mark(&self.connection, &self.path)?;
         }
         self.checkpoint()?;
         self.sync_on_close(true)
@@ -234,15 +249,7 @@ impl Store {
         for fact in facts {
             number += 1;
             let row = SealedRow::seal(&head, number, fact.encode());
-            let txn = fact.txn().map(|txn| txn.to_string());
-            unit.prepare_cached(
-                "INSERT INTO fact (number, txn, body, hash) VALUES (?1, ?2, ?3, ?4)",
-            )
-            .and_then(|mut insert| {
-                insert.execute(params![number, txn, row.body(), row.digest().as_bytes()])
-            })
-            .map_err(refused)?;
-            project::project(&unit, fact, number).map_err(refused)?;
+            put(&unit, &row, fact).map_err(refused)?;
             head = row.digest();
             sealed.push(row);
         }
@@ -269,6 +276,35 @@ impl Store {
     pub fn refused(&self, operation: &'static str, source: rusqlite::Error) -> JournalError {
         read_problem(&self.path, operation, source)
     }
+}
+
+/// Stores one row with everything that follows from it.
+pub(super) fn put(unit: &Connection, row: &SealedRow, fact: &Fact) -> rusqlite::Result<()> {
+    let of_the_journal = matches!(fact.kind, FactKind::Rebuilt(_) | FactKind::Proven { .. });
+    let txn = if of_the_journal {
+        Some(OF_THE_JOURNAL.to_owned())
+    } else {
+        fact.txn().map(|txn| txn.to_string())
+    };
+    unit.prepare_cached("INSERT INTO fact (number, txn, body, hash) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![
+            row.number(),
+            txn,
+            row.body(),
+            row.digest().as_bytes()
+        ])?;
+    project::project(unit, fact, row.number())
+}
+
+/// Says in the file's head whose it is.
+pub(super) fn mark(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    set_pragma(
+        connection,
+        path,
+        "application_id",
+        APPLICATION_TEXT,
+        APPLICATION_TEXT,
+    )
 }
 
 fn number(connection: &Connection, path: &Path, sql: &str) -> Result<i64, JournalError> {
@@ -373,7 +409,7 @@ fn append_problem(path: &Path, source: rusqlite::Error) -> JournalError {
     }
 }
 
-fn set_pragma(
+pub(super) fn set_pragma(
     connection: &Connection,
     path: &Path,
     pragma: &'static str,

@@ -15,6 +15,7 @@ use super::checked::Checked;
 use super::error::JournalError;
 use super::files::Files;
 use super::mirror::{CopyReader, Place};
+use super::rebuild;
 use super::second::SecondCopy;
 use super::store::{Store, StoreConfig};
 use super::{Appended, Ask, Background, JournalConfig, NoSales, Opened};
@@ -38,6 +39,12 @@ pub(super) struct Writer {
     pub audit: Option<(Audit, u64)>,
     pub audited: Background,
     altered: Option<String>,
+    /// The journal was rebuilt, and nobody has vouched for it yet.
+    unproven: bool,
+    /// The note tells of this start.
+    noted: bool,
+    /// Damage was seen in this start.
+    doubted: bool,
     #[cfg(feature = "sim")]
     planted_mirror_failure: Option<u64>,
     #[cfg(feature = "sim")]
@@ -62,12 +69,8 @@ impl Writer {
     fn open_once(config: &JournalConfig) -> Result<(Self, Opened), JournalError> {
         let files = Arc::clone(&config.files);
         let lock = lock(&*files, config)?;
-        let store_config = StoreConfig {
-            path: config.database(),
-            vfs: config.vfs.clone(),
-            #[cfg(feature = "sim")]
-            planted_synchronous_normal: config.planted_synchronous_normal,
-        };
+        rebuild::refuse_unfinished(config)?;
+        let store_config = StoreConfig::of(config);
         let mut store = Store::open(&store_config, &*files)?;
         let begun = begin(&store, config)?;
         if store.last_row()? == 0 {
@@ -90,6 +93,7 @@ impl Writer {
         };
         let reserve = (reserve_path(config), config.reserve_bytes);
         let low_space = !files.hold_space(&reserve.0, reserve.1);
+        let unproven = store.is_unproven()?;
         let opened = Opened {
             counters: store.counters()?,
             open: store.open_facts()?,
@@ -108,6 +112,9 @@ impl Writer {
             audit: None,
             audited: Background::Sound,
             altered: None,
+            unproven,
+            noted: false,
+            doubted: false,
             #[cfg(feature = "sim")]
             planted_mirror_failure: config.planted_mirror_failure,
             #[cfg(feature = "sim")]
@@ -225,6 +232,9 @@ impl Writer {
             Some(NoSales::Altered) => Err(JournalError::Altered {
                 problem: self.altered.clone().unwrap_or_default(),
             }),
+            Some(NoSales::Unproven) => Err(JournalError::Unproven {
+                path: self.store_config.path.clone(),
+            }),
         }
     }
 
@@ -235,15 +245,23 @@ impl Writer {
         {
             copy.reopen(&*self.files, store);
         }
+        self.keep_note();
         if self.low_space {
             self.low_space = !self.files.hold_space(&self.reserve.0, self.reserve.1);
         }
         Ok(self.no_sales())
     }
 
+    /// Tells whether the journal was rebuilt, may lack records, and nobody has vouched for it.
+    pub const fn is_unproven(&self) -> bool {
+        self.unproven
+    }
+
     fn no_sales(&self) -> Option<NoSales> {
         if self.altered.is_some() {
             Some(NoSales::Altered)
+        } else if self.unproven {
+            Some(NoSales::Unproven)
         } else if self.copy.as_ref().is_some_and(|copy| copy.mirror.is_none()) {
             Some(NoSales::CopyFails)
         } else if self.low_space {
@@ -258,6 +276,9 @@ impl Writer {
         let rows = store.append(facts)?;
         let (last_row, head) = (store.rows, store.head);
         self.copy_rows(&rows);
+        self.keep_note();
+        let proven = |fact: &Fact| matches!(fact.kind, FactKind::Proven { .. });
+        self.unproven &= !facts.iter().any(proven);
         if self.low_space {
             self.low_space = !self.files.hold_space(&self.reserve.0, self.reserve.1);
         }
@@ -302,6 +323,9 @@ impl Writer {
         };
         let before = (store.rows, store.head);
         store.abandon();
+        if problem.is_corrupt() {
+            self.doubt();
+        }
         self.audit = None;
         self.failed += 1;
         if matches!(problem, JournalError::SyncFailed { .. }) || self.failed > 1 {
@@ -344,19 +368,50 @@ impl Writer {
         Ok(store)
     }
 
+    /// The note says that the second copy lacks nothing, on which a rebuild relies: it is taken back while the copy is
+    /// behind, and left as soon as there is something that it can tell of.
+    fn keep_note(&mut self) {
+        let behind = self.copy.as_ref().is_some_and(|copy| copy.mirror.is_none());
+        if behind && self.noted {
+            self.take_note_back();
+        } else if !behind && !self.noted {
+            self.note();
+        }
+    }
+
+    /// Damage was seen: the next start looks at everything before it says anything.
+    fn doubt(&mut self) {
+        self.doubted = true;
+        if let Some(note) = Checked::read(&*self.files, &self.dir) {
+            let doubted = true;
+            Checked { doubted, ..note }.write(&*self.files, &self.dir);
+        }
+    }
+
+    fn take_note_back(&mut self) {
+        self.noted = false;
+        let path = Checked::path(&self.dir);
+        let taken = self.files.write_note(&path, b"");
+        if let Err(error) = taken.and_then(|()| self.files.sync_names(&path)) {
+            tracing::warn!(%error, "the note of how far the journal was checked was not taken back");
+        }
+    }
+
     /// Leaves the note of how far everything is checked, unless something is wrong or behind.
-    pub fn note(&self) {
+    pub fn note(&mut self) {
         let Some(store) = &self.store else { return };
         let behind = self.copy.as_ref().is_some_and(|copy| copy.mirror.is_none());
-        if self.altered.is_some() || behind || store.rows == 0 {
+        if self.doubted || behind || store.rows == 0 {
             return;
         }
         let note = Checked {
             row: store.rows,
             hash: store.head,
             copy_at: self.copy.as_ref().map_or(0, |copy| copy.place.last_at),
+            doubted: false,
         };
         note.write(&*self.files, &self.dir);
+        self.noted = true;
     }
 
     /// Begins the check of all records up to row `until`.
@@ -410,9 +465,7 @@ impl Writer {
         self.audit = None;
         self.audited = Background::Failed;
         self.altered = Some(problem);
-        if let Err(error) = self.files.write_note(&Checked::path(&self.dir), b"") {
-            tracing::warn!(%error, "the note of how far the journal was checked was not taken back");
-        }
+        self.doubt();
     }
 
     /// The second copy is damaged behind `place`: what follows is written again from the database.
@@ -495,7 +548,8 @@ fn begin(store: &Store, config: &JournalConfig) -> Result<Begun, JournalError> {
                 noted: note.row,
                 rows,
             });
-        } else if store.stored_hash(note.row)? == Some(note.hash)
+        } else if !note.doubted
+            && store.stored_hash(note.row)? == Some(note.hash)
             && let Some(audit) = Audit::after(note, copy(note.copy_at)?)?
         {
             return Ok(Begun {
@@ -525,11 +579,14 @@ fn limit_pages(store: &Store, pages_max: Option<u32>) -> Result<(), JournalError
         .map_err(|e| store.refused("limiting its size", e))
 }
 
-fn reserve_path(config: &JournalConfig) -> PathBuf {
+pub(super) fn reserve_path(config: &JournalConfig) -> PathBuf {
     config.dir.join("journal.reserve")
 }
 
-fn lock(files: &dyn Files, config: &JournalConfig) -> Result<Box<dyn Send>, JournalError> {
+pub(super) fn lock(
+    files: &dyn Files,
+    config: &JournalConfig,
+) -> Result<Box<dyn Send>, JournalError> {
     let path = config.dir.join("journal.lock");
     match files.lock(&path) {
         Ok(Some(lock)) => Ok(lock),

@@ -191,6 +191,30 @@ impl UndoOutcome {
     }
 }
 
+/// What became of a damaged or rolled-back journal when it was written anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// Rows that were recovered under their own seals, from row 1 on.
+    pub rows: u64,
+    /// Facts recovered from behind a gap: they stand right before this fact and were sealed anew.
+    pub carried: u64,
+    /// Rows that are known to have existed and were not recovered.
+    pub missing: u64,
+    /// It is known that nothing is missing. When false, no new sale is opened until [`FactKind::Proven`].
+    pub whole: bool,
+    /// The name that the old database has since, if there was one.
+    pub aside: String,
+}
+
+/// Who vouches for a journal that may lack rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prover {
+    /// A person took the responsibility.
+    Person(OperatorNo),
+    /// Every row was compared with the acquirer's books.
+    Acquirer,
+}
+
 /// What must survive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FactKind {
@@ -306,6 +330,13 @@ pub enum FactKind {
         /// What.
         fact: SettlementFact,
     },
+    /// The journal was rebuilt.
+    Rebuilt(Rebuilt),
+    /// A rebuilt journal that may lack rows counts as complete from here on: new sales may be opened.
+    Proven {
+        /// By whom.
+        by: Prover,
+    },
 }
 
 /// A fact and when it happened.
@@ -321,7 +352,7 @@ impl Fact {
     /// Returns the transaction that the fact belongs to.
     pub const fn txn(&self) -> Option<TxnId> {
         match &self.kind {
-            FactKind::Started { .. } => None,
+            FactKind::Started { .. } | FactKind::Rebuilt(_) | FactKind::Proven { .. } => None,
             FactKind::IntentRecorded(intent) => Some(intent.txn),
             FactKind::UndoIntended(intent) => Some(intent.txn),
             FactKind::AnswerNoted { txn, .. }

@@ -30,8 +30,8 @@ pub use command::{Command, Request, RequestKind, Sound, Ticket};
 pub use draft::is_ending;
 pub use event::{Authority, Certainty, Event, Presentment};
 pub use fact::{
-    Fact, FactKind, Instalments, Intent, Outcome, UndoCause, UndoIntent, UndoKind, UndoOutcome,
-    UnreadableFact,
+    Fact, FactKind, Instalments, Intent, Outcome, Prover, Rebuilt, UndoCause, UndoIntent, UndoKind,
+    UndoOutcome, UnreadableFact,
 };
 pub use late::EndedSale;
 pub use machine::{Step, next_deadline, step};

@@ -15,8 +15,8 @@ use crate::settlement::SettlementRecord;
 use super::command::RequestKind;
 use super::event::Presentment;
 use super::fact::{
-    Fact, FactKind, Instalments, Intent, Outcome, UndoCause, UndoIntent, UndoKind, UndoOutcome,
-    UnreadableFact,
+    Fact, FactKind, Instalments, Intent, Outcome, Prover, Rebuilt, UndoCause, UndoIntent, UndoKind,
+    UndoOutcome, UnreadableFact,
 };
 
 impl Fact {
@@ -121,6 +121,17 @@ enum RecordKind {
         txn: String,
         #[serde(flatten)]
         what: SettlementRecord,
+    },
+    Rebuilt {
+        rows: u64,
+        carried: u64,
+        missing: u64,
+        whole: bool,
+        aside: String,
+    },
+    Proven {
+        by: String,
+        approver: Option<String>,
     },
 }
 
@@ -244,6 +255,29 @@ fn record_of(kind: &FactKind) -> RecordKind {
             txn: txn.to_string(),
             what: fact.into(),
         },
+        FactKind::Rebuilt(rebuilt) => rebuilt_record(rebuilt),
+        FactKind::Proven { by } => proven_record(by),
+    }
+}
+
+fn rebuilt_record(rebuilt: &Rebuilt) -> RecordKind {
+    RecordKind::Rebuilt {
+        rows: rebuilt.rows,
+        carried: rebuilt.carried,
+        missing: rebuilt.missing,
+        whole: rebuilt.whole,
+        aside: rebuilt.aside.clone(),
+    }
+}
+
+fn proven_record(by: &Prover) -> RecordKind {
+    let (by, approver) = match by {
+        Prover::Person(number) => ("person", Some(number.to_string())),
+        Prover::Acquirer => ("acquirer", None),
+    };
+    RecordKind::Proven {
+        by: by.to_owned(),
+        approver,
     }
 }
 
@@ -410,7 +444,31 @@ fn restore(kind: RecordKind, row: &SealedRow) -> Option<FactKind> {
             txn: id(&txn)?,
             outcome: restore_outcome(&outcome, host_code, evidence, row)?,
         },
+        RecordKind::Rebuilt {
+            rows,
+            carried,
+            missing,
+            whole,
+            aside,
+        } => FactKind::Rebuilt(Rebuilt {
+            rows,
+            carried,
+            missing,
+            whole,
+            aside,
+        }),
+        RecordKind::Proven { by, approver } => FactKind::Proven {
+            by: restore_prover(&by, approver.as_deref())?,
+        },
     })
+}
+
+fn restore_prover(by: &str, approver: Option<&str>) -> Option<Prover> {
+    match (by, approver) {
+        ("person", Some(number)) => OperatorNo::new(number).ok().map(Prover::Person),
+        ("acquirer", None) => Some(Prover::Acquirer),
+        _ => None,
+    }
 }
 
 fn restore_noted(txn: TxnId, about: &str, host_code: String, digest: String) -> Option<FactKind> {

@@ -58,6 +58,8 @@ pub fn resume(
             FactKind::Closed { .. } | FactKind::UndoClosed { .. } => trail.closed = true,
             FactKind::Settlement { fact, .. } => settling.push(fact),
             FactKind::Started { .. }
+            | FactKind::Rebuilt(_)
+            | FactKind::Proven { .. }
             | FactKind::CodeShown { .. }
             | FactKind::AnswerNoted { .. }
             | FactKind::AnswerRefused { .. }

@@ -10,10 +10,11 @@ use super::files::SimFiles;
 use super::find::Needle;
 use super::plant::Bug;
 use super::vfs::SimDisk;
-use crate::domain::{BatchNo, TxnId};
+use crate::domain::{BatchNo, Timestamp, TxnId};
 use crate::evidence::{Digest, SealedRow};
 use crate::journal::{
     Appended, Background, Counters, DirectJournal, JournalConfig, JournalError, NoSales, Opened,
+    Report,
 };
 use crate::payment::{EndedSale, Fact, FactKind, Numbers, PaidSale, Unsettled};
 use crate::profile;
@@ -70,6 +71,11 @@ impl Bench {
             refreshes: bug != Bug::B25,
         });
         self.disk.lock().restore(&self.template);
+    }
+
+    /// How the terminal opens its journal.
+    pub(super) const fn settings(&self) -> &JournalConfig {
+        &self.config
     }
 
     /// Tells whether the disk is full, and whether the journal's reserve is there.
@@ -136,6 +142,19 @@ pub(super) struct Opening {
 }
 
 impl Book {
+    /// Opens it as a start does: a damaged one is rebuilt.
+    pub(super) fn start(
+        bench: &Bench,
+        memory: &[Fact],
+        at: Timestamp,
+    ) -> Result<(Self, Opened, Option<Report>), JournalError> {
+        if bench.in_memory {
+            return Ok((Self::Memory, opened_from(memory), None));
+        }
+        let (journal, opened, report) = DirectJournal::open_or_rebuild(&bench.config, at)?;
+        Ok((Self::Real(Box::new(journal)), opened, report))
+    }
+
     /// Opens it.
     pub(super) fn open(bench: &Bench, memory: &[Fact]) -> Result<(Self, Opened), JournalError> {
         if bench.in_memory {
@@ -218,9 +237,14 @@ impl Book {
         }
     }
 
-    pub(super) fn rows(&self) -> Result<Vec<SealedRow>, JournalError> {
+    /// Returns the rows behind one whose hash is known.
+    pub(super) fn rows_behind(
+        &self,
+        number: u64,
+        hash: Digest,
+    ) -> Result<Vec<SealedRow>, JournalError> {
         match self {
-            Self::Real(journal) => journal.rows(),
+            Self::Real(journal) => journal.rows_behind(number, hash),
             Self::Memory => Ok(Vec::new()),
         }
     }
@@ -251,6 +275,8 @@ fn opened_from(memory: &[Fact]) -> Opened {
             | FactKind::AttentionRaised { .. }
             | FactKind::Closed { .. }
             | FactKind::UndoClosed { .. }
+            | FactKind::Rebuilt(_)
+            | FactKind::Proven { .. }
             | FactKind::Settlement { .. } => {}
         }
     }

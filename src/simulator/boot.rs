@@ -16,7 +16,6 @@ use super::till::Till;
 use super::trace::Lane;
 use super::world::{Item, World};
 use crate::domain::{Epoch, OrderNo, StartTag};
-use crate::evidence::Digest;
 use crate::journal::{JournalError, Opened};
 use crate::payment::{Fact, FactKind, Numbers, Phase, State, resume};
 use crate::terminal::next_start;
@@ -108,6 +107,7 @@ impl World<'_> {
         if after_a_fault && !faults.is_empty() {
             self.figures.compound += 1;
         }
+        self.decay(place, &faults);
         let plan = boot_plan(&faults);
         if let Some(plan) = plan {
             self.bench.disk.lock().arm(plan);
@@ -133,7 +133,10 @@ impl World<'_> {
         match opened {
             Ok(opening) => self.started(opening, plan, place, &faults),
             // Without room and without a reserve nothing can be done but wait for people to make room.
-            Err(problem) => self.cannot_start(&problem, hit || full && !reserve),
+            Err(problem) => {
+                let room = !full || reserve && !self.decay.damaged;
+                self.cannot_start(&problem, hit || !room);
+            }
         }
     }
 
@@ -157,7 +160,11 @@ impl World<'_> {
 
     /// Opens the journal and stores the first fact of the start.
     fn open_book(&mut self) -> Result<Opening, JournalError> {
-        let (mut book, opened) = Book::open(self.bench, &self.memory)?;
+        let at = self.clock.reading().utc;
+        let (mut book, opened, report) = Book::start(self.bench, &self.memory, at)?;
+        if let Some(report) = report {
+            self.rebuilt(&report);
+        }
         let mut rng = self.rng(Stream::Tag, &[u64::from(self.boots)]);
         let tag = StartTag::from_random(rng.next().to_le_bytes()[..6].try_into().unwrap_or([0; 6]));
         let started = next_start(&opened, tag, self.clock.reading());
@@ -235,6 +242,7 @@ impl World<'_> {
         let mut till = Till::new(state, book);
         till.refuse_sales = appended.no_sales.is_some();
         self.till = Some(till);
+        self.heed(appended.no_sales);
         let handles = self.bench.disk.lock().open_handles();
         let bounded = handles <= 8 || self.bench.in_memory;
         self.watch
@@ -265,18 +273,13 @@ impl World<'_> {
         if opened.rows <= rows || self.bench.in_memory {
             return;
         }
-        let Ok(all) = book.rows() else {
-            let what = "the rows cannot be read".to_owned();
+        // What lies between was under way when the power went, and arrived. An older row may have rotted unnoticed.
+        let Ok(between) = book.rows_behind(rows, head) else {
+            let what = "an acknowledged row has changed".to_owned();
             return self.watch.blame(Invariant::I9, what, now);
         };
-        let at = usize::try_from(rows).unwrap_or(0);
-        let before = at.checked_sub(1).and_then(|last| all.get(last));
-        let same = before.map_or(Digest::ZERO, crate::evidence::SealedRow::digest) == head;
-        self.watch
-            .holds(Invariant::I9, same, "an acknowledged row has changed", now);
-        // What lies between was under way when the power went, and arrived.
         let count = usize::try_from(opened.rows - rows).unwrap_or(0);
-        let between = all.iter().skip(at).take(count);
+        let between = between.iter().take(count);
         let facts: Vec<Fact> = between.filter_map(|row| Fact::decode(row).ok()).collect();
         for fact in &facts {
             self.trace.add(now, Lane::Disk, Lane::Till, || {

@@ -33,6 +33,8 @@ struct Inode {
 enum NameChange {
     Create(String, u64),
     Delete(String),
+    /// From one name to another; a file of the second name is gone.
+    Rename(String, String, u64),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -174,6 +176,41 @@ impl Disk {
             let file = self.inodes.get(inode)?;
             Some((name.as_str(), file.now.as_slice()))
         })
+    }
+
+    /// Changes what a file holds for good, behind everybody's back. Returns whether it is there.
+    pub fn spoil(&mut self, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let inode = self.names.get(name).and_then(|n| self.inodes.get_mut(n));
+        let Some(file) = inode else {
+            return false;
+        };
+        change(&mut file.now);
+        file.durable.clone_from(&file.now);
+        file.pending.clear();
+        true
+    }
+
+    /// Puts another file in the place of one for good, or none.
+    pub(super) fn put(&mut self, name: &str, bytes: Option<Vec<u8>>) {
+        self.sync_names();
+        self.names.remove(name);
+        if let Some(bytes) = bytes {
+            let inode = Inode {
+                durable: bytes.clone(),
+                now: bytes,
+                ..Inode::default()
+            };
+            self.inodes.insert(self.next_inode, inode);
+            self.names.insert(name.to_owned(), self.next_inode);
+            self.next_inode += 1;
+        }
+        self.durable_names.clone_from(&self.names);
+    }
+
+    /// Returns what a file holds as it reads now.
+    pub(super) fn content(&self, name: &str) -> Option<Vec<u8>> {
+        let inode = self.names.get(name).and_then(|n| self.inodes.get(n))?;
+        Some(inode.now.clone())
     }
 
     /// Tells whether `needle` is durable in a file whose name ends so: it would be there if the power went now.
@@ -368,6 +405,25 @@ impl Disk {
         Ok(())
     }
 
+    /// Gives a file another name, in one step.
+    pub(super) fn rename(&mut self, from: &str, to: &str) -> Result<(), Refused> {
+        let alive = self.step(Kind::Change)?;
+        let inode = *self.names.get(from).ok_or(Refused::Absent)?;
+        let change = NameChange::Rename(from.to_owned(), to.to_owned(), inode);
+        rename(&mut self.names, &change);
+        self.pending_names.push(change);
+        if alive { Ok(()) } else { Err(Refused::Failed) }
+    }
+
+    /// Makes every change of names durable, as a sync of the folder does.
+    pub(super) fn sync_folder(&mut self) -> Result<(), Refused> {
+        if !self.step(Kind::Sync)? {
+            return Err(Refused::Failed);
+        }
+        self.sync_names();
+        Ok(())
+    }
+
     /// Reads into a buffer, the rest of which is zeroed. Returns how many bytes were there.
     pub(super) fn read(&mut self, inode: u64, at: usize, out: &mut [u8]) -> Result<usize, Refused> {
         self.step(Kind::Read)?;
@@ -381,6 +437,11 @@ impl Disk {
 
     pub(super) fn size(&self, inode: u64) -> usize {
         self.inodes.get(&inode).map_or(0, |inode| inode.now.len())
+    }
+
+    /// Tells whether a file of that name is there.
+    pub(super) fn is_there(&self, name: &str) -> bool {
+        self.names.contains_key(name)
     }
 
     /// Tells whether a file of that name is there and holds anything.
@@ -428,5 +489,12 @@ fn rename(names: &mut BTreeMap<String, u64>, change: &NameChange) {
     match change {
         NameChange::Create(name, inode) => drop(names.insert(name.clone(), *inode)),
         NameChange::Delete(name) => drop(names.remove(name)),
+        NameChange::Rename(from, to, inode) => {
+            // The older name may be another file's by now, or never have reached the disk.
+            if names.get(from) == Some(inode) {
+                names.remove(from);
+            }
+            names.insert(to.clone(), *inode);
+        }
     }
 }

@@ -183,12 +183,21 @@ kinds! {
     BootEio = "boot-eio", Boot, 80;
     /// A sync fails during the boot.
     BootSyncError = "boot-sync-error", Boot, 60;
+    /// A bit of the journal has rotted since the last run of the program.
+    BootRot = "boot-rot", Boot, 60;
+    /// Somebody put back the journal as it was at the start before.
+    BootOldImage = "boot-old-image", Boot, 60;
 }
 
 impl Kind {
     /// Finds a kind by its word.
     pub fn from_key(key: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.key() == key)
+    }
+
+    /// Tells whether the disk lost or changed something that it had taken for good.
+    pub const fn is_decay(self) -> bool {
+        matches!(self, Self::BootRot | Self::BootOldImage)
     }
 
     /// Tells whether the power goes.

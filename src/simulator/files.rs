@@ -158,6 +158,28 @@ impl Files for SimFiles {
         file.write(bytes.to_vec(), 0)?;
         file.sync()
     }
+
+    fn exists(&self, path: &Path) -> bool {
+        self.disk.lock().is_there(&name(path))
+    }
+
+    fn open_to_read(&self, path: &Path) -> io::Result<Option<Box<dyn CopyFile>>> {
+        let file = self.open_existing(path)?;
+        Ok(file.map(|file| Box::new(Copy(file)) as Box<dyn CopyFile>))
+    }
+
+    fn sync(&self, path: &Path) -> io::Result<()> {
+        self.open(path, false)?.sync()
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let renamed = self.disk.lock().rename(&name(from), &name(to));
+        renamed.map_err(problem)
+    }
+
+    fn sync_names(&self, _: &Path) -> io::Result<()> {
+        self.disk.lock().sync_folder().map_err(problem)
+    }
 }
 
 struct Copy(OpenFile);

@@ -65,6 +65,13 @@ impl World<'_> {
             self.watch.kept(state.open_count(), keeps, now);
         }
         let audited = till.book.check_on();
+        let news = audited == Background::Failed && !std::mem::replace(&mut till.alarmed, true);
+        let reason = if news {
+            till.book.may_sell().ok().flatten()
+        } else {
+            None
+        };
+        self.heed(reason);
         let what = "the check in the background found an alteration";
         let sound = audited != Background::Failed || self.swarm.is_faulty();
         self.watch.holds(Invariant::I9, sound, what, now);

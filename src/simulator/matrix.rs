@@ -39,16 +39,8 @@ pub const ROWS: [Row; 37] = [
     row(19, "clocks jump"),
     row(20, "the disk fills in a sale"),
     row(21, "a sync fails"),
-    not_yet(
-        22,
-        "the journal is corrupt at a start",
-        "rebuilding the journal; that it is noticed: tests/it/journal.rs",
-    ),
-    not_yet(
-        23,
-        "the journal is an old copy",
-        "rebuilding the journal; that it is noticed: tests/it/journal.rs",
-    ),
+    row(22, "the journal is corrupt at a start"),
+    row(23, "the journal is an old copy"),
     row(24, "a second instance"),
     row(25, "reboot before a settlement is sent"),
     row(26, "the answer to a settlement is lost"),

@@ -4,6 +4,7 @@
 
 use super::case::{Broken, Case, TEN_OCLOCK_MS, Verdict};
 use super::check::{Invariant, Word};
+use super::decay::REBUILT;
 use super::host::{Manners, Profile};
 use super::plan::{RIGHT, Timed};
 use super::plant::Bug;
@@ -34,6 +35,8 @@ pub enum Expect {
     Settled(u32, bool),
     /// The settlement of a batch left so many entries open.
     LeftOpen(u32, u64),
+    /// The journal was rebuilt.
+    Rebuilt,
     /// An invariant does not hold: a planted bug.
     Violation(Invariant),
 }
@@ -239,6 +242,7 @@ impl Script {
                 Expect::LeftOpen(batch, count) => {
                     settled(batch).is_some_and(|settling| settling.left.len() as u64 == count)
                 }
+                Expect::Rebuilt => verdict.figures.troubles.contains_key(REBUILT),
                 Expect::Violation(invariant) => verdict
                     .violations
                     .iter()

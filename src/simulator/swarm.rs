@@ -143,9 +143,17 @@ fn draw(streams: Streams, chances: &[u64], place: Place, forced: bool) -> Vec<Fa
         spoilt |= fault.kind.group() == Group::Message;
         first
     });
-    // One disk holds one plan.
+    // One disk holds one plan, and decays in one way.
     if !matches!(place, Place::Send(..)) {
-        faults.truncate(1);
+        let (mut planned, mut decayed) = (false, false);
+        faults.retain(|fault| {
+            let seen = if fault.kind.is_decay() {
+                &mut decayed
+            } else {
+                &mut planned
+            };
+            !std::mem::replace(seen, true)
+        });
     }
     faults
 }
@@ -166,6 +174,7 @@ fn number(kind: Kind, rng: &mut Rng) -> u64 {
         Kind::BootEio => rng.between(1, 90),
         Kind::BootSyncError => rng.between(1, 6),
         Kind::BitFlip | Kind::Truncated => rng.below(512),
+        Kind::BootRot => rng.below(100_000),
         Kind::NoName
         | Kind::NotConnected
         | Kind::RequestLost
@@ -201,7 +210,8 @@ fn number(kind: Kind, rng: &mut Rng) -> u64 {
         | Kind::KillBefore
         | Kind::KillAfterStore
         | Kind::KillAfterCommand
-        | Kind::KillAfterCommands => 0,
+        | Kind::KillAfterCommands
+        | Kind::BootOldImage => 0,
     }
 }
 

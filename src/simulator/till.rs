@@ -51,6 +51,8 @@ pub struct Till {
     pub(super) held: Option<(crate::domain::TxnId, u64)>,
     pub(super) shown: Option<(Option<crate::domain::TxnId>, &'static str)>,
     pub(super) revoking_since: u64,
+    /// The check of all records has told that something is wrong.
+    pub(super) alarmed: bool,
 }
 
 impl Till {
@@ -68,6 +70,7 @@ impl Till {
             held: None,
             shown: None,
             revoking_since: 0,
+            alarmed: false,
         }
     }
 
@@ -354,6 +357,7 @@ impl World<'_> {
             JournalError::DiskFull { .. } => Cause::DiskFull,
             JournalError::CopyFails { .. } => Cause::CopyFails,
             JournalError::Altered { .. } => Cause::JournalAltered,
+            JournalError::Unproven { .. } => Cause::JournalUnproven,
             _ => Cause::JournalBroken,
         };
         let contradiction = problem.is_contradiction();

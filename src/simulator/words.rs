@@ -222,6 +222,7 @@ pub(super) fn expect(words: &[&str]) -> Result<Expect, &'static str> {
         ["settled", batch, "equal"] => Expect::Settled(small(batch)?, true),
         ["settled", batch, "not-equal"] => Expect::Settled(small(batch)?, false),
         ["left-open", batch, count] => Expect::LeftOpen(small(batch)?, number(count)?),
+        ["rebuilt"] => Expect::Rebuilt,
         ["violation", key] => {
             let mut all = Invariant::ALL.iter();
             let found = all.find(|invariant| invariant.key() == *key);
@@ -246,6 +247,7 @@ pub(super) fn expect_text(expect: Expect) -> String {
         Expect::Settled(batch, true) => format!("expect settled {batch} equal"),
         Expect::Settled(batch, false) => format!("expect settled {batch} not-equal"),
         Expect::LeftOpen(batch, count) => format!("expect left-open {batch} {count}"),
+        Expect::Rebuilt => "expect rebuilt".to_owned(),
         Expect::Violation(invariant) => format!("expect violation {}", invariant.key()),
     }
 }

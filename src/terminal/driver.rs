@@ -132,6 +132,11 @@ impl Driver {
         if self.parts.state.background().next().is_some() {
             self.parts.desk.told = Some(Cause::Resumed);
         }
+        // A rebuilt journal that may lack records is told before anybody types an amount.
+        if let Ok(Some(reason @ NoSales::Unproven)) = self.parts.journal.may_sell().await {
+            self.refuse_sales = Some(no_sales(reason));
+            self.parts.desk.late.clone_from(&self.refuse_sales);
+        }
         self.refresh_records().await;
         self.refresh_usage().await;
         self.publish();
@@ -370,6 +375,7 @@ impl Driver {
             Err(JournalError::DiskFull { .. }) => Err(Cause::DiskFull),
             Err(JournalError::CopyFails { .. }) => Err(Cause::CopyFails),
             Err(JournalError::Altered { .. }) => Err(Cause::JournalAltered),
+            Err(JournalError::Unproven { .. }) => Err(Cause::JournalUnproven),
             Err(problem) => {
                 error!(error = %chain(&problem), "the journal refused a fact");
                 Err(Cause::JournalBroken)
@@ -427,6 +433,8 @@ impl Driver {
                 | FactKind::AttentionRaised { .. }
                 | FactKind::UndoIntended(_)
                 | FactKind::UndoClosed { .. }
+                | FactKind::Rebuilt(_)
+                | FactKind::Proven { .. }
                 | FactKind::Settlement { .. } => {}
             }
         }
@@ -527,6 +535,7 @@ const fn no_sales(reason: NoSales) -> Cause {
         NoSales::DiskFull => Cause::DiskFull,
         NoSales::CopyFails => Cause::CopyFails,
         NoSales::Altered => Cause::JournalAltered,
+        NoSales::Unproven => Cause::JournalUnproven,
     }
 }
 

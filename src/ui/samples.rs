@@ -115,6 +115,8 @@ pub fn causes() -> Vec<Cause> {
         Cause::JournalBroken,
         Cause::JournalAltered,
         Cause::CopyFails,
+        Cause::JournalRebuilt,
+        Cause::JournalUnproven,
         Cause::ClockWrong,
         Cause::ClockHoldsUp,
         Cause::SettingsWrong,
@@ -179,9 +181,11 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         Cause::JournalBroken | Cause::SettingsWrong => {
             vec![Page::OutOfService(cause.clone().into())]
         }
-        Cause::JournalAltered | Cause::CopyFails | Cause::ClockWrong => {
-            vec![keypad_telling(cause.clone())]
-        }
+        Cause::JournalAltered
+        | Cause::CopyFails
+        | Cause::JournalRebuilt
+        | Cause::JournalUnproven
+        | Cause::ClockWrong => vec![keypad_telling(cause.clone())],
         Cause::ClockHoldsUp => Vec::new(),
         Cause::DiskFull => vec![
             Page::OutOfService(cause.clone().into()),
@@ -259,6 +263,8 @@ fn keypads() -> Vec<Sample> {
         telling("keypad-notice", Cause::AmountTooLarge, 0),
         telling("keypad-offline", Cause::TooManyOpen, 100),
         telling("keypad-resumed", Cause::Resumed, 2),
+        telling("keypad-rebuilt", Cause::JournalRebuilt, 0),
+        telling("keypad-unproven", Cause::JournalUnproven, 2),
         telling("keypad-freed", Cause::ResultUnknown, 1),
         telling("keypad-late-paid", Cause::LatePaid(late.clone()), 0),
         telling("keypad-late-not-paid", Cause::LateNotPaid(late), 0),

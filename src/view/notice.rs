@@ -108,6 +108,10 @@ pub enum Cause {
     JournalAltered,
     /// The second copy of the journal cannot be written: no new sales.
     CopyFails,
+    /// The journal was damaged and was rebuilt; nothing is missing.
+    JournalRebuilt,
+    /// The journal was rebuilt and may lack records: no new sales.
+    JournalUnproven,
     /// The clock is wrong: nothing was charged, and no new sale is opened.
     ClockWrong,
     /// The clock is wrong: a sale cannot be checked until it is right.
@@ -190,6 +194,8 @@ impl Cause {
             Self::JournalBroken => "J02",
             Self::JournalAltered => "J03",
             Self::CopyFails => "J04",
+            Self::JournalRebuilt => "J05",
+            Self::JournalUnproven => "J06",
             Self::ClockWrong => "K01",
             Self::ClockHoldsUp => "K02",
             Self::SettingsWrong => "S01",
@@ -232,6 +238,7 @@ impl Cause {
             | Self::ResultUnknown
             | Self::Revoking
             | Self::Resumed
+            | Self::JournalRebuilt
             | Self::LateNotPaid(_) => Severity::Warning,
             Self::Declined(_)
             | Self::NotSent
@@ -243,6 +250,7 @@ impl Cause {
             | Self::JournalBroken
             | Self::JournalAltered
             | Self::CopyFails
+            | Self::JournalUnproven
             | Self::ClockWrong
             | Self::ClockHoldsUp
             | Self::SettingsWrong => Severity::Error,
@@ -299,6 +307,8 @@ impl From<Cause> for Notice {
             | Cause::JournalBroken
             | Cause::JournalAltered
             | Cause::CopyFails
+            | Cause::JournalRebuilt
+            | Cause::JournalUnproven
             | Cause::ClockWrong
             | Cause::ClockHoldsUp
             | Cause::SettingsWrong

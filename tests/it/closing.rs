@@ -3,7 +3,7 @@
 
 use shouyin::domain::{BatchNo, Channel, Money, OperatorNo, OrderNo, Timestamp, TxnId, VoucherNo};
 use shouyin::journal::SettlementRow;
-use shouyin::payment::{Fact, FactKind, Intent, Outcome, Presentment};
+use shouyin::payment::{Fact, FactKind, Intent as SaleIntent, Outcome, Presentment};
 use shouyin::settlement::{Cause, EntryKind, Reason, net};
 use shouyin::view::{BatchVerdict, Intent, Page, SettlementPage};
 use tempfile::TempDir;
@@ -164,7 +164,7 @@ fn without_a_supervisor_no_batch_is_closed() {
 async fn sale_of(data: &std::path::Path, at: Timestamp) {
     let (journal, _) = crate::till::open(data);
     let txn = TxnId::from_parts(1_000, 7);
-    let intent = Intent {
+    let intent = SaleIntent {
         txn,
         order_no: OrderNo::new("A00100010001ABCDEFS00000001").unwrap(),
         sequence: 1,

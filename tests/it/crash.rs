@@ -19,6 +19,7 @@ use tokio::runtime::Runtime;
 
 mod copy;
 mod doubt;
+mod rebuild;
 mod screen;
 mod space;
 

@@ -15,6 +15,8 @@ use crate::model::Story;
 use crate::world::World;
 
 mod checked;
+mod killed;
+mod rebuild;
 mod size;
 
 fn config(dir: &Path) -> JournalConfig {

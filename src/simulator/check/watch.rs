@@ -207,6 +207,8 @@ impl Watch {
                 }
             }
             FactKind::Started { .. }
+            | FactKind::Rebuilt(_)
+            | FactKind::Proven { .. }
             | FactKind::Rechecked { .. }
             | FactKind::AnswerNoted { .. }
             | FactKind::AnswerRefused { .. }

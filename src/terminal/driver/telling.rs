@@ -139,6 +139,8 @@ pub(super) fn log_fact(fact: &Fact) {
         FactKind::SuccessAfterRevoke { .. } => warn!(txn, "success after revoke: money goes back"),
         FactKind::AttentionRaised { why, .. } => warn!(txn, why, "attention"),
         FactKind::Closed { outcome, .. } => info!(txn, outcome = outcome.key(), "sale closed"),
+        FactKind::Rebuilt(rebuilt) => warn!(?rebuilt, "the journal was rebuilt"),
+        FactKind::Proven { by } => warn!(?by, "the rebuilt journal counts as complete"),
     }
 }
 

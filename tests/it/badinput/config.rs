@@ -3,7 +3,7 @@
 use super::*;
 
 /// Text of the second file, what the message must hold.
-const REFUSED: [(&str, &[&str]); 44] = [
+const REFUSED: [(&str, &[&str]); 46] = [
     (
         "[refunds]\ncashier_single_fen = 100\nsupervisor_single_fen = 99\n",
         &[

@@ -62,6 +62,40 @@ impl Shop {
         assert!(before == after, "the bad file was changed: {words:?}");
     }
 
+    /// Runs the terminal, which must rebuild the journal, say why, keep the bad file and be ready to sell.
+    fn mended(&self, words: &[&str]) {
+        let before = std::fs::read(self.database()).unwrap_or_default();
+        let ran = self.start();
+        assert_eq!(ran.code, Some(0), "{words:?}: {ran:#?}");
+        for word in words
+            .iter()
+            .chain(&["the journal was rebuilt", "whole: true"])
+        {
+            assert!(ran.err.contains(word), "{word}: {ran:#?}");
+        }
+        let kept = std::fs::read_dir(self.ground.path("data")).unwrap();
+        let kept = kept.map(|entry| entry.unwrap().path()).filter(|path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            name.starts_with("journal.db.bad-") && !name.ends_with("-wal")
+        });
+        let same = kept
+            .map(|path| std::fs::read(path).unwrap())
+            .any(|kept| kept == before);
+        assert!(
+            same || before.is_empty(),
+            "the bad file was not kept: {words:?}"
+        );
+        assert_eq!(self.tool("verify").code, Some(0), "{words:?}");
+    }
+
+    fn ctl(&self, arguments: &[&str]) -> Ran {
+        let (tool, rest) = arguments.split_first().unwrap();
+        let mut command = Command::new(CTL);
+        command.args(["journal", tool]).arg(self.database());
+        command.arg("--mirror").arg(self.path("copy.log"));
+        run(command.args(rest))
+    }
+
     fn tool(&self, tool: &str) -> Ran {
         run(Command::new(CTL)
             .args(["journal", tool])
@@ -104,33 +138,93 @@ fn a_sound_journal_is_verified_shown_and_exported() {
 }
 
 #[test]
-fn what_is_no_database_is_refused() {
+fn what_is_no_database_is_rebuilt() {
     let shop = Shop::new();
     std::fs::write(shop.database(), vec![b'x'; 5_000]).unwrap();
-    shop.refused(&[
-        "journal.db",
-        "is damaged",
-        "not a database",
-        "keep the file",
-        "do not sell",
-    ]);
     shop.unreadable(&["journal.db", "not a database", "keep the file"]);
+    shop.mended(&["journal.db", "is damaged", "not a database"]);
 }
 
 #[test]
-fn a_cut_or_overwritten_database_is_refused() {
+fn a_cut_or_overwritten_database_is_rebuilt() {
     let shop = Shop::new();
     let whole = std::fs::read(shop.database()).unwrap();
     std::fs::write(shop.database(), &whole[..whole.len() / 2]).unwrap();
-    shop.refused(&["journal.db", "is damaged", "malformed", "second copy"]);
     shop.unreadable(&["journal.db", "malformed"]);
-    let mut overwritten = whole;
+    shop.mended(&["journal.db", "is damaged", "malformed"]);
+    let shop = Shop::new();
+    let mut overwritten = std::fs::read(shop.database()).unwrap();
     overwritten[4_096..6_000].fill(0xff);
     std::fs::write(shop.database(), &overwritten).unwrap();
-    shop.refused(&["journal.db", "is damaged", "keep the file"]);
     shop.unreadable(&["journal.db", "is damaged"]);
+    shop.mended(&["journal.db", "is damaged"]);
+}
+
+#[test]
+fn without_its_note_a_rebuilt_journal_takes_no_new_sale_until_somebody_vouches_for_it() {
+    let shop = Shop::new();
     shop.forget();
-    shop.refused(&["journal.db", "is damaged", "keep the file"]);
+    std::fs::write(shop.database(), vec![b'x'; 5_000]).unwrap();
+    let mut till = console::Console::start(&mut shop.command());
+    till.wait(&["[keypad] 0.00", "(J06"]);
+    till.type_line("5.00 281234567890880001");
+    till.wait(&["[keypad]", "(J06"]);
+    let ran = till.quit();
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert!(ran.err.contains("whole: false"), "{ran:#?}");
+    ran.clear();
+    let ran = shop.ctl(&["accept", "--approver", "x!"]);
+    ran.refused("shouyinctl", 2, &["--approver"]);
+    let ran = shop.ctl(&["accept", "--approver", "07"]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert!(ran.out.contains("operator 07 vouches"), "{ran:#?}");
+    assert_eq!(shop.ctl(&["accept", "--approver", "07"]).code, Some(1));
+    let shown = shop.tool("show").out;
+    for fact in ["\"rebuilt\"", "\"proven\"", "\"approver\":\"07\""] {
+        assert!(shown.contains(fact), "{fact}: {shown}");
+    }
+    let mut till = console::Console::start(&mut shop.command());
+    let line = till.wait(&["[keypad] 0.00"]);
+    assert!(!line.contains("(J06"), "{line}");
+    till.quit();
+}
+
+#[test]
+fn the_tool_rebuilds_says_what_it_did_and_refuses_where_nothing_is_wrong() {
+    let shop = Shop::new();
+    let before = std::fs::read(shop.database()).unwrap();
+    let ran = shop.ctl(&["rebuild"]);
+    assert_eq!(ran.code, Some(2), "{ran:#?}");
+    assert!(ran.err.contains("nothing to rebuild"), "{ran:#?}");
+    assert!(std::fs::read(shop.database()).unwrap() == before);
+    std::fs::write(shop.database(), &before[..6_000]).unwrap();
+    let ran = shop.ctl(&["rebuild"]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let rows = format!("{} records recovered", shop.rows);
+    for words in [
+        "found: the journal",
+        &rows,
+        "is kept as",
+        "nothing is missing",
+    ] {
+        assert!(ran.out.contains(words), "{words}: {ran:#?}");
+    }
+    std::fs::write(shop.database(), b"").unwrap();
+    std::fs::remove_file(shop.path("copy.log")).unwrap();
+    std::fs::copy(shop.path("journal.checked"), shop.path("kept")).ok();
+    let ran = shop.ctl(&["rebuild", "--give-up-unreadable"]);
+    // The rebuild took the note back, so that nothing tells of a journal any more.
+    assert_eq!(ran.code, Some(2), "{ran:#?}");
+    let shop = Shop::new();
+    std::fs::write(shop.database(), b"").unwrap();
+    std::fs::remove_file(shop.path("copy.log")).unwrap();
+    let ran = shop.ctl(&["rebuild"]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    let missing = format!("{} records are known to be missing", shop.rows);
+    assert!(ran.out.contains(&missing), "{ran:#?}");
+    let mut elsewhere = Command::new(CTL);
+    elsewhere.args(["journal", "rebuild", "/nowhere/other.db"]);
+    run(&mut elsewhere).refused("shouyinctl", 2, &["other.db", "journal.db"]);
 }
 
 #[test]
@@ -163,31 +257,19 @@ fn flipped_bytes_inside_a_record_are_found_and_named() {
     assert_eq!(ran.code, Some(0), "{ran:#?}");
     assert!(ran.err.contains("was altered"), "{ran:#?}");
     ran.clear();
-    let words = [
-        "journal.db",
-        "was altered",
-        "do not sell",
-        "shouyinctl journal verify",
-        "row ",
-    ];
-    shop.refused(&words);
+    shop.mended(&["journal.db", "was altered", "row "]);
 }
 
 #[test]
-fn an_empty_file_in_the_journals_place_is_refused_unless_a_new_journal_is_meant() {
+fn an_empty_file_in_the_journals_place_is_rebuilt_unless_a_new_journal_is_meant() {
     let shop = Shop::new();
     let rows = shop.rows.to_string();
     std::fs::write(shop.database(), b"").unwrap();
-    shop.refused(&["copy.log", "the journal only 0", &rows, "do not sell"]);
     shop.unreadable(&["journal.db", "is empty", "second copy"]);
+    shop.mended(&["copy.log", "the journal only 0", &rows]);
+    let shop = Shop::new();
+    std::fs::write(shop.database(), b"").unwrap();
     std::fs::remove_file(shop.path("copy.log")).unwrap();
-    shop.refused(&[
-        "journal.db",
-        "has 0 records",
-        &rows,
-        "journal.checked",
-        "only if",
-    ]);
     shop.forget();
     assert_eq!(
         shop.start().code,
@@ -233,7 +315,7 @@ fn a_folder_in_the_place_of_a_file_is_named() {
     let shop = Shop::new();
     std::fs::remove_file(shop.database()).unwrap();
     shop.unreadable(&["journal.db", "No such file"]);
-    shop.refused(&["copy.log", "the journal only 0", "do not sell"]);
+    shop.mended(&["copy.log", "the journal only 0"]);
 }
 
 #[test]
@@ -285,13 +367,7 @@ fn a_second_copy_that_is_missing_is_made_again_and_a_wrong_one_is_refused() {
     assert_eq!(shop.start().code, Some(0), "one more record");
     std::fs::write(shop.database(), older).unwrap();
     let (more, rows) = ((shop.rows + 1).to_string(), shop.rows.to_string());
-    shop.refused(&[
-        "copy.log",
-        &more,
-        &rows,
-        "old copy",
-        "bring back the newest journal",
-    ]);
+    shop.mended(&["copy.log", &more, &rows, "old copy"]);
 }
 
 /// A second copy with sound checksums whose records hash to something else.

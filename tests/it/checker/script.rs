@@ -226,6 +226,8 @@ fn fact_word(fact: &Fact) -> String {
         FactKind::CodeShown { .. } => "+shown".to_owned(),
         FactKind::UndoIntended(intent) => format!("+{}", intent.kind.key()),
         FactKind::UndoClosed { outcome, .. } => format!("+undo:{}", outcome.key()),
+        FactKind::Rebuilt(_) => "+rebuilt".to_owned(),
+        FactKind::Proven { .. } => "+proven".to_owned(),
         FactKind::Closed { outcome, .. } => format!("+{}", outcome_word(outcome)),
         FactKind::Settlement { .. } => "+settlement".to_owned(),
     }

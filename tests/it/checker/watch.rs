@@ -97,6 +97,8 @@ impl Watch {
             }
             FactKind::Closed { txn, outcome } => self.closed(*txn, outcome, host, now),
             FactKind::Started { .. }
+            | FactKind::Rebuilt(_)
+            | FactKind::Proven { .. }
             | FactKind::AnswerRefused { .. }
             | FactKind::SendFailed { .. }
             | FactKind::Rechecked { .. }

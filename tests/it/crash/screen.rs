@@ -232,6 +232,26 @@ impl Files for OtherDisk {
     fn write_note(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         SystemFiles.write_note(path, bytes)
     }
+
+    fn exists(&self, path: &Path) -> bool {
+        SystemFiles.exists(path)
+    }
+
+    fn open_to_read(&self, path: &Path) -> io::Result<Option<Box<dyn CopyFile>>> {
+        SystemFiles.open_to_read(path)
+    }
+
+    fn sync(&self, path: &Path) -> io::Result<()> {
+        SystemFiles.sync(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        SystemFiles.rename(from, to)
+    }
+
+    fn sync_names(&self, path: &Path) -> io::Result<()> {
+        SystemFiles.sync_names(path)
+    }
 }
 
 impl CopyFile for OtherCopy {
