@@ -103,6 +103,14 @@ impl DirectJournal {
         self.store()?.undos_of(sale)
     }
 
+    /// Returns what people sent back, like [`super::Journal::sent_back`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn sent_back(&self, from_ms: i64) -> Result<u64, JournalError> {
+        self.store()?.sent_back(from_ms)
+    }
+
     /// Returns what a settlement now would be about, like [`super::Journal::unsettled`].
     ///
     /// # Errors

@@ -214,6 +214,14 @@ impl Book {
         }
     }
 
+    /// Returns what people sent back since then, in fen; none when it cannot be read.
+    pub(super) fn sent_back(&self, from_ms: i64) -> Option<u64> {
+        match self {
+            Self::Real(journal) => journal.sent_back(from_ms).ok(),
+            Self::Memory => Some(0),
+        }
+    }
+
     /// Returns what a settlement now would be about.
     pub(super) fn unsettled(&self) -> Unsettled {
         match self {

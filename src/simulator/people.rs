@@ -5,12 +5,14 @@
 use super::check::Word;
 use super::host::Profile;
 use super::plan::Act;
+use super::plant::Bug;
 use super::rng::Stream;
 use super::trace::Lane;
 use super::world::{Item, World};
 use crate::code::{PaymentCode, Recognised, recognise};
 use crate::domain::{Channel, Money, OperatorNo, Role, TxnId};
 use crate::payment::{Authority, Event, Instalments, Presentment};
+use crate::view::format;
 
 impl World<'_> {
     /// Somebody does something, or something happens to the shop.
@@ -31,8 +33,8 @@ impl World<'_> {
                 });
                 self.feed(Event::InstalmentsChosen(plan));
             }
-            Act::Undo { sale, fen } => self.undo(sale, fen, false),
-            Act::ChangeWay(sale) => self.undo(sale, 0, true),
+            Act::Undo { sale, fen, by } => self.undo(sale, fen, by, false),
+            Act::ChangeWay(sale) => self.undo(sale, 0, Role::Manager, true),
             Act::Settle => self.close_batch(),
             Act::Cancel => {
                 self.feed(Event::CancelRequested);
@@ -174,7 +176,7 @@ impl World<'_> {
     }
 
     /// Money of an earlier sale is to go back. What the cashier sees of it was read from the journal.
-    fn undo(&mut self, sale: u32, fen: u64, other_way: bool) {
+    fn undo(&mut self, sale: u32, fen: u64, by: Role, other_way: bool) {
         let Some(till) = &self.till else {
             return;
         };
@@ -190,7 +192,92 @@ impl World<'_> {
         } else {
             Money::from_fen(fen).unwrap_or_else(|_| original.left())
         };
-        let today = Money::from_fen(0).expect("invariant: zero is an amount");
+        let day = format::local_day_start_ms(self.clock.reading().utc);
+        let today = match self.bug {
+            Bug::B27 => Some(0),
+            _ => till.book.sent_back(day),
+        };
+        // As the driver has it: a sum that cannot be read stops it.
+        let Some(today) = today.and_then(|fen| Money::from_fen(fen).ok()) else {
+            return;
+        };
+        let txn = self.fresh_txn(sale);
+        self.sale_of.insert(txn, sale);
+        let operator = OperatorNo::new("01").expect("invariant: two digits");
+        self.feed(Event::SaleRequested {
+            txn,
+            amount,
+            operator,
+        });
+    }
+
+    /// Makes the number of a transaction as the edge does: from the wall clock and something random.
+    pub(super) fn fresh_txn(&mut self, sale: u32) -> TxnId {
+        self.txns += 1;
+        let utc = u64::try_from(self.clock.reading().utc.0).unwrap_or(0);
+        let random = (u128::from(sale) << 32) | u128::from(self.txns);
+        TxnId::from_parts(utc, random)
+    }
+
+    /// Our code is for whomever the draft is of.
+    fn show_code(&mut self, sale: u32, every: bool) {
+        let draft = self
+            .till
+            .as_ref()
+            .and_then(|till| till.state.draft.as_ref());
+        let of = draft.and_then(|draft| self.sale_of.get(&draft.txn).copied());
+        let sale = of.unwrap_or(sale);
+        let txn = self.fresh_txn(sale);
+        self.sale_of.insert(txn, sale);
+        let channel = match (every, self.profile) {
+            (true, _) => Channel::Unknown,
+            (false, Profile::Wechat) => Channel::Wechat,
+            (false, Profile::Alipay) => Channel::Alipay,
+            (false, Profile::Unionpay) => Channel::UnionPay,
+        };
+        self.feed(Event::MerchantCodeRequested { txn, channel });
+    }
+
+    fn scan(&mut self, sale: u32, wallet: super::host::Wallet) {
+        let Some(text) = self.shown_codes.get(&sale).cloned() else {
+            return;
+        };
+        let now = self.host_now();
+        let customer = format!("customer {sale}");
+        self.host.scans(&text, &customer, wallet, now);
+        let found = self
+            .host
+            .orders()
+            .find(|(_, order)| order.text.as_deref() == Some(&*text) && order.customer == customer);
+        let found = found.map(|(number, order)| (number.to_owned(), order.decides_at()));
+        if let Some((number, Some(at))) = found {
+            self.will_decide(&number, at);
+        }
+    }
+
+    /// Money of an earlier sale is to go back. What the cashier sees of it was read from the journal.
+    fn undo(&mut self, sale: u32, fen: u64, by: Role, other_way: bool) {
+        let Some(till) = &self.till else {
+            return;
+        };
+        let paid = self.watch.sales.iter().find(|(txn, known)| {
+            known.ended == Some(Word::Paid) && self.sale_of.get(txn) == Some(&sale)
+        });
+        let original = paid.and_then(|(txn, _)| till.book.paid_sale(*txn));
+        let Some(original) = original else {
+            return;
+        };
+        let amount = if fen == 0 {
+            original.left()
+        } else {
+            Money::from_fen(fen).unwrap_or_else(|_| original.left())
+        };
+        let day = format::local_day_start_ms(self.clock.reading().utc);
+        let today = match self.bug {
+            Bug::B27 => 0,
+            _ => till.book.sent_back(day),
+        };
+        let today = Money::from_fen(today).expect("invariant: a day's money is an amount");
         let txn = self.fresh_txn(sale);
         self.sale_of.insert(txn, sale);
         let operator = |number| OperatorNo::new(number).expect("invariant: two digits");
@@ -200,8 +287,8 @@ impl World<'_> {
             amount,
             operator: operator("01"),
             authority: Authority {
-                role: Role::Supervisor,
-                approver: Some(operator("90")),
+                role: by,
+                approver: approver_of(by).map(operator),
                 today,
             },
         });
@@ -243,6 +330,15 @@ impl World<'_> {
             Recognised::Payment(code) => Some(code),
             Recognised::Wrong(_) => None,
         }
+    }
+}
+
+/// Who stands behind a role; a cashier stands alone.
+pub(super) const fn approver_of(role: Role) -> Option<&'static str> {
+    match role {
+        Role::Cashier => None,
+        Role::Supervisor => Some("90"),
+        Role::Manager => Some("99"),
     }
 }
 

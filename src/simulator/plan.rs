@@ -5,6 +5,7 @@
 
 use super::host::{Profile, Wallet};
 use super::rng::{Rng, Stream, Streams};
+use crate::domain::Role;
 
 /// Digits that every customer's code holds in its middle: none of them may reach the disk or the screen.
 pub const CANARY: &str = "90817263";
@@ -58,6 +59,8 @@ pub enum Act {
         sale: u32,
         /// How much.
         fen: u64,
+        /// Whose word is given.
+        by: Role,
     },
     /// 撤销并换方式 of a paid sale: all of it goes back, then the same amount is asked for.
     ChangeWay(u32),
@@ -276,10 +279,11 @@ fn money_back(acts: &mut Vec<Timed>, rng: &mut Rng, sale: u32, at: u64) {
         return another_way(acts, rng, of, at);
     }
     let fen = *rng.pick(&[0, 0, 1, 5_000, 120_000, 900_000]);
+    let by = *rng.pick(&Role::ALL);
     for (later, act) in [
         (1, Act::Dismiss),
-        (2, Act::Undo { sale: of, fen }),
-        (30, Act::Undo { sale: of, fen }),
+        (2, Act::Undo { sale: of, fen, by }),
+        (30, Act::Undo { sale: of, fen, by }),
     ] {
         acts.push(Timed {
             at: at.saturating_sub(2_500) + later,

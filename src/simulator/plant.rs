@@ -67,6 +67,7 @@ bugs! {
     B24, "open sales are forgotten at a start", None;
     B25, "after a failed sync nothing is written once more", None;
     B26, "a customer's code is charged while our own order is open", None;
+    B27, "what went back today already is not asked for", None;
 }
 
 impl Bug {

@@ -19,8 +19,8 @@ use crate::domain::{BatchNo, MerchantNo, Money, TermNo};
 use crate::evidence::ClaimState;
 use crate::journal::JournalError;
 use crate::payment::{
-    Ceilings, Command, Event, Fact, FactKind, Phase, Policy, Request, Sound, State, Step, Ticket,
-    Timing, VoidRules, step,
+    Ceiling, Ceilings, Command, Event, Fact, FactKind, Phase, Policy, Request, Sound, State, Step,
+    Ticket, Timing, VoidRules, step,
 };
 use crate::settlement::{Rules, SettlementFact};
 use crate::terminal::Carry;
@@ -96,12 +96,32 @@ pub fn policy(bug: Bug, profile: Profile) -> Policy {
         timing,
         timing_of: std::collections::BTreeMap::new(),
         voids: VoidRules::customer_codes(),
-        ceilings: Ceilings::supervisor_approves_all(),
+        ceilings: ceilings(),
         settlement: Rules {
             asks_totals: profile.compares_totals(),
             detail_rows: 3,
             ..Rules::reference()
         },
+    }
+}
+
+/// What each role may send back: little, much, anything. In fen: once, and in a day.
+pub const CEILINGS: [(Option<u64>, Option<u64>); 3] = [
+    (Some(5_000), Some(6_000)),
+    (Some(300_000), Some(400_000)),
+    (None, None),
+];
+
+fn ceilings() -> Ceilings {
+    let money = |fen: Option<u64>| fen.and_then(|fen| Money::from_fen(fen).ok());
+    let [cashier, supervisor, manager] = CEILINGS.map(|(single, day)| Ceiling {
+        single: money(single),
+        day: money(day),
+    });
+    Ceilings {
+        cashier,
+        supervisor,
+        manager,
     }
 }
 

@@ -7,6 +7,7 @@ use super::fault::{Fault, Kind, Place};
 use super::host::{Manners, Wallet};
 use super::plan::Act;
 use super::script::Expect;
+use crate::domain::Role;
 
 pub(super) fn manners_text(manners: &Manners) -> String {
     let yes = |on| if on { "yes" } else { "no" };
@@ -88,14 +89,12 @@ pub(super) fn act(words: &[&str]) -> Result<Act, &'static str> {
         },
         ["instalments"] => Act::Instalments(true),
         ["at-once"] => Act::Instalments(false),
-        ["undo", sale, "all"] => Act::Undo {
-            sale: small(sale)?,
-            fen: 0,
-        },
-        ["undo", sale, amount] => Act::Undo {
-            sale: small(sale)?,
-            fen: fen(amount)?,
-        },
+        ["undo", sale, amount] => undo(sale, amount, Role::Supervisor)?,
+        ["undo", sale, amount, role] => {
+            let mut roles = Role::ALL.into_iter();
+            let by = roles.find(|known| known.key() == *role);
+            undo(sale, amount, by.ok_or("no such role")?)?
+        }
         ["change-way", sale] => Act::ChangeWay(small(sale)?),
         ["cancel"] => Act::Cancel,
         ["settle"] => Act::Settle,
@@ -125,8 +124,10 @@ pub fn act_text(act: Act) -> String {
         Act::Scan { sale, wallet } => format!("scan {sale} {}", wallet_text(wallet)),
         Act::Instalments(true) => "instalments".to_owned(),
         Act::Instalments(false) => "at-once".to_owned(),
-        Act::Undo { sale, fen: 0 } => format!("undo {sale} all"),
-        Act::Undo { sale, fen } => format!("undo {sale} {}.{:02}", fen / 100, fen % 100),
+        Act::Undo { sale, fen: 0, by } => format!("undo {sale} all {}", by.key()),
+        Act::Undo { sale, fen, by } => {
+            format!("undo {sale} {}.{:02} {}", fen / 100, fen % 100, by.key())
+        }
         Act::ChangeWay(sale) => format!("change-way {sale}"),
         Act::Cancel => "cancel".to_owned(),
         Act::Settle => "settle".to_owned(),
@@ -143,6 +144,14 @@ pub fn act_text(act: Act) -> String {
         Act::LineDown(ms) => format!("line-down {}", seconds(ms)),
         Act::AnswersDown(ms) => format!("answers-down {}", seconds(ms)),
     }
+}
+
+fn undo(sale: &str, amount: &str, by: Role) -> Result<Act, &'static str> {
+    Ok(Act::Undo {
+        sale: small(sale)?,
+        fen: if amount == "all" { 0 } else { fen(amount)? },
+        by,
+    })
 }
 
 fn wallet(words: &[&str]) -> Result<Wallet, &'static str> {

@@ -3,7 +3,7 @@
 
 use shouyin::domain::{BatchNo, Channel, Money, OperatorNo, OrderNo, Timestamp, TxnId, VoucherNo};
 use shouyin::journal::SettlementRow;
-use shouyin::payment::{Fact, FactKind, Intent as SaleIntent, Outcome, Presentment};
+use shouyin::payment::{Fact, FactKind, Intent as SaleIntent, Outcome, Presentment, Rebuilt};
 use shouyin::settlement::{Cause, EntryKind, Reason, net};
 use shouyin::view::{BatchVerdict, Intent, Page, SettlementPage};
 use tempfile::TempDir;
@@ -206,6 +206,43 @@ fn at_the_set_time_the_batch_of_the_day_before_closes_by_itself_and_a_younger_on
         assert_eq!(closed.len(), 1, "the sale of today waits for tonight");
         assert_eq!(closed[0].intent.cause, Cause::Automatic);
         assert_eq!(closed[0].intent.approver, None);
+        till.stop().await;
+    });
+}
+
+#[test]
+fn a_rebuilt_journal_that_may_lack_sales_is_proven_by_the_acquirers_statement() {
+    runtime().block_on(async {
+        let dir = TempDir::new().unwrap();
+        let _sandbox = sandbox(&dir).await;
+        let data = dir.path().join("data");
+        std::fs::create_dir_all(&data).unwrap();
+        let now = shouyin::clock::Clock::start().now().utc;
+        sale_of(&data, now).await;
+        let (journal, _) = crate::till::open(&data);
+        let rebuilt = Fact {
+            at: now,
+            kind: FactKind::Rebuilt(Rebuilt {
+                rows: 3,
+                carried: 0,
+                missing: 1,
+                whole: false,
+                aside: "journal.db.bad".to_owned(),
+            }),
+        };
+        journal.append(vec![rebuilt]).await.unwrap();
+        drop(journal);
+        let mut till = till(&dir).await;
+        till.home().await;
+        till.tap(Intent::Digit(5)).await;
+        till.tap(Intent::Charge).await;
+        let told = |page: &Page| matches!(page, Page::Keypad(page) if page.notice.as_ref().is_some_and(|n| n.code == "J06"));
+        till.wait("no new sales", told).await;
+        let page = till.close_batch(PIN).await;
+        assert_eq!(page.last.unwrap().verdict, BatchVerdict::Equal);
+        till.home().await;
+        till.sell(1_280, "281234567890123408").await;
+        assert_eq!(till.outcome().await, shouyin::view::OutcomeKind::Paid);
         till.stop().await;
     });
 }

@@ -4,9 +4,15 @@
 
 use super::Invariant;
 use super::watch::{Watch, Word, digest};
-use crate::domain::TxnId;
+use crate::domain::{Role, TxnId};
 use crate::payment::{RequestKind, Ticket, UndoCause, UndoIntent, UndoKind, UndoOutcome};
 use crate::simulator::host::{Host, RefundStage};
+use crate::simulator::people::approver_of;
+use crate::simulator::till::CEILINGS;
+
+/// China has one time without summer time.
+const CHINA_MS: i64 = 8 * 3_600_000;
+const DAY_MS: i64 = 86_400_000;
 
 /// What the checker has seen of one undo.
 #[derive(Clone, Debug)]
@@ -29,13 +35,40 @@ pub struct Undo {
     pub ended_at: u64,
     /// The last word on a screen.
     pub shown: Option<Word>,
+    /// When it was opened, on the terminal's wall clock.
+    at_ms: i64,
     pub(super) batch: u32,
     pub(super) counted: Option<u32>,
     on_disk: bool,
 }
 
 impl Watch {
-    pub(super) fn undo_intent(&mut self, intent: &UndoIntent, now: u64) {
+    /// I13: what people sent back on this day of the shop, and this, is within the ceilings of the role that stands behind
+    /// it. Added up here again from the facts.
+    pub(super) fn within_the_role(&mut self, intent: &UndoIntent, at_ms: i64, now: u64) {
+        if intent.cause == UndoCause::LateSuccess {
+            return;
+        }
+        let mut roles = Role::ALL.into_iter().zip(CEILINGS);
+        let behind = intent.approver.as_ref().map(|number| number.as_str());
+        let found = roles.find(|(role, _)| approver_of(*role) == behind);
+        let day = |ms: i64| (ms + CHINA_MS).div_euclid(DAY_MS);
+        let today: u64 = self
+            .undos
+            .values()
+            .filter(|undo| !undo.late && undo.ended != Some(Word::NotReturned))
+            .filter(|undo| day(undo.at_ms) >= day(at_ms))
+            .map(|undo| undo.fen)
+            .sum();
+        let fen = intent.amount.minor();
+        let within = found.is_some_and(|(_, (single, day))| {
+            single.is_none_or(|most| fen <= most) && day.is_none_or(|most| today + fen <= most)
+        });
+        let what = "more went back than the role behind it may send";
+        self.holds(Invariant::I13, within, what, now);
+    }
+
+    pub(super) fn undo_intent(&mut self, intent: &UndoIntent, at_ms: i64, now: u64) {
         let number = intent.undo_no.to_string();
         let fresh = self.numbers.insert(number.clone());
         self.holds(Invariant::I5, fresh, "a refund number was used twice", now);
@@ -51,6 +84,7 @@ impl Watch {
             ended: None,
             ended_at: 0,
             shown: None,
+            at_ms,
             batch: intent.batch.get(),
             counted: None,
             on_disk: false,

@@ -184,7 +184,10 @@ impl Watch {
                 }
             }
             FactKind::Closed { txn, outcome } => self.closed(*txn, outcome, host, now),
-            FactKind::UndoIntended(intent) => self.undo_intent(intent, now),
+            FactKind::UndoIntended(intent) => {
+                self.within_the_role(intent, fact.at.0, now);
+                self.undo_intent(intent, fact.at.0, now);
+            }
             FactKind::UndoClosed { txn, outcome } => self.undo_closed(*txn, outcome, host, now),
             FactKind::Settlement { txn, fact } => self.settlement(*txn, fact, host, now),
             FactKind::StopRequested { txn } => {

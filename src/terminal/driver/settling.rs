@@ -8,10 +8,10 @@ use zeroize::Zeroizing;
 
 use super::{Driver, chain};
 use crate::domain::{OperatorNo, Role, Tick};
-use crate::journal::SettlementRow;
-use crate::payment::{Closing, Event, Fact, FactKind};
+use crate::journal::{NoSales, SettlementRow};
+use crate::payment::{Closing, Event, Fact, FactKind, Prover};
 use crate::people::Pin;
-use crate::settlement::{Cause as Why, Report, SettlementFact};
+use crate::settlement::{Cause as Why, Reason, Report, SettlementFact};
 use crate::view::{BatchVerdict, Batches, Cause, ClockState, ClosedBatch, DeskPage, format};
 
 /// The set time is looked at so often.
@@ -114,6 +114,26 @@ impl Driver {
         }
     }
 
+    async fn proven_by_the_acquirer(&mut self) {
+        if !matches!(
+            self.parts.journal.may_sell().await,
+            Ok(Some(NoSales::Unproven))
+        ) {
+            return;
+        }
+        let by = Prover::Acquirer;
+        let proven = Fact {
+            at: self.now().utc,
+            kind: FactKind::Proven { by },
+        };
+        if let Err(cause) = self.store(vec![proven]).await {
+            error!(
+                ?cause,
+                "that the journal is complete could not be written down"
+            );
+        }
+    }
+
     /// The page shows what just happened, and the keypad how a batch was closed.
     pub(super) async fn after_settlement(&mut self, facts: &[Fact]) {
         let settled = facts.iter().find_map(|fact| match &fact.kind {
@@ -127,11 +147,29 @@ impl Driver {
             self.read_settlement().await;
         }
         if let Some(report) = settled {
+            if report.compared && facts.iter().all(nothing_is_missing_here) {
+                self.proven_by_the_acquirer().await;
+            }
             let last = self.records.batches.last.as_ref();
             let batch = last.map(|last| last.batch.to_string());
             self.parts.desk.late = Some(told(report, batch.unwrap_or_default()));
         }
     }
+}
+
+/// A rebuilt journal that may lack rows is proven by a settlement in which the acquirer shows nothing that we lack.
+fn nothing_is_missing_here(fact: &Fact) -> bool {
+    let FactKind::Settlement {
+        fact: SettlementFact::DifferenceFound(difference),
+        ..
+    } = &fact.kind
+    else {
+        return true;
+    };
+    !matches!(
+        difference.reason,
+        Reason::MissingHere | Reason::Unexplained | Reason::AfterClose
+    )
 }
 
 fn told(report: &Report, batch: String) -> Cause {
