@@ -122,17 +122,20 @@ enum RecordKind {
         #[serde(flatten)]
         what: SettlementRecord,
     },
-    Rebuilt {
-        rows: u64,
-        carried: u64,
-        missing: u64,
-        whole: bool,
-        aside: String,
-    },
+    Rebuilt(RebuiltRecord),
     Proven {
         by: String,
         approver: Option<String>,
     },
+}
+
+#[derive(Serialize, Deserialize)]
+struct RebuiltRecord {
+    rows: u64,
+    carried: u64,
+    missing: u64,
+    whole: bool,
+    aside: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -261,13 +264,13 @@ fn record_of(kind: &FactKind) -> RecordKind {
 }
 
 fn rebuilt_record(rebuilt: &Rebuilt) -> RecordKind {
-    RecordKind::Rebuilt {
+    RecordKind::Rebuilt(RebuiltRecord {
         rows: rebuilt.rows,
         carried: rebuilt.carried,
         missing: rebuilt.missing,
         whole: rebuilt.whole,
         aside: rebuilt.aside.clone(),
-    }
+    })
 }
 
 fn proven_record(by: &Prover) -> RecordKind {
@@ -444,31 +447,28 @@ fn restore(kind: RecordKind, row: &SealedRow) -> Option<FactKind> {
             txn: id(&txn)?,
             outcome: restore_outcome(&outcome, host_code, evidence, row)?,
         },
-        RecordKind::Rebuilt {
-            rows,
-            carried,
-            missing,
-            whole,
-            aside,
-        } => FactKind::Rebuilt(Rebuilt {
-            rows,
-            carried,
-            missing,
-            whole,
-            aside,
-        }),
-        RecordKind::Proven { by, approver } => FactKind::Proven {
-            by: restore_prover(&by, approver.as_deref())?,
-        },
+        RecordKind::Rebuilt(record) => FactKind::Rebuilt(restore_rebuilt(record)),
+        RecordKind::Proven { by, approver } => restore_proven(&by, approver.as_deref())?,
     })
 }
 
-fn restore_prover(by: &str, approver: Option<&str>) -> Option<Prover> {
-    match (by, approver) {
-        ("person", Some(number)) => OperatorNo::new(number).ok().map(Prover::Person),
-        ("acquirer", None) => Some(Prover::Acquirer),
-        _ => None,
+fn restore_rebuilt(record: RebuiltRecord) -> Rebuilt {
+    Rebuilt {
+        rows: record.rows,
+        carried: record.carried,
+        missing: record.missing,
+        whole: record.whole,
+        aside: record.aside,
     }
+}
+
+fn restore_proven(by: &str, approver: Option<&str>) -> Option<FactKind> {
+    let by = match (by, approver) {
+        ("person", Some(number)) => Prover::Person(OperatorNo::new(number).ok()?),
+        ("acquirer", None) => Prover::Acquirer,
+        _ => return None,
+    };
+    Some(FactKind::Proven { by })
 }
 
 fn restore_noted(txn: TxnId, about: &str, host_code: String, digest: String) -> Option<FactKind> {
