@@ -6,7 +6,8 @@ use super::chain::Walker;
 use super::store::Store;
 use super::writer::Writer;
 use super::{
-    Appended, Background, JournalConfig, JournalError, NoSales, Opened, SaleRow, Totals, UndoRow,
+    Appended, Background, EndedRow, JournalConfig, JournalError, NoSales, Opened, SaleRow, SlipRow,
+    Totals, UndoRow,
 };
 use crate::domain::TxnId;
 use crate::evidence::SealedRow;
@@ -87,6 +88,30 @@ impl DirectJournal {
     /// [`JournalError`] as there.
     pub fn undos_of(&self, sale: TxnId) -> Result<Vec<UndoRow>, JournalError> {
         self.store()?.undos_of(sale)
+    }
+
+    /// Returns what has a slip and ended behind a row, like [`super::Journal::ended_after`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn ended_after(&self, row: u64) -> Result<(u64, Vec<EndedRow>), JournalError> {
+        self.store()?.ended_after(row)
+    }
+
+    /// Returns what a slip says, like [`super::Journal::slip_of`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn slip_of(&self, txn: TxnId) -> Result<Option<SlipRow>, JournalError> {
+        self.store()?.slip_of(txn)
+    }
+
+    /// Returns how many rows there are.
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn row_count(&self) -> Result<u64, JournalError> {
+        Ok(self.store()?.rows)
     }
 
     /// Returns every row, its seal checked.

@@ -20,6 +20,7 @@ mod project;
 mod query;
 mod records;
 mod second;
+mod slips;
 mod store;
 mod writer;
 
@@ -38,6 +39,7 @@ pub use migrate::SCHEMA;
 pub use mirror::{MirrorRecord, parse as parse_mirror};
 pub use query::{Counters, SaleRow, SaleState, Totals};
 pub use records::{SpentRow, UndoRow, UndoState};
+pub use slips::{EndedRow, SlipRow};
 
 use crate::domain::TxnId;
 use crate::evidence::Digest;
@@ -321,6 +323,31 @@ impl Journal {
     /// [`JournalError`] when the database cannot be read.
     pub async fn sale_of(&self, txn: TxnId) -> Result<Option<SaleRow>, JournalError> {
         self.read(move |store| store.sale_of(txn)).await
+    }
+
+    /// Returns what has a slip and ended behind a row, and the last row that was looked at (that row, when there is none
+    /// behind it). At most some hundred rows are looked at.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read or a row does not match its seal.
+    pub async fn ended_after(&self, row: u64) -> Result<(u64, Vec<EndedRow>), JournalError> {
+        self.read(move |store| store.ended_after(row)).await
+    }
+
+    /// Returns what the slip of a sale or an undo says; none when no payment and no return was proven.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read or a row does not match its seal.
+    pub async fn slip_of(&self, txn: TxnId) -> Result<Option<SlipRow>, JournalError> {
+        self.read(move |store| store.slip_of(txn)).await
+    }
+
+    /// Returns how many rows there are.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub async fn row_count(&self) -> Result<u64, JournalError> {
+        self.read(|store| Ok(store.rows)).await
     }
 
     /// Asks the journal's thread one question.

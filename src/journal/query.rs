@@ -200,7 +200,11 @@ impl Store {
         )
     }
 
-    fn facts(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<Fact>, JournalError> {
+    pub(super) fn facts(
+        &self,
+        sql: &str,
+        values: &[&dyn rusqlite::ToSql],
+    ) -> Result<Vec<Fact>, JournalError> {
         let fail = |source| self.refused("reading the facts of sales", source);
         let mut statement = self.connection.prepare(sql).map_err(fail)?;
         let mut rows = statement.query(values).map_err(fail)?;

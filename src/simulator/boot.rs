@@ -150,7 +150,10 @@ impl World<'_> {
 
     fn boot_damage(&self, place: Place) -> Rng {
         let number = match place {
-            Place::Boot(number) | Place::Send(_, number) | Place::Store(_, number) => number,
+            Place::Boot(number)
+            | Place::Send(_, number)
+            | Place::Store(_, number)
+            | Place::Print(_, number) => number,
         };
         self.rng(Stream::Boot, &[u64::from(number), 99])
     }
@@ -234,6 +237,7 @@ impl World<'_> {
         let mut till = Till::new(state, book);
         till.refuse_sales = appended.no_sales.is_some();
         self.till = Some(till);
+        self.open_printer();
         let handles = self.bench.disk.lock().open_handles();
         let bounded = handles <= 8 || self.bench.in_memory;
         self.watch

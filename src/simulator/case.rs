@@ -134,6 +134,8 @@ pub struct Verdict {
     pub checks: u64,
     /// Hash of everything that happened.
     pub hash: u64,
+    /// Slips on paper by number of the sale in the run.
+    pub slips: std::collections::BTreeMap<u32, super::check::SlipCount>,
     /// The record, when it was kept.
     pub trace: Trace,
 }
@@ -150,6 +152,7 @@ impl Verdict {
             ends: Vec::new(),
             checks: 0,
             hash: 0,
+            slips: std::collections::BTreeMap::new(),
             trace: Trace::default(),
         }
     }

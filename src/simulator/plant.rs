@@ -67,6 +67,8 @@ bugs! {
     B24, "open sales are forgotten at a start", None;
     B25, "after a failed sync nothing is written once more", None;
     B26, "a customer's code is charged while our own order is open", None;
+    B27, "a slip that was interrupted is printed again without a mark", None;
+    B28, "the print queue is forgotten at every start", None;
 }
 
 impl Bug {

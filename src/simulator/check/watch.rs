@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::undos::Undo;
-use super::{Invariant, Violation};
+use super::{Invariant, Slips, Violation};
 use crate::domain::TxnId;
 use crate::limits;
 use crate::payment::{Fact, FactKind, Intent, Outcome};
@@ -118,6 +118,8 @@ pub struct Watch {
     pub resting: bool,
     /// What was asserted, for the report.
     pub checks: u64,
+    /// What came out of the printer.
+    pub slips: Slips,
     pub(super) numbers: BTreeSet<String>,
     pub(super) vouchers: BTreeSet<u32>,
 }
