@@ -8,6 +8,7 @@
 
 mod merchant;
 mod notices;
+mod printer;
 mod refunds;
 mod told;
 
@@ -25,6 +26,7 @@ use crate::profile::{Profile, ProfileError, TimingLayer, Trust};
 use crate::view::{Language, Theme};
 
 pub use notices::NoticesConfig;
+pub use printer::PrinterSettings;
 
 /// Why a configuration was refused. Nothing was started.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +98,8 @@ struct Layer {
     notices: NoticesLayer,
     #[serde(default)]
     refunds: RefundsLayer,
+    #[serde(default)]
+    printer: PrinterLayer,
 }
 
 macro_rules! layer {
@@ -158,6 +162,10 @@ layer!(RefundsLayer {
     supervisor_day_fen: u64,
     manager_single_fen: u64,
     manager_day_fen: u64,
+});
+layer!(PrinterLayer {
+    kind: String, address: String, path: PathBuf, baud: u32, queue: String, width_mm: u32,
+    copies: Vec<String>, cut: bool, answers: bool,
 });
 layer!(NoticesLayer {
     port: u16,
@@ -249,6 +257,8 @@ pub struct Config {
     pub ceilings: Ceilings,
     /// The receiver of notices; none by default.
     pub notices: Option<NoticesConfig>,
+    /// The slip printer; none by default.
+    pub printer: Option<PrinterSettings>,
 }
 
 impl Config {
@@ -290,6 +300,7 @@ impl Config {
             merged.people.over(layer.people);
             merged.notices.over(layer.notices);
             merged.refunds.over(layer.refunds);
+            merged.printer.over(layer.printer);
         }
         check(merged, &Checker { texts })
     }
@@ -433,6 +444,7 @@ fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
         supervisor_pin_file: layer.people.supervisor_pin_file,
         manager_pin_file: layer.people.manager_pin_file,
         notices,
+        printer: printer::check(c, layer.printer)?,
         profile,
     })
 }

@@ -12,7 +12,7 @@
 //! journal, acquirer, scanner, sound <- domain, limits, evidence, code, payment, entropy; never each other
 //! printing                  <- domain, limits, evidence, payment, view
 //! terminal                  <- all of the above, clock, entropy
-//! config                    <- domain, code, payment, profile, view
+//! config                    <- domain, code, payment, profile, view, printing
 //! ui                        <- view, domain, limits, code (samples only), sound; the only user of slint
 //! sim                       <- domain and nothing of the edges: it is the world outside
 //! simulator                 <- the terminal without its edges, journal included; its model acquirer imports nothing

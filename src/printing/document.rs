@@ -18,6 +18,10 @@ pub struct Shop {
     pub term_no: String,
     /// 收单机构.
     pub acquirer: String,
+    /// Title of a payment by code, as the acquirer words it.
+    pub scan_title: String,
+    /// The acquirer's telephone.
+    pub hotline: Option<String>,
     /// No real money moves: every slip says that it is none.
     pub training: bool,
     /// The program's version.

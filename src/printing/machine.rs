@@ -66,8 +66,10 @@ pub enum Event {
     NotBegun(JobId, PrinterTrouble),
     /// It stopped after bytes had left.
     Stopped(JobId, PrinterTrouble),
-    /// The journal does not say what the slip would say.
+    /// The journal proves nothing of what the slip would say.
     Spoilt(JobId),
+    /// The journal could not be read; not a byte left.
+    Unread(JobId),
     /// Time went by.
     TimePassed,
 }
@@ -213,6 +215,11 @@ pub fn step(state: &State, event: Event, now: Tick, rules: &Rules) -> Step {
             next.after_trouble(trouble, now, rules);
             record = Some(record_of(id, JobState::MaybePartly));
         }
+        Event::Unread(id) if next.is_printing(id) => {
+            record = next.before().map(|before| record_of(id, before));
+            next.doing = Doing::Nothing;
+            next.next = now.after_ms(rules.retry_max_ms);
+        }
         Event::Spoilt(id) if next.is_printing(id) => {
             next.doing = Doing::Nothing;
             record = Some(record_of(id, JobState::Cancelled));
@@ -222,6 +229,7 @@ pub fn step(state: &State, event: Event, now: Tick, rules: &Rules) -> Step {
         | Event::NotBegun(..)
         | Event::Stopped(..)
         | Event::Spoilt(_)
+        | Event::Unread(_)
         | Event::TimePassed => {}
     }
     if goes_on && record.is_none() && next.due(rules).is_some_and(|due| due <= now) {

@@ -25,6 +25,6 @@ pub use output::{Output, Stopped};
 pub use paper::{Line, Width};
 pub use slip::render;
 pub use spool::{Ended, Source, SourceError, Spool};
-pub use store::{PrintStore, StoreConfig, StoreError};
+pub use store::{PrintStore, StoreConfig, StoreError, leave};
 pub use thread::{Archive, Printer, PrinterConfig};
 pub use ways::{Way, WayOut};

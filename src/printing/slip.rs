@@ -111,7 +111,7 @@ fn host_time(text: &str) -> Option<String> {
 
 fn sale_slip(paper: &mut Paper, slip: &SaleSlip, shop: &Shop, how: (Copy, Mark)) {
     let (intent, details) = (&slip.paid.intent, slip.paid.evidence.details());
-    head(paper, "扫码交易凭证", shop, how);
+    head(paper, &shop.scan_title, shop, how);
     shop_lines(paper, shop, intent.operator.as_str());
     let channel = details.channel.unwrap_or(intent.channel);
     let label = name(paper, "支付方式", "PAID BY");
@@ -220,7 +220,10 @@ fn foot(paper: &mut Paper, number: &str, shop: &Shop, copy: Copy) {
     if copy == Copy::Customer {
         paper.left("退款请凭本凭证");
     }
-    paper.pair(&format!("v{}", shop.version), "Shouyin 收银");
+    if let Some(hotline) = &shop.hotline {
+        paper.pair("客服热线", hotline);
+    }
+    paper.pair("Shouyin 收银", &format!("v{}", shop.version));
     paper.rule();
 }
 

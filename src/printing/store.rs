@@ -116,9 +116,10 @@ impl PrintStore {
 
     fn prepare(&self, head: u64) -> rusqlite::Result<()> {
         let own = &self.connection;
-        // The journal's lock keeps a second program away; this keeps SQLite from needing shared memory.
+        // The journal's lock keeps a second program away. A rollback log, because then one file is the whole queue and
+        // can be set aside in one step; the printer is slower than its syncs.
         own.execute_batch(
-            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL; \
              PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;",
         )?;
         let number = |sql: &str| own.query_row(sql, [], |row| row.get::<_, i64>(0));
@@ -284,21 +285,26 @@ fn problem(path: &Path, source: &rusqlite::Error) -> StoreError {
     StoreError::Broken { path, problem }
 }
 
-/// Renames a queue that cannot be used, with its log, to `print.db.broken` and so on. An older one there is replaced.
-fn set_aside(path: &Path) -> std::io::Result<()> {
-    for ending in ["-wal", "-shm", "-journal"] {
-        let mut log = path.as_os_str().to_owned();
-        log.push(ending);
-        move_away(Path::new(&log))?;
-    }
-    move_away(path)
+/// Takes the queue away where no printer is configured any more: the next printer begins behind what ended without one.
+///
+/// # Errors
+/// The file cannot be renamed.
+pub fn leave(dir: &Path) -> std::io::Result<()> {
+    set_aside(&StoreConfig::new(dir).path)
 }
 
-fn move_away(path: &Path) -> std::io::Result<()> {
+/// Renames a queue that cannot be used to `print.db.broken`; an older one there is replaced. The file alone is the queue:
+/// SQLite throws the log of a file away that is not there any more.
+fn set_aside(path: &Path) -> std::io::Result<()> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".broken");
     match std::fs::rename(path, aside) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        // Otherwise a power cut could bring it back, and with it slips that the next queue has printed.
+        Ok(()) => match path.parent() {
+            Some(dir) => std::fs::File::open(dir)?.sync_all(),
+            None => Ok(()),
+        },
     }
 }

@@ -197,7 +197,7 @@ impl<N: Fn() -> Tick> Press<N> {
             }
             Err(problem) => {
                 warn!(job = id.0, %problem, "a slip waits");
-                return Event::NotBegun(id, crate::view::PrinterTrouble::Offline);
+                return Event::Unread(id);
             }
         };
         let config = &self.config;

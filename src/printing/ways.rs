@@ -42,7 +42,7 @@ pub enum Way {
 }
 
 /// A way that is used.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WayOut {
     /// Where.
     pub way: Way,

@@ -87,7 +87,16 @@ impl World<'_> {
         }
         if let Some(till) = &mut self.till {
             let source = &mut Rows(&till.book);
-            till.spool = Some(Spool::open(config, rules(), &COPIES, source, now));
+            let spool = Spool::open(config, rules(), &COPIES, source, now);
+            let note = spool.note();
+            till.spool = Some(spool);
+            let at = self.now();
+            self.trace.add(at, Lane::Disk, Lane::Till, || {
+                format!(
+                    "print queue: {} wait, new {}, unusable {}",
+                    note.waiting, note.anew, note.broken
+                )
+            });
         }
         self.printer_goes_on(Event::TimePassed);
     }
@@ -190,11 +199,14 @@ impl World<'_> {
         };
         let Some(till) = &self.till else { return };
         let found = document(job, |txn| read(&till.book, txn));
-        let Ok(Some(document)) = found else {
-            let what = "the queue holds what the journal does not prove";
-            let readable = found.is_err();
-            self.watch.holds(Invariant::I7, readable, what, now);
-            return self.printer_answers(1, Event::Spoilt(job.id));
+        let document = match found {
+            Ok(Some(document)) => document,
+            Ok(None) => {
+                let what = "the queue holds what the journal does not prove".to_owned();
+                self.watch.blame(Invariant::I7, what, now);
+                return self.printer_answers(1, Event::Spoilt(job.id));
+            }
+            Err(_) => return self.printer_answers(1, Event::Unread(job.id)),
         };
         let mark = if self.bug == Bug::B27 {
             Mark::First
@@ -283,6 +295,8 @@ fn shop() -> Shop {
         merchant_no: super::world::MERCHANT.to_owned(),
         term_no: "A0010001".to_owned(),
         acquirer: "示例收单".to_owned(),
+        scan_title: "扫码交易凭证".to_owned(),
+        hotline: None,
         training: false,
         version: "0".to_owned(),
     }
@@ -303,11 +317,8 @@ impl Bench {
             aside: std::sync::Arc::new(move |path| {
                 let name = path.to_string_lossy().into_owned();
                 let mut disk = disk.lock();
-                for ending in ["-wal", "-journal", ""] {
-                    let file = format!("{name}{ending}");
-                    if disk.length_of(&file) > 0 && disk.delete(&file, true).is_err() {
-                        return Err(std::io::ErrorKind::Other.into());
-                    }
+                if disk.length_of(&name) > 0 && disk.delete(&name, true).is_err() {
+                    return Err(std::io::ErrorKind::Other.into());
                 }
                 Ok(())
             }),

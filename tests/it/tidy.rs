@@ -30,7 +30,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("acquirer", EDGE),
     ("profile", &["domain", "evidence", "code", "payment"]),
     ("people", &["domain", "limits", "entropy"]),
-    ("config", &["domain", "code", "payment", "profile", "view"]),
+    (
+        "config",
+        &["domain", "code", "payment", "profile", "view", "printing"],
+    ),
     (
         "printing",
         &["domain", "limits", "evidence", "payment", "view"],
