@@ -62,8 +62,11 @@ pub fn encode(
     printer.init()?.custom(&CHINESE)?;
     for line in lines {
         match line {
-            Line::Text(text) => printer.writeln(text)?,
-            Line::Tall(text) => printer.size(1, 2)?.writeln(text)?.reset_size()?,
+            Line::Text(text) => printer.write(&format!("{text}\n"))?,
+            Line::Tall(text) => printer
+                .size(1, 2)?
+                .write(&format!("{text}\n"))?
+                .reset_size()?,
             Line::Qr(text) => {
                 let dots = QR_DOTS.iter().find(|(own, _)| *own == width);
                 let dots = dots.map_or(6, |(_, dots)| *dots);

@@ -22,7 +22,7 @@ pub use escpos::encode;
 pub use job::{Copy, Job, JobId, JobState, Kind, Mark, NewJob};
 pub use machine::{Command, Event, Rules, State, Step, step};
 pub use output::{Output, Stopped};
-pub use paper::{Line, Width};
+pub use paper::{Line, Width, columns};
 pub use slip::render;
 pub use spool::{Ended, Source, SourceError, Spool};
 pub use store::{PrintStore, StoreConfig, StoreError, leave};

@@ -116,19 +116,22 @@ impl PrintStore {
 
     fn prepare(&self, head: u64) -> rusqlite::Result<()> {
         let own = &self.connection;
+        let number = |sql: &str| own.query_row(sql, [], |row| row.get::<_, i64>(0));
+        // Looked at first: a file of another program is not changed.
+        let tables = number("SELECT count(*) FROM sqlite_schema")?;
+        let ours = number("PRAGMA application_id")? == APPLICATION_ID
+            && number("PRAGMA user_version")? == VERSION;
+        let sound: String = own.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if sound != "ok" || tables > 0 && !ours {
+            return Err(rusqlite::Error::InvalidQuery);
+        }
         // The journal's lock keeps a second program away. A rollback log, because then one file is the whole queue and
         // can be set aside in one step; the printer is slower than its syncs.
         own.execute_batch(
             "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL; \
              PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;",
         )?;
-        let number = |sql: &str| own.query_row(sql, [], |row| row.get::<_, i64>(0));
-        let sound: String = own.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        let durable = number("PRAGMA synchronous")? == 2;
-        let tables = number("SELECT count(*) FROM sqlite_schema")?;
-        let ours = number("PRAGMA application_id")? == APPLICATION_ID
-            && number("PRAGMA user_version")? == VERSION;
-        if sound != "ok" || !durable || tables > 0 && !ours {
+        if number("PRAGMA synchronous")? != 2 {
             return Err(rusqlite::Error::InvalidQuery);
         }
         if tables == 0 {

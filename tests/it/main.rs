@@ -40,6 +40,7 @@ mod notices;
 mod page;
 mod payment;
 mod pin;
+mod printing;
 mod profile;
 #[cfg(feature = "live")]
 mod qr;

@@ -124,17 +124,11 @@ impl Device {
                 self.style = Style::default();
             }
             Op::Text(bytes) => self.style.line.push_str(&self.decode(bytes)),
-            Op::LineFeed => {
-                let text = std::mem::take(&mut self.style.line);
-                self.row(Row::Text {
-                    text,
-                    justify: self.style.justify,
-                    size: self.style.size,
-                });
-            }
+            Op::LineFeed => self.line(),
+            // What stands in the line is printed by the first of them.
             Op::Feed(lines) => {
                 for _ in 0..*lines {
-                    self.row(Row::blank());
+                    self.line();
                 }
             }
             Op::Justify(side) => self.style.justify = *side,
@@ -175,6 +169,15 @@ impl Device {
             }
         };
         bytes.iter().map(plain).collect()
+    }
+
+    fn line(&mut self) {
+        let text = std::mem::take(&mut self.style.line);
+        self.row(Row::Text {
+            text,
+            justify: self.style.justify,
+            size: self.style.size,
+        });
     }
 
     fn row(&mut self, row: Row) {

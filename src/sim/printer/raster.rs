@@ -33,14 +33,6 @@ pub(super) enum Row {
 }
 
 impl Row {
-    pub const fn blank() -> Self {
-        Self::Text {
-            text: String::new(),
-            justify: 0,
-            size: 0,
-        }
-    }
-
     pub fn is_blank(&self) -> bool {
         matches!(self, Self::Text { text, .. } if text.trim().is_empty())
     }
