@@ -325,8 +325,8 @@ impl Journal {
         self.read(move |store| store.sale_of(txn)).await
     }
 
-    /// Returns what has a slip and ended behind a row, and the last row that was looked at (that row, when there is none
-    /// behind it). At most some hundred rows are looked at.
+    /// Returns what has a slip and ended behind a row, and the last row that was looked at (that row, when there is
+    /// none behind it). At most some hundred rows are looked at.
     ///
     /// # Errors
     /// [`JournalError`] when the database cannot be read or a row does not match its seal.

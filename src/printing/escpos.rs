@@ -1,7 +1,7 @@
 //! Lines of a slip to the bytes of a slip printer, and the printer's status bytes to what they mean.
 //!
-//! Owns the choice of commands (crate `escpos`) and the encoding GB 18030. Lines come cleaned (`paper`), so no byte of a
-//! name is ever a command.
+//! Owns the choice of commands (crate `escpos`) and the encoding GB 18030. Lines come cleaned (`paper`), so no byte of
+//! a name is ever a command.
 
 use std::cell::RefCell;
 

@@ -173,11 +173,6 @@ pub fn step(state: &State, event: Event, now: Tick, rules: &Rules) -> Step {
     let mut command = None;
     // A change of the queue alone starts nothing; time does.
     let goes_on = !matches!(event, Event::Queue(..));
-    let record_of = |id, state| Record {
-        id,
-        state,
-        begins: state == JobState::Printing,
-    };
     match event {
         Event::Queue(head, waiting) => {
             if next.head.is_none() && head.is_some() && next.trouble.is_none() {
@@ -186,21 +181,9 @@ pub fn step(state: &State, event: Event, now: Tick, rules: &Rules) -> Step {
             next.head = head;
             next.waiting = waiting;
         }
-        Event::Status(answer) if next.doing == Doing::Asked => match (answer, next.head.clone()) {
-            (Some(trouble), _) => next.after_trouble(trouble, now, rules),
-            (None, Some(job)) => {
-                next.sound();
-                next.doing = Doing::Printing(job.id, job.state);
-                record = Some(record_of(job.id, JobState::Printing));
-                let mark = job.mark();
-                command = Some(Command::Print(Box::new(job), mark));
-            }
-            (None, None) => {
-                next.sound();
-                next.doing = Doing::Nothing;
-                next.next = now.after_ms(rules.idle_ms.unwrap_or(0));
-            }
-        },
+        Event::Status(answer) if next.doing == Doing::Asked => {
+            (record, command) = answered(&mut next, answer, now, rules);
+        }
         Event::Accepted(id) if next.is_printing(id) => {
             next.sound();
             next.doing = Doing::Nothing;
@@ -241,4 +224,35 @@ pub fn step(state: &State, event: Event, now: Tick, rules: &Rules) -> Step {
         record,
         command,
     }
+}
+
+const fn record_of(id: JobId, state: JobState) -> Record {
+    Record {
+        id,
+        state,
+        begins: matches!(state, JobState::Printing),
+    }
+}
+
+/// The printer said how it is: a job begins, or waits.
+fn answered(
+    next: &mut State,
+    answer: Option<PrinterTrouble>,
+    now: Tick,
+    rules: &Rules,
+) -> (Option<Record>, Option<Command>) {
+    if let Some(trouble) = answer {
+        next.after_trouble(trouble, now, rules);
+        return (None, None);
+    }
+    next.sound();
+    let Some(job) = next.head.clone() else {
+        next.doing = Doing::Nothing;
+        next.next = now.after_ms(rules.idle_ms.unwrap_or(0));
+        return (None, None);
+    };
+    next.doing = Doing::Printing(job.id, job.state);
+    let record = record_of(job.id, JobState::Printing);
+    let mark = job.mark();
+    (Some(record), Some(Command::Print(Box::new(job), mark)))
 }

@@ -154,8 +154,9 @@ impl Paper {
             return vec![format!("{name}{room}{value}")];
         }
         let mut lines = wrap(&name, self.columns);
-        // One column in, so that it is seen to belong to the name above.
-        let parts = wrap(&value, self.columns - 1);
+        // A value of several lines stands one column in, so that it is seen to be one.
+        let long = columns(&value) > self.columns;
+        let parts = wrap(&value, self.columns - usize::from(long));
         lines.extend(parts.into_iter().map(|part| {
             let room = self.columns - columns(&part);
             format!("{}{part}", " ".repeat(room))

@@ -240,7 +240,7 @@ fn wall_code(
     paper.rule();
     paper.qr(text);
     paper.centre("请核对商户名, 自己输入金额");
-    paper.centre("付款方限额: 每人每天最多付 500 元");
+    paper.centre("付款方限额: 每人每天 500 元");
     paper.rule();
     let who = operator.map_or("--", OperatorNo::as_str);
     let label = name(paper, "操作员", "OPERATOR");

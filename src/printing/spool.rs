@@ -1,4 +1,4 @@
-//! Queue file and machine together, under one law: a record is on the disk before the command that follows from it runs.
+//! Queue file and machine together, under one law: a record is on the disk before the command that follows from it.
 //!
 //! Owns the open file, what is queued from the journal, and what follows when the file fails: a full disk is waited
 //! for, anything else sets the file aside and begins a new one behind the journal's last row, so that no slip comes out

@@ -28,14 +28,18 @@ CREATE TABLE job (
   reprint  INTEGER NOT NULL CHECK (reprint IN (0, 1)),
   operator TEXT,
   at_ms    INTEGER NOT NULL,
-  state    TEXT NOT NULL CHECK (state IN ('waiting','printing','printed','maybe_partly','cancelled')),
+  state    TEXT NOT NULL
+           CHECK (state IN ('waiting','printing','printed','maybe_partly','cancelled')),
   tries    INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX job_open ON job (state) WHERE state NOT IN ('printed','cancelled');
 CREATE TRIGGER job_done_is_done BEFORE UPDATE OF state ON job
 WHEN OLD.state IN ('printed','cancelled') AND NEW.state <> OLD.state
 BEGIN SELECT RAISE(ABORT, 'a job that is done stays done'); END;
-CREATE TABLE seen (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), row INTEGER NOT NULL CHECK (row >= 0)) STRICT;
+CREATE TABLE seen (
+  only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+  row      INTEGER NOT NULL CHECK (row >= 0)
+) STRICT;
 ";
 
 /// Takes a file away under another name, so that it can be looked at and a new one be begun.
@@ -296,8 +300,8 @@ pub fn leave(dir: &Path) -> std::io::Result<()> {
     set_aside(&StoreConfig::new(dir).path)
 }
 
-/// Renames a queue that cannot be used to `print.db.broken`; an older one there is replaced. The file alone is the queue:
-/// SQLite throws the log of a file away that is not there any more.
+/// Renames a queue that cannot be used to `print.db.broken`; an older one there is replaced. The file alone is the
+/// queue: SQLite throws the log of a file away that is not there any more.
 fn set_aside(path: &Path) -> std::io::Result<()> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".broken");

@@ -23,8 +23,9 @@ use crate::view::PrinterTrouble;
 const STUCK: Duration = Duration::from_secs(4);
 /// A question is answered within this.
 const ANSWER: Duration = Duration::from_millis(1_500);
-/// How often a printer that still prints is asked whether it came to a stop.
-const REPORT_TRIES: u32 = 8;
+/// A printer that still prints is asked so often, and after so long each time, whether it came to a stop.
+const REPORT_TRIES: u32 = 40;
+const REPORT_WAIT: Duration = Duration::from_millis(250);
 
 /// Where the printer is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -233,7 +234,7 @@ impl Line {
         self.write(&REPORT_WHEN_DONE)
             .map_err(|_| PrinterTrouble::Offline)?;
         for _ in 0..REPORT_TRIES {
-            if let Some(byte) = self.read(ANSWER)
+            if let Some(byte) = self.read(REPORT_WAIT)
                 && escpos::is_report(byte)
             {
                 // Bits 2 and 3: near the end; 5 and 6: at the end. The paper was there until the last line.

@@ -1,7 +1,7 @@
 //! The sandbox printer: a TCP port that prints on pictures, answers questions about itself, and runs out of paper.
 //!
-//! Owns the sockets' lives and the folder of slips. Written apart from the terminal's encoder and shares nothing with it
-//! but the codec of GB 18030. What a slip printer does is in `device`, its commands in `reader`, its paper in `raster`.
+//! Owns the sockets' lives and the folder of slips. Written apart from the terminal's encoder and shares nothing with
+//! it but the codec of GB 18030. What a slip printer does is in `device`, its commands in `reader`, its paper in `raster`.
 
 mod device;
 mod page;
@@ -61,6 +61,14 @@ impl SandboxPrinter {
     /// The roll ends after so many more lines.
     pub fn lines_left(&self, lines: u32) {
         lock(&self.device).lines_left = Some(lines);
+    }
+
+    /// Waits until so many slips are out.
+    pub async fn wait_for(&self, count: usize) -> Vec<Slip> {
+        let mut told = lock(&self.device).told.subscribe();
+        // The sender lives as long as the device.
+        told.wait_for(|out| *out >= count).await.ok();
+        self.slips()
     }
 
     /// Returns what came out so far, oldest first.

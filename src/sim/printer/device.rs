@@ -56,6 +56,8 @@ pub(super) struct Device {
     pub lines_left: Option<u32>,
     pub slips: Vec<Slip>,
     pub drawer: u32,
+    /// How many slips are out.
+    pub told: tokio::sync::watch::Sender<usize>,
     dir: PathBuf,
     dots: u32,
     rows: Vec<Row>,
@@ -80,6 +82,7 @@ impl Device {
             lines_left: None,
             slips: Vec::new(),
             drawer: 0,
+            told: tokio::sync::watch::channel(0).0,
             dir,
             dots,
             rows: Vec::new(),
@@ -207,6 +210,7 @@ impl Device {
             whole,
             unknown: self.unknown,
         });
+        self.told.send_replace(self.slips.len());
         let name = self.dir.join(format!("{:04}", self.slips.len()));
         let kept = std::fs::write(name.with_extension("txt"), text).and_then(|()| {
             let picture = raster::picture(&self.rows, self.dots)?;

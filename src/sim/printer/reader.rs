@@ -1,6 +1,7 @@
 //! Bytes of a sender to what a printer understands of them (Epson's ESC/POS reference; GB 18030 by `FS &`).
 //!
-//! Owns the lengths of commands. A command that is not known is told as that, so that nothing is passed over in silence.
+//! Owns the lengths of commands. A command that is not known is told as that, so that nothing is passed over in
+//! silence.
 
 /// What a printer is told.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -309,7 +309,9 @@ proptest! {
                     if found.is_some() { command = found; }
                     continue;
                 }
-                (Happens::Answer(answer), None) if command == Some(Command::Ask) => Event::Status(answer),
+                (Happens::Answer(answer), None) if command == Some(Command::Ask) => {
+                    Event::Status(answer)
+                }
                 (Happens::Printed, Some((id, of, mark))) => {
                     paper.piece(of, mark, true);
                     Event::Accepted(id)

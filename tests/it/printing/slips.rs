@@ -48,89 +48,51 @@ fn books(dir: &TempDir) -> Books {
     books
 }
 
+/// Name, what it says, whose copy, mark, and whether the till is a training one.
+type Case = (&'static str, Document, Copy, Mark, bool);
+
+fn cases(books: &Books) -> Vec<Case> {
+    let (customer, merchant) = (Copy::Customer, Copy::Merchant);
+    let found = |kind| says(books, kind).unwrap();
+    let sale = || found(Kind::Sale(txn(1)));
+    let (void, refund) = (UndoKind::Void, UndoKind::Refund);
+    let at = Timestamp(AT);
+    let text = "https://pay.example.com/s?m=310100054110001".to_owned();
+    let first = |name, document, copy| (name, document, copy, Mark::First, false);
+    vec![
+        first("sale-merchant", sale(), merchant),
+        first("sale-customer", sale(), customer),
+        ("sale-reprint", sale(), customer, Mark::Reprint, false),
+        (
+            "sale-interrupted",
+            sale(),
+            customer,
+            Mark::Interrupted,
+            false,
+        ),
+        ("sale-training", sale(), customer, Mark::First, true),
+        first("sale-discount", found(Kind::Sale(txn(2))), customer),
+        first("void", found(Kind::Undo(txn(3), void)), customer),
+        first("refund", found(Kind::Undo(txn(4), refund)), merchant),
+        first("wall-code", Document::WallCode { text, at }, customer),
+        first("self-test", Document::SelfTest { at }, customer),
+    ]
+}
+
 #[test]
 fn every_slip_on_both_papers_says_what_was_read_and_kept() {
     let dir = TempDir::new().unwrap();
     let books = books(&dir);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/slips");
     let write = std::env::var("SHOUYIN_GOLDEN").is_ok();
-    let (one, two) = (Kind::Sale(txn(1)), Kind::Sale(txn(2)));
-    let training = Shop {
-        training: true,
-        ..shop("星河便利店(城东店)")
-    };
-    let usual = shop("星河便利店(城东店)");
-    let (customer, merchant) = (Copy::Customer, Copy::Merchant);
-    let at = Timestamp(AT);
-    let wall = Document::WallCode {
-        text: "https://pay.example.com/s?m=310100054110001".to_owned(),
-        at,
-    };
-    let found = |kind| says(&books, kind).unwrap();
-    let cases = [
-        (
-            "sale-merchant",
-            found(one.clone()),
-            &usual,
-            merchant,
-            Mark::First,
-        ),
-        (
-            "sale-customer",
-            found(one.clone()),
-            &usual,
-            customer,
-            Mark::First,
-        ),
-        (
-            "sale-reprint",
-            found(one.clone()),
-            &usual,
-            customer,
-            Mark::Reprint,
-        ),
-        (
-            "sale-interrupted",
-            found(one),
-            &usual,
-            customer,
-            Mark::Interrupted,
-        ),
-        ("sale-discount", found(two), &usual, customer, Mark::First),
-        (
-            "sale-training",
-            found(Kind::Sale(txn(1))),
-            &training,
-            customer,
-            Mark::First,
-        ),
-        (
-            "void",
-            found(Kind::Undo(txn(3), UndoKind::Void)),
-            &usual,
-            customer,
-            Mark::First,
-        ),
-        (
-            "refund",
-            found(Kind::Undo(txn(4), UndoKind::Refund)),
-            &usual,
-            merchant,
-            Mark::First,
-        ),
-        ("wall-code", wall, &usual, customer, Mark::First),
-        (
-            "self-test",
-            Document::SelfTest { at },
-            &usual,
-            customer,
-            Mark::First,
-        ),
-    ];
     let operator = shouyin::domain::OperatorNo::new("01").unwrap();
-    for (name, document, shop, copy, mark) in cases {
+    for (name, document, copy, mark, training) in cases(&books) {
+        let shop = Shop {
+            training,
+            ..shop("星河便利店(城东店)")
+        };
         for (width, mm) in WIDTHS {
-            let lines = render(&document, shop, (copy, mark), Some(&operator), width);
+            let lines = render(&document, &shop, (copy, mark), Some(&operator), width);
             fits(&lines, width).unwrap_or_else(|problem| panic!("{name} {mm} mm: {problem}"));
             let path = folder.join(format!("{name}-{mm}.txt"));
             if write {

@@ -5,10 +5,12 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use shouyin::sim::{PrinterOptions, SandboxPrinter, Slip, State, serve_printer};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
 
 use crate::kill::fast;
 use crate::till::{runtime, sandbox};
@@ -62,12 +64,8 @@ impl Terminal {
     }
 
     fn wait(&self, word: &str) -> String {
-        let until = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
-        while let Ok(line) = self
-            .screens
-            .recv_timeout(until.duration_since(Instant::now()))
-        {
+        while let Ok(line) = self.screens.recv_timeout(PATIENCE) {
             if line.contains(word) {
                 return line;
             }
@@ -91,12 +89,9 @@ impl Terminal {
     }
 }
 
-fn slips(printer: &SandboxPrinter, count: usize) -> Vec<Slip> {
-    let until = Instant::now() + PATIENCE;
-    while printer.slips().len() < count && Instant::now() < until {
-        std::thread::yield_now();
-    }
-    let slips = printer.slips();
+fn slips(world: &Runtime, printer: &SandboxPrinter, count: usize) -> Vec<Slip> {
+    let out = world.block_on(async { timeout(PATIENCE, printer.wait_for(count)).await });
+    let slips = out.unwrap_or_else(|_| printer.slips());
     assert_eq!(slips.len(), count, "{slips:#?}");
     slips
 }
@@ -117,7 +112,7 @@ fn a_paid_sale_is_paid_whatever_the_printer_does_and_its_slip_comes_out_in_the_e
     till.wait("[keypad]");
     till.say("12.00 281234500000000001");
     till.wait("[Paid]");
-    let first = slips(&printer, 1).pop().unwrap();
+    let first = slips(&world, &printer, 1).pop().unwrap();
     assert!(first.whole && first.unknown == 0, "{first:?}");
     for words in [
         "扫码交易凭证",
@@ -140,7 +135,7 @@ fn a_paid_sale_is_paid_whatever_the_printer_does_and_its_slip_comes_out_in_the_e
     till.say("13.00 281234500000000002");
     till.wait("[Paid]");
     till.wait("D03");
-    let cut = slips(&printer, 2).pop().unwrap();
+    let cut = slips(&world, &printer, 2).pop().unwrap();
     assert!(!cut.whole && !cut.text.contains("重打印"), "{cut:?}");
     till.say("next");
     till.say("14.00 281234500000000003");
@@ -150,7 +145,7 @@ fn a_paid_sale_is_paid_whatever_the_printer_does_and_its_slip_comes_out_in_the_e
     printer.set(State::Ready);
     let till = Terminal::start(dir.path(), printer.port);
     till.wait("[keypad]");
-    let mut all = slips(&printer, 4);
+    let mut all = slips(&world, &printer, 4);
     let (third, second) = (all.pop().unwrap(), all.pop().unwrap());
     assert!(
         second.text.contains("RMB 13.00") && second.text.contains("重打印"),
