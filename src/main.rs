@@ -385,16 +385,7 @@ fn printer(
     let slips = PrinterConfig {
         width: own.width,
         copies: own.copies,
-        shop: printing::Shop {
-            merchant: config.merchant_name.clone(),
-            merchant_no: config.acquirer.merchant.as_str().to_owned(),
-            term_no: config.acquirer.term.as_str().to_owned(),
-            acquirer: config.profile.name.zh.clone(),
-            scan_title: config.profile.slip.scan_title.zh.clone(),
-            hotline: config.profile.slip.hotline.clone(),
-            training: config.acquirer.environment == Environment::Sandbox,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        },
+        shop: config.on_slips(),
         cut: own.cut,
         rules: Rules::USUAL,
     };

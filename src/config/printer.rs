@@ -5,8 +5,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::{Checker, ConfigError, PrinterLayer};
-use crate::printing::{Copy, Way, WayOut, Width};
+use super::{Checker, Config, ConfigError, Environment, PrinterLayer};
+use crate::printing::{Copy, Shop, Way, WayOut, Width};
 
 /// The slip printer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,22 @@ pub struct PrinterSettings {
     pub copies: Vec<Copy>,
     /// It has a cutter.
     pub cut: bool,
+}
+
+impl Config {
+    /// Returns what stands on every slip of this terminal; with a sandbox it says that it is no receipt.
+    pub fn on_slips(&self) -> Shop {
+        Shop {
+            merchant: self.merchant_name.clone(),
+            merchant_no: self.acquirer.merchant.as_str().to_owned(),
+            term_no: self.acquirer.term.as_str().to_owned(),
+            acquirer: self.profile.name.zh.clone(),
+            scan_title: self.profile.slip.scan_title.zh.clone(),
+            hotline: self.profile.slip.hotline.clone(),
+            training: self.acquirer.environment == Environment::Sandbox,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
 }
 
 /// Speeds that serial lines have.

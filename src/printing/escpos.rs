@@ -71,7 +71,9 @@ pub fn encode(
                 let dots = QR_DOTS.iter().find(|(own, _)| *own == width);
                 let dots = dots.map_or(6, |(_, dots)| *dots);
                 let option = QRCodeOption::new(QRCodeModel::Model2, dots, QRCodeCorrectionLevel::M);
+                // A blank line above and below: a reader needs white around the code.
                 printer
+                    .feed()?
                     .justify(JustifyMode::CENTER)?
                     .qrcode_option(text, option)?
                     .feed()?

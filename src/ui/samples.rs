@@ -409,7 +409,11 @@ fn outcomes() -> Vec<Sample> {
         sample("outcome-paid", page(OutcomeKind::Paid, None, None)),
         sample(
             "outcome-paid-discount",
-            page(OutcomeKind::Paid, Some("120.50"), None),
+            Page::Outcome(OutcomePage {
+                payer_amount: Some("120.50".to_owned()),
+                can_print: false,
+                ..ended(OutcomeKind::Paid)
+            }),
         ),
         sample(
             "outcome-paid-no-paper",

@@ -48,6 +48,8 @@ impl Row {
 
 const CELL: u32 = 24;
 const LINE: u32 = 30;
+/// The font's line is 1.3 em high; its letters fill the cell so.
+const GLYPH: f32 = 30.0;
 /// White around the paper's print.
 const EDGE: u32 = 16;
 const FONT: &[u8] = include_bytes!("../../../ui/fonts/ShouyinSans-Regular.otf");
@@ -174,8 +176,8 @@ fn draw(paper: &mut Paper, character: char, (x, y): (u32, u32), (across, down): 
     let wide = cell(character);
     // ASCII letters of the font are wider than half a cell; a thermal head's are not.
     let scale = PxScale {
-        x: 22.0 * across as f32 * if wide == CELL { 1.0 } else { 0.92 },
-        y: 22.0 * down as f32,
+        x: GLYPH * across as f32 * if wide == CELL { 1.0 } else { 0.9 },
+        y: GLYPH * down as f32,
     };
     let scaled = font.as_scaled(scale);
     let id = scaled.glyph_id(character);

@@ -162,3 +162,44 @@ fn a_paid_sale_is_paid_whatever_the_printer_does_and_its_slip_comes_out_in_the_e
     till.end();
     assert_eq!(printer.slips().len(), 4);
 }
+
+#[test]
+fn the_self_test_page_comes_out_or_the_reason_is_said() {
+    let dir = TempDir::new().unwrap();
+    let world = runtime();
+    let _sandbox = world.block_on(sandbox(&dir));
+    let options = PrinterOptions {
+        dir: dir.path().join("slips"),
+        port: 0,
+        page_port: 0,
+        dots: 384,
+    };
+    let printer = world.block_on(serve_printer(options)).unwrap();
+    let config = dir.path().join("printer.toml");
+    let text = format!(
+        "[printer]\nkind = \"network\"\naddress = \"127.0.0.1:{}\"\ncut = true\n",
+        printer.port
+    );
+    std::fs::write(&config, text).unwrap();
+    let test = || {
+        let out = Command::new(env!("CARGO_BIN_EXE_shouyinctl"))
+            .args(["printer", "test", "--config"])
+            .arg(dir.path().join("sandbox/terminal.toml"))
+            .arg("--config")
+            .arg(&config)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(out.stdout).unwrap();
+        (out.status.code(), said)
+    };
+    assert_eq!(test().0, Some(0));
+    let page = slips(&world, &printer, 1).pop().unwrap();
+    assert!(page.text.contains("打印自检"), "{page:?}");
+    printer.set(State::CoverOpen);
+    let (code, said) = test();
+    assert_eq!(code, Some(1));
+    assert!(
+        said.contains("D04") && said.contains("nothing was printed"),
+        "{said}"
+    );
+}
