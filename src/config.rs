@@ -8,6 +8,7 @@
 
 mod merchant;
 mod notices;
+mod printer;
 mod refunds;
 mod settlement;
 mod told;
@@ -26,6 +27,7 @@ use crate::profile::{Profile, ProfileError, TimingLayer, Trust};
 use crate::view::{Language, Theme};
 
 pub use notices::NoticesConfig;
+pub use printer::PrinterSettings;
 pub use settlement::Closings;
 
 /// Why a configuration was refused. Nothing was started.
@@ -100,6 +102,8 @@ struct Layer {
     refunds: RefundsLayer,
     #[serde(default)]
     settlement: SettlementLayer,
+    #[serde(default)]
+    printer: PrinterLayer,
 }
 
 macro_rules! layer {
@@ -166,6 +170,10 @@ layer!(RefundsLayer {
 layer!(SettlementLayer {
     statement: bool,
     at: String,
+});
+layer!(PrinterLayer {
+    kind: String, address: String, path: PathBuf, baud: u32, queue: String, width_mm: u32,
+    copies: Vec<String>, cut: bool, answers: bool,
 });
 layer!(NoticesLayer {
     port: u16,
@@ -259,6 +267,8 @@ pub struct Config {
     pub notices: Option<NoticesConfig>,
     /// How and when batches are closed.
     pub closings: Closings,
+    /// The slip printer; none by default.
+    pub printer: Option<PrinterSettings>,
 }
 
 impl Config {
@@ -301,6 +311,7 @@ impl Config {
             merged.notices.over(layer.notices);
             merged.refunds.over(layer.refunds);
             merged.settlement.over(layer.settlement);
+            merged.printer.over(layer.printer);
         }
         check(merged, &Checker { texts })
     }
@@ -448,6 +459,7 @@ fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
         manager_pin_file: layer.people.manager_pin_file,
         notices,
         closings,
+        printer: printer::check(c, layer.printer)?,
         profile,
     })
 }

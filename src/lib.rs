@@ -11,8 +11,9 @@
 //! people                    <- domain, limits, entropy
 //! view                      <- domain, limits, code, payment (and evidence through it)
 //! journal, acquirer, scanner, sound <- domain, limits, evidence, code, payment, entropy; never each other
+//! printing                  <- domain, limits, evidence, payment, view
 //! terminal                  <- all of the above, clock, entropy
-//! config                    <- domain, code, payment, profile, view
+//! config                    <- domain, code, payment, profile, view, printing
 //! ui                        <- view, domain, limits, code (samples only), sound; the only user of slint
 //! sim                       <- domain and nothing of the edges: it is the world outside
 //! simulator                 <- the terminal without its edges, journal included; its model acquirer imports nothing
@@ -33,6 +34,7 @@ pub mod journal;
 pub mod limits;
 pub mod payment;
 pub mod people;
+pub mod printing;
 pub mod profile;
 #[cfg(feature = "live")]
 pub mod scanner;

@@ -8,6 +8,8 @@ pub const INTENT_QUEUE: usize = 32;
 pub const INPUT_QUEUE: usize = 64;
 /// Requests waiting for the journal's thread.
 pub const JOURNAL_QUEUE: usize = 64;
+/// Jobs of people waiting for the printer's thread; one more is refused.
+pub const PRINT_QUEUE: usize = 16;
 /// Requests waiting for the acquirer's task.
 pub const ACQUIRER_QUEUE: usize = 8;
 /// Requests that may be under way at the acquirer at once (one in the foreground, the rest resolving).

@@ -24,9 +24,10 @@ use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig, Opened, Report};
 use shouyin::payment::{Request, Ticket};
 use shouyin::people::{Approver, PinHash, Pins, Role, TriesFile};
+use shouyin::printing::{self, PrinterConfig, Rules};
 use shouyin::scanner::{self, Preview, Scanner, ScannerConfig};
 use shouyin::sound::{self, Speaker, Tone};
-use shouyin::terminal::{self, Cue, Driver, DriverParts, Input, NoPrinter};
+use shouyin::terminal::{self, Cue, Driver, DriverParts, Input, NoPrinter, PrintQueue};
 use shouyin::view::{Cause, Desk, Screen, Shop, Tap, Wall};
 use shouyin::{limits, telemetry};
 use tokio::sync::{mpsc, watch};
@@ -288,6 +289,7 @@ async fn start(
     let speaker = Speaker::spawn(place);
     tokio::spawn(tell_audible(speaker.audible(), inputs.clone()));
     let told = speaker.clone();
+    let printer = printer(config, data, &journal, clock, inputs.clone())?;
     let driver = Driver::new(DriverParts {
         state,
         journal,
@@ -314,7 +316,7 @@ async fn start(
             Cue::Play(sound) => told.play(Tone::of(&sound)),
             Cue::Seen => told.seen(),
         }),
-        printer: Box::new(NoPrinter),
+        printer,
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));
     Ok(Till {
@@ -370,6 +372,38 @@ fn approver(config: &Config, data: &Path, now: Tick) -> anyhow::Result<Option<Bo
     }
     let tries = TriesFile::new(&data.join("pin.tries"));
     Ok(Some(Box::new(Pins::new(pins).kept_in(tries, now))))
+}
+
+/// Starts the printer's thread where a printer is configured.
+fn printer(
+    config: &Config,
+    data: &Path,
+    journal: &Journal,
+    clock: Clock,
+    inputs: mpsc::Sender<Input>,
+) -> anyhow::Result<Box<dyn PrintQueue>> {
+    let Some(own) = config.printer.clone() else {
+        printing::leave(data)?;
+        return Ok(Box::new(NoPrinter));
+    };
+    let slips = PrinterConfig {
+        width: own.width,
+        copies: own.copies,
+        shop: config.on_slips(),
+        cut: own.cut,
+        rules: Rules::USUAL,
+    };
+    let (queue, mut notes) =
+        terminal::start_printer(data, slips, Box::new(own.out), journal.clone(), clock)?;
+    tokio::spawn(async move {
+        while notes.changed().await.is_ok() {
+            let note = *notes.borrow_and_update();
+            if inputs.send(Input::Printer(note)).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(queue)
 }
 
 /// The desk of this start.

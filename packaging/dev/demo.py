@@ -14,6 +14,7 @@ import urllib.request
 
 OUT = sys.argv[1]
 SANDBOX = json.load(open(f"{OUT}/sandbox.json"))
+PRINTER = json.load(open(f"{OUT}/printer.json"))
 WORDS = {
     "zh": {"keypad": "今日 ", "charge": "收款", "prompt": "请顾客出示付款码", "type": "手输付款码", "confirm": "确认",
            "manual": "付款码数字", "typed": "已输 {} 位", "paid": "收款成功", "unpaid": "未收款", "revoked": "已撤销，未收款", "next": "下一笔",
@@ -227,8 +228,31 @@ def journal():
     return list(sales.values())
 
 
+def printed():
+    return json.loads(get(PRINTER["bench"] + "slips"))["slips"]
+
+
+def slips(sales):
+    """Waits for the slips, and tells what is wrong: each paid sale has one for the shop and one for the customer."""
+    paid = [sale["order_no"] for sale in sales if sale["state"] == "paid"]
+    problems = []
+    found = printed()
+    for order in paid:
+        own = [slip for slip in found if f"[QR {order}]" in slip["text"]]
+        if len(own) != 2 or not all(slip["whole"] and slip["unknown"] == 0 for slip in own):
+            problems.append(f"{order} has {len(own)} slips")
+        if any("重打印" in slip["text"] for slip in own):
+            problems.append(f"{order} has a slip that is marked")
+    if len(found) != 2 * len(paid):
+        problems.append(f"{len(found)} slips of {len(paid)} paid sales")
+    return problems
+
+
 began = time.monotonic()
 report = [play(number, story) for number, story in enumerate(STORIES, 1)]
+until = time.monotonic() + 40
+while len(printed()) < 2 * sum(story[6] == "paid" for story in STORIES) and time.monotonic() < until:
+    time.sleep(0.1)
 till.send_signal(2)
 till.wait(20)
 ledger = json.loads(get(SANDBOX["ledger"]))
@@ -247,10 +271,12 @@ for entry, sale, (_, _, _, _, _, _, state, fen, _) in zip(report, sales, STORIES
     stages = entry["stage_seconds"]
     print(f"{'ok   ' if entry['ok'] else 'WRONG'} {entry['order_no']} {entry['amount']:>8} {entry['state']:<9}"
           f" {entry['entry']:<7} {stages['whole']:6.2f} s  {entry['story']}")
+wrong += slips(sales)
 if any(booked.values()):
     wrong.append(f"orders that nobody made were charged: {booked}")
 seconds = round(time.monotonic() - began, 1)
 json.dump({"sales": report, "wrong": wrong, "seconds": seconds, "pictures": pictures},
           open(f"{OUT}/report.json", "w"), indent=1, ensure_ascii=False)
+print(f"{len(printed())} slips in {OUT}/slips")
 print(f"{len(report)} sales on the screen in {seconds} s, {len(wrong)} wrong, {pictures} pictures; see {OUT}/report.json")
 sys.exit(1 if wrong else 0)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Scripted checkouts through the real screen, scanner, core, journal and HTTPS against the sandbox. Leaves pictures and
-# report.json, and fails when one outcome is not the expected one. Waits of both sides are divided by ten.
+# Scripted checkouts through the real screen, scanner, core, journal and HTTPS against the sandbox, with a sandbox printer.
+# Leaves pictures, slips (slips/*.png and *.txt) and report.json, and fails when one outcome is not the expected one. Waits of both sides are divided by ten.
 set -euo pipefail
 out=${1:-target/demo}
 rm -rf "$out"
@@ -11,6 +11,14 @@ trap 'kill $sandbox 2>/dev/null || true' EXIT
 for _ in $(seq 600); do
   [ -s "$out/sandbox.json" ] && break
   kill -0 $sandbox || { echo "the sandbox did not start"; exit 1; }
+  sleep 0.1
+done
+target/debug/shouyin-sandbox printer --dir "$out/slips" --port 0 --page-port 0 >"$out/printer.json" &
+printer=$!
+trap 'kill $sandbox $printer 2>/dev/null || true' EXIT
+for _ in $(seq 600); do
+  [ -s "$out/printer.json" ] && break
+  kill -0 $printer || { echo "the sandbox printer did not start"; exit 1; }
   sleep 0.1
 done
 cat >"$out/fast.toml" <<'TOML'
@@ -27,4 +35,6 @@ revoke_idle_ms = 30000
 recheck_ms = 6100
 recheck_count = 6
 TOML
+printf '[printer]\nkind = "network"\naddress = "%s"\ncut = true\n' \
+  "$(sed -n 's/.*"printer":"\([^"]*\)".*/\1/p' "$out/printer.json")" >>"$out/fast.toml"
 python3 packaging/dev/demo.py "$out"

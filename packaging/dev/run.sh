@@ -11,6 +11,17 @@ for _ in $(seq 600); do
   kill -0 $sandbox || { echo "the sandbox did not start"; exit 1; }
   sleep 0.1
 done
+# A printer that prints on pictures; its page takes the paper out and puts it back.
+target/debug/shouyin-sandbox printer --dir "$dir/slips" --port 0 --page-port 0 >"$dir/printer.json" &
+printer=$!
+trap 'kill $sandbox $printer 2>/dev/null || true' EXIT
+for _ in $(seq 600); do
+  [ -s "$dir/printer.json" ] && break
+  kill -0 $printer || { echo "the sandbox printer did not start"; exit 1; }
+  sleep 0.1
+done
+printf '[printer]\nkind = "network"\naddress = "%s"\ncut = true\n' \
+  "$(sed -n 's/.*"printer":"\([^"]*\)".*/\1/p' "$dir/printer.json")" >"$dir/printer.toml"
 # The window is as large as the panel of a hand-held till; on a screen that is lower it opens smaller, so that it fits.
 : >"$dir/window.toml"
 high=$(xrandr 2>/dev/null | sed -n 's/.* current [0-9]* x \([0-9]*\),.*/\1/p' | head -n 1 || true)
@@ -23,8 +34,9 @@ pin=580316
 [ -s "$dir/supervisor.pin" ] || echo "$pin" | target/debug/shouyinctl pin set --file "$dir/supervisor.pin" >/dev/null
 printf '[people]\nsupervisor_pin_file = "%s"\n' "$(realpath "$dir")/supervisor.pin" >"$dir/people.toml"
 echo "sandbox: $(cat "$dir/sandbox.json")"
+echo "printer: $(cat "$dir/printer.json"); open the bench page to see slips; they are left in $dir/slips"
 echo "the supervisor's PIN for 退款 is $pin"
 echo "open the wallet page, charge on the till, then hold the phone to the till; or type a code with 手输 / Type"
 echo "the amount's last two digits choose a story: 12.70 waits for a password, 12.71 never pays, 12.77 is refused"
 echo "Ctrl+C ends; open sales go on at the next start"
-target/debug/shouyin --config "$dir/sandbox/terminal.toml" --config "$dir/window.toml" --config "$dir/people.toml" --data "$dir/terminal" ${SHOUYIN_FLAGS:-}
+target/debug/shouyin --config "$dir/sandbox/terminal.toml" --config "$dir/window.toml" --config "$dir/people.toml" --config "$dir/printer.toml" --data "$dir/terminal" ${SHOUYIN_FLAGS:-}

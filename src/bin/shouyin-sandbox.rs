@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use shouyin::sim::{Errors, Options, serve_with};
+use shouyin::sim::{Errors, Options, PrinterOptions, serve_printer, serve_with};
 
 /// A strict Lakala V3 acquirer for one laptop. Moves no real money.
 #[derive(Parser)]
@@ -42,6 +42,21 @@ enum Command {
         #[arg(long, hide = true)]
         abort_after_lines: Option<u64>,
     },
+    /// A slip printer on a TCP port that prints on pictures; prints one line of JSON when ready.
+    Printer {
+        /// Where slips are left, as text and as pictures.
+        #[arg(long)]
+        dir: PathBuf,
+        /// TCP port on loopback; 0 picks one.
+        #[arg(long, default_value_t = 9100)]
+        port: u16,
+        /// Port of the bench page on loopback, where the paper runs out; 0 picks one.
+        #[arg(long, default_value_t = 8082)]
+        page_port: u16,
+        /// Paper in millimetres: 58 or 80.
+        #[arg(long, default_value_t = 58, value_parser = clap::value_parser!(u32).range(58..=80))]
+        width_mm: u32,
+    },
 }
 
 #[tokio::main]
@@ -57,6 +72,41 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        command @ Command::Serve { .. } => serve(command).await,
+        Command::Printer {
+            dir,
+            port,
+            page_port,
+            width_mm,
+        } => print(dir, port, page_port, width_mm).await,
+    }
+}
+
+/// Runs the printer until it is interrupted.
+async fn print(dir: PathBuf, port: u16, page_port: u16, width_mm: u32) -> anyhow::Result<()> {
+    let place = dir.display().to_string();
+    let options = PrinterOptions {
+        dir,
+        port,
+        page_port,
+        dots: if width_mm < 80 { 384 } else { 576 },
+    };
+    let running = serve_printer(options).await.with_context(|| {
+        format!("cannot print into {place}; choose another folder or port (0 picks one)")
+    })?;
+    let mut out = std::io::stdout();
+    writeln!(
+        out,
+        "{{\"printer\":\"127.0.0.1:{}\",\"bench\":\"http://127.0.0.1:{}/\"}}",
+        running.port, running.page_port
+    )?;
+    out.flush()?;
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}
+
+async fn serve(command: Command) -> anyhow::Result<()> {
     let Command::Serve {
         dir,
         port,
@@ -65,7 +115,10 @@ async fn run() -> anyhow::Result<()> {
         time_scale,
         unsigned_errors,
         abort_after_lines,
-    } = Arguments::parse().command;
+    } = command
+    else {
+        return Ok(());
+    };
     let errors = if unsigned_errors {
         Errors::Unsigned
     } else {

@@ -7,11 +7,14 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use shouyin::clock::Clock;
+use shouyin::config::Config;
 use shouyin::domain::OperatorNo;
 use shouyin::entropy::Entropy;
 use shouyin::journal::{self, JournalConfig, Unread, inspect};
 use shouyin::people::{Pin, PinHash, is_typed, read_unseen};
+use shouyin::printing::{Copy, Document, Mark, Output, encode, render};
 use shouyin::profile::{Capability, Profile, Trust};
+use shouyin::view::{Cause, Notice};
 
 #[cfg(feature = "sim")]
 #[path = "shouyinctl/sim.rs"]
@@ -43,6 +46,21 @@ enum Command {
     /// Profiles of acquirers.
     #[command(subcommand)]
     Profile(ProfileCommand),
+    /// The slip printer.
+    #[command(subcommand)]
+    Printer(PrinterCommand),
+}
+
+#[derive(Subcommand)]
+enum PrinterCommand {
+    /// Print the self-test page on the configured printer, past the queue.
+    ///
+    /// Exits with 0 when the printer took it, 1 when it did not.
+    Test {
+        /// Configuration files, as the terminal takes them.
+        #[arg(long = "config", value_name = "FILE", required = true)]
+        config: Vec<PathBuf>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -155,12 +173,41 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Pin(PinCommand::Set { file, merchant_no }) => {
             set_pin(&file, merchant_no.as_deref())
         }
+        Command::Printer(PrinterCommand::Test { config }) => test_printer(&config),
         Command::Profile(ProfileCommand::Check {
             file,
             trusted_keys,
             version_min,
         }) => check_profile(&file, &Trust::load(&trusted_keys, version_min)?),
     }
+}
+
+fn test_printer(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
+    let config = Config::load(files)?;
+    let Some(mut printer) = config.printer.clone() else {
+        bail!("no printer is configured; name printer.kind in a file");
+    };
+    let page = Document::SelfTest {
+        at: Clock::start().now().utc,
+    };
+    let how = (Copy::Merchant, Mark::First);
+    let lines = render(&page, &config.on_slips(), how, None, printer.width);
+    let bytes = encode(&lines, printer.width, printer.cut)?;
+    let mut out = std::io::stdout();
+    match printer.out.print(&bytes) {
+        Ok(()) => writeln!(out, "the printer took the self-test page")?,
+        Err(stopped) => {
+            let part = if stopped.begun {
+                "a part of it may be on paper"
+            } else {
+                "nothing was printed"
+            };
+            let notice = Notice::from(Cause::Printer(stopped.trouble, 0));
+            writeln!(out, "{:?} ({}): {part}", stopped.trouble, notice.code)?;
+            return Ok(ExitCode::from(1));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn set_pin(file: &Path, merchant_no: Option<&str>) -> anyhow::Result<ExitCode> {

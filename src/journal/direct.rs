@@ -6,8 +6,8 @@ use super::chain::Walker;
 use super::store::Store;
 use super::writer::Writer;
 use super::{
-    Appended, Background, JournalConfig, JournalError, NoSales, Opened, Report, SaleRow,
-    SettlementRow, Totals, UndoRow,
+    Appended, Background, EndedRow, JournalConfig, JournalError, NoSales, Opened, Report, SaleRow,
+    SettlementRow, SlipRow, Totals, UndoRow,
 };
 use crate::domain::{BatchNo, Timestamp, TxnId};
 use crate::evidence::{Digest, SealedRow};
@@ -133,6 +133,30 @@ impl DirectJournal {
     /// [`JournalError`] as there.
     pub fn settlements(&self, limit: usize) -> Result<Vec<SettlementRow>, JournalError> {
         self.store()?.settlements(limit)
+    }
+
+    /// Returns what has a slip and ended behind a row, like [`super::Journal::ended_after`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn ended_after(&self, row: u64) -> Result<(u64, Vec<EndedRow>), JournalError> {
+        self.store()?.ended_after(row)
+    }
+
+    /// Returns what a slip says, like [`super::Journal::slip_of`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn slip_of(&self, txn: TxnId) -> Result<Option<SlipRow>, JournalError> {
+        self.store()?.slip_of(txn)
+    }
+
+    /// Returns how many rows there are.
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn row_count(&self) -> Result<u64, JournalError> {
+        Ok(self.store()?.rows)
     }
 
     /// Returns every row, its seal checked.

@@ -24,6 +24,7 @@ mod records;
 mod salvage;
 mod second;
 mod settled;
+mod slips;
 mod sources;
 mod store;
 mod writer;
@@ -45,6 +46,7 @@ pub use query::{Counters, SaleRow, SaleState, Totals};
 pub use rebuild::{Report, Unread, accept, rebuild};
 pub use records::{SpentRow, UndoRow, UndoState};
 pub use settled::SettlementRow;
+pub use slips::{EndedRow, SlipRow};
 
 use crate::domain::{BatchNo, Timestamp, TxnId};
 use crate::evidence::Digest;
@@ -376,6 +378,31 @@ impl Journal {
     /// [`JournalError`] when the database cannot be read or a row does not match its seal.
     pub async fn settlements(&self, limit: usize) -> Result<Vec<SettlementRow>, JournalError> {
         self.read(move |store| store.settlements(limit)).await
+    }
+
+    /// Returns what has a slip and ended behind a row, and the last row that was looked at (that row, when there is
+    /// none behind it). At most some hundred rows are looked at.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read or a row does not match its seal.
+    pub async fn ended_after(&self, row: u64) -> Result<(u64, Vec<EndedRow>), JournalError> {
+        self.read(move |store| store.ended_after(row)).await
+    }
+
+    /// Returns what the slip of a sale or an undo says; none when no payment and no return was proven.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read or a row does not match its seal.
+    pub async fn slip_of(&self, txn: TxnId) -> Result<Option<SlipRow>, JournalError> {
+        self.read(move |store| store.slip_of(txn)).await
+    }
+
+    /// Returns how many rows there are.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub async fn row_count(&self) -> Result<u64, JournalError> {
+        self.read(|store| Ok(store.rows)).await
     }
 
     /// Asks the journal's thread one question.

@@ -14,6 +14,7 @@ mod micropay;
 mod notices;
 mod page;
 mod preorder;
+mod printer;
 mod records;
 mod refund;
 mod scan;
@@ -26,5 +27,6 @@ mod wire;
 
 pub use books::Books;
 pub use identity::{APPID, Identity, MERCHANT_NO, MERCHANT_SERIAL, TERM_NO};
+pub use printer::{PrinterOptions, SandboxPrinter, Slip, State, serve_printer};
 pub use records::TradeState;
 pub use server::{Errors, Options, Running, serve, serve_with};

@@ -28,7 +28,7 @@ const LISTED: usize = 20;
 /// The one password that is wrong.
 const WRONG_PASSWORD: &str = "000000";
 /// Scripts only from this server, pictures only from data: what a till sends can never run.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
 type Shared = State<Arc<Sandbox>>;
 
@@ -54,7 +54,7 @@ async fn script() -> impl IntoResponse {
 }
 
 /// Refuses another site's pages and names that only resolve to us; adds the page's policy.
-async fn loopback_only(request: Request, next: Next) -> Response {
+pub(super) async fn loopback_only(request: Request, next: Next) -> Response {
     if !is_loopback(request.headers()) {
         return (StatusCode::FORBIDDEN, "open this page as http://127.0.0.1").into_response();
     }

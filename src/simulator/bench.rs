@@ -78,6 +78,11 @@ impl Bench {
         &self.config
     }
 
+    /// Returns the name of the disk as SQLite knows it.
+    pub(super) fn vfs(&self) -> Option<String> {
+        self.config.vfs.clone()
+    }
+
     /// Tells whether the disk is full, and whether the journal's reserve is there.
     pub(super) fn space(&self) -> (bool, bool) {
         let disk = self.disk.lock();

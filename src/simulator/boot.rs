@@ -153,7 +153,10 @@ impl World<'_> {
 
     fn boot_damage(&self, place: Place) -> Rng {
         let number = match place {
-            Place::Boot(number) | Place::Send(_, number) | Place::Store(_, number) => number,
+            Place::Boot(number)
+            | Place::Send(_, number)
+            | Place::Store(_, number)
+            | Place::Print(_, number) => number,
         };
         self.rng(Stream::Boot, &[u64::from(number), 99])
     }
@@ -243,6 +246,7 @@ impl World<'_> {
         till.refuse_sales = appended.no_sales.is_some();
         self.till = Some(till);
         self.heed(appended.no_sales);
+        self.open_printer();
         let handles = self.bench.disk.lock().open_handles();
         let bounded = handles <= 8 || self.bench.in_memory;
         self.watch

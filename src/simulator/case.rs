@@ -136,6 +136,8 @@ pub struct Verdict {
     pub checks: u64,
     /// Hash of everything that happened.
     pub hash: u64,
+    /// Slips on paper by number of the sale in the run.
+    pub slips: std::collections::BTreeMap<u32, super::check::SlipCount>,
     /// The record, when it was kept.
     pub trace: Trace,
 }
@@ -153,6 +155,7 @@ impl Verdict {
             settlements: Vec::new(),
             checks: 0,
             hash: 0,
+            slips: std::collections::BTreeMap::new(),
             trace: Trace::default(),
         }
     }

@@ -52,6 +52,8 @@ pub enum Group {
     Process,
     /// The disk or the process during a boot.
     Boot,
+    /// The printer while a slip is printed.
+    Printer,
 }
 
 impl Group {
@@ -65,6 +67,7 @@ impl Group {
             Self::Disk => "disk",
             Self::Process => "process",
             Self::Boot => "boot",
+            Self::Printer => "printer",
         }
     }
 
@@ -187,6 +190,20 @@ kinds! {
     BootRot = "boot-rot", Boot, 60;
     /// Somebody put back the journal as it was at the start before.
     BootOldImage = "boot-old-image", Boot, 60;
+    /// The paper ends in the middle of a slip.
+    PaperOut = "paper-out", Printer, 200;
+    /// The paper jams in the middle of a slip.
+    Jam = "jam", Printer, 100;
+    /// The printer is switched off before a slip.
+    PrinterOff = "printer-off", Printer, 150;
+    /// The power goes in the middle of a slip.
+    PrintCut = "print-cut", Printer, 60;
+    /// The power goes when a slip is on paper and that is not stored.
+    PrintCutLate = "print-cut-late", Printer, 60;
+    /// The process is killed in the middle of a slip.
+    PrintKill = "print-kill", Printer, 60;
+    /// The power goes while it is stored that a slip begins.
+    PrintCutStoring = "print-cut-storing", Printer, 60;
 }
 
 impl Kind {
@@ -209,6 +226,9 @@ impl Kind {
                 | Self::CutAfterStore
                 | Self::CutAfterCommands
                 | Self::BootCut
+                | Self::PrintCut
+                | Self::PrintCutLate
+                | Self::PrintCutStoring
         )
     }
 }
@@ -222,6 +242,8 @@ pub enum Place {
     Store(u32, u32),
     /// The n-th boot, failed ones included.
     Boot(u32),
+    /// The n-th time that a slip of a sale is begun, over all starts.
+    Print(u32, u32),
 }
 
 impl fmt::Display for Place {
@@ -230,6 +252,7 @@ impl fmt::Display for Place {
             Self::Send(sale, number) => write!(f, "send {sale}.{number}"),
             Self::Store(sale, number) => write!(f, "store {sale}.{number}"),
             Self::Boot(number) => write!(f, "boot {number}"),
+            Self::Print(sale, number) => write!(f, "print {sale}.{number}"),
         }
     }
 }

@@ -48,7 +48,7 @@ pub const ROWS: [Row; 37] = [
     row(28, "totals differ"),
     row(29, "open items at the cut-off"),
     row(30, "no line for hours"),
-    not_yet(31, "the printer is out of paper", "a printer"),
+    row(31, "the printer is out of paper"),
     not_yet(32, "the card reader is unplugged", "a card reader"),
     not_yet(33, "the card refuses after approval", "cards"),
     row(34, "the camera reads a code twice"),

@@ -35,6 +35,7 @@ mod net;
 mod people;
 mod plan;
 mod plant;
+mod printer;
 mod reach;
 pub mod report;
 mod rng;
@@ -50,7 +51,7 @@ mod world;
 
 pub use bench::{Bench, Book};
 pub use case::{Broken, Case, End, Verdict};
-pub use check::{Invariant, Status, Violation, Word};
+pub use check::{Invariant, SlipCount, Status, Violation, Word};
 pub use coverage::{Cell, Coverage, Point};
 pub use damage::Plan;
 pub use disk::Image;

@@ -68,6 +68,8 @@ bugs! {
     B25, "after a failed sync nothing is written once more", None;
     B26, "a customer's code is charged while our own order is open", None;
     B27, "what went back today already is not asked for", None;
+    B28, "a slip that was interrupted is printed again without a mark", None;
+    B29, "the print queue is forgotten at every start", None;
 }
 
 impl Bug {

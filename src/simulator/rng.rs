@@ -56,6 +56,8 @@ pub enum Stream {
     Acquirer = 7,
     /// Letters of a start.
     Tag = 8,
+    /// Faults of the printer.
+    Printer = 9,
 }
 
 /// The random numbers of one run.

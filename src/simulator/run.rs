@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::bench::{Bench, Book};
 use super::case::{Case, End, Verdict};
-use super::check::{Evidence, Invariant, Sale, at_rest, find_canary, money_at_rest};
+use super::check::{Evidence, Invariant, Sale, SlipCount, at_rest, find_canary, money_at_rest};
 use super::plant::Bug;
 use super::rng::mix;
 use super::trace::Trace;
@@ -151,6 +151,10 @@ impl World<'_> {
         self.feed(Event::ResultDismissed);
         self.watch.resting = true;
         let now = self.now();
+        if self.bench.has_printer(self.streams.0) {
+            self.watch.slips_at_rest(now);
+        }
+        let slips = self.slips_by_sale();
         let till = self.till.take();
         if self.bench.in_memory {
             money_at_rest(&mut self.watch, &self.host, now);
@@ -181,8 +185,19 @@ impl World<'_> {
             coverage: self.coverage,
             checks: self.watch.checks,
             hash: self.hash,
+            slips,
             trace: self.trace,
         }
+    }
+
+    /// Slips of each sale; those of its returns are not counted.
+    fn slips_by_sale(&self) -> BTreeMap<u32, SlipCount> {
+        let of = |(txn, sale): (&TxnId, &Sale)| {
+            let number = self.sale_of.get(txn).copied()?;
+            let count = self.watch.slips.by_number.get(&sale.order)?;
+            Some((number, *count))
+        };
+        self.watch.sales.iter().filter_map(of).collect()
     }
 
     fn compare_at_rest(&mut self, book: &Book) {

@@ -37,6 +37,8 @@ pub enum Expect {
     LeftOpen(u32, u64),
     /// The journal was rebuilt.
     Rebuilt,
+    /// So many whole slips of a sale are on paper: without a mark, and marked 重打印.
+    Slips(u32, u64, u64),
     /// An invariant does not hold: a planted bug.
     Violation(Invariant),
 }
@@ -236,6 +238,10 @@ impl Script {
                 Expect::Attention(sale) => ends(sale).any(|end| end.attention),
                 Expect::Revoked(sale) => ends(sale).any(|end| end.revoked),
                 Expect::Cuts(most) => verdict.figures.cuts >= most,
+                Expect::Slips(sale, first, marked) => {
+                    let of = verdict.slips.get(&sale).copied().unwrap_or_default();
+                    (of.first, of.marked) == (first, marked)
+                }
                 Expect::Boots(most) => verdict.figures.boots >= most,
                 Expect::Settled(batch, balanced) => settled(batch)
                     .is_some_and(|settling| settling.ended && settling.balanced == balanced),

@@ -114,6 +114,10 @@ fn draw(streams: Streams, chances: &[u64], place: Place, forced: bool) -> Vec<Fa
         Place::Boot(number) => (streams.at(Stream::Boot, &[u64::from(number)]), |group| {
             group == Group::Boot
         }),
+        Place::Print(sale, number) => (
+            streams.at(Stream::Printer, &[u64::from(sale), u64::from(number)]),
+            |group| group == Group::Printer,
+        ),
     };
     let mut faults = Vec::new();
     for (kind, chance) in Kind::ALL.iter().zip(chances) {
@@ -173,6 +177,8 @@ fn number(kind: Kind, rng: &mut Rng) -> u64 {
         Kind::BootCut | Kind::BootKill => rng.between(1, 40),
         Kind::BootEio => rng.between(1, 90),
         Kind::BootSyncError => rng.between(1, 6),
+        Kind::PaperOut | Kind::Jam | Kind::PrinterOff => rng.between(1_000, 90_000),
+        Kind::PrintCutStoring => rng.between(1, 6),
         Kind::BitFlip | Kind::Truncated => rng.below(512),
         Kind::BootRot => rng.below(100_000),
         Kind::NoName
@@ -211,7 +217,10 @@ fn number(kind: Kind, rng: &mut Rng) -> u64 {
         | Kind::KillAfterStore
         | Kind::KillAfterCommand
         | Kind::KillAfterCommands
-        | Kind::BootOldImage => 0,
+        | Kind::BootOldImage
+        | Kind::PrintCut
+        | Kind::PrintCutLate
+        | Kind::PrintKill => 0,
     }
 }
 
@@ -252,6 +261,7 @@ pub(super) fn disk_plan(fault: Fault) -> Option<Plan> {
             Plan::SyncError { at, forever: true },
         ),
         (Kind::BootCut, Plan::PowerCut(at)),
+        (Kind::PrintCutStoring, Plan::PowerCut(at)),
         (Kind::BootKill, Plan::Kill(at)),
         (Kind::BootEio, Plan::Error { at, forever: false }),
         (Kind::BootSyncError, Plan::SyncError { at, forever: false }),

@@ -53,6 +53,12 @@ pub struct Till {
     pub(super) revoking_since: u64,
     /// The check of all records has told that something is wrong.
     pub(super) alarmed: bool,
+    /// The print queue, where the run has a printer.
+    pub(super) spool: Option<crate::printing::Spool>,
+    /// Something was stored since the queue looked.
+    pub(super) slips_due: bool,
+    /// When the queue wants to be told of the time.
+    pub(super) printer_due: Option<u64>,
 }
 
 impl Till {
@@ -71,6 +77,9 @@ impl Till {
             shown: None,
             revoking_since: 0,
             alarmed: false,
+            spool: None,
+            slips_due: false,
+            printer_due: None,
         }
     }
 
@@ -260,6 +269,7 @@ impl World<'_> {
             Place::Send(sale, number) => (0, sale, number),
             Place::Store(sale, number) => (1, sale, number),
             Place::Boot(number) => (2, number, 0),
+            Place::Print(sale, number) => (3, sale, number),
         };
         self.rng(Stream::Disk, &[kind, u64::from(one), u64::from(two), 99])
     }
@@ -351,6 +361,7 @@ impl World<'_> {
         for fact in facts {
             if let Some(till) = &mut self.till {
                 till.carry.heard(fact);
+                till.slips_due = true;
             }
             self.trace
                 .add(now, Lane::Till, Lane::Disk, || fact_text(fact));

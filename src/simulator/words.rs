@@ -198,7 +198,11 @@ pub(super) fn fault(words: &[&str]) -> Result<(Place, Fault), &'static str> {
             (Place::Store(sale, which), rest)
         }
         ["boot", at, rest @ ..] => (Place::Boot(small(at)?), rest),
-        _ => return Err("a fault strikes a send, a store or a boot"),
+        ["print", at, rest @ ..] => {
+            let (sale, which) = pair(at)?;
+            (Place::Print(sale, which), rest)
+        }
+        _ => return Err("a fault strikes a send, a store, a boot or a print"),
     };
     let (kind, number) = match rest {
         [kind] => (*kind, 0),
@@ -227,6 +231,9 @@ pub(super) fn expect(words: &[&str]) -> Result<Expect, &'static str> {
         ["attention", sale] => Expect::Attention(small(sale)?),
         ["revoke-of", sale] => Expect::Revoked(small(sale)?),
         ["cuts", most] => Expect::Cuts(number(most)?),
+        ["slips", sale, first, marked] => {
+            Expect::Slips(small(sale)?, number(first)?, number(marked)?)
+        }
         ["boots", most] => Expect::Boots(number(most)?),
         ["settled", batch, "equal"] => Expect::Settled(small(batch)?, true),
         ["settled", batch, "not-equal"] => Expect::Settled(small(batch)?, false),
@@ -252,6 +259,7 @@ pub(super) fn expect_text(expect: Expect) -> String {
         Expect::Attention(sale) => format!("expect attention {sale}"),
         Expect::Revoked(sale) => format!("expect revoke-of {sale}"),
         Expect::Cuts(most) => format!("expect cuts {most}"),
+        Expect::Slips(sale, first, marked) => format!("expect slips {sale} {first} {marked}"),
         Expect::Boots(most) => format!("expect boots {most}"),
         Expect::Settled(batch, true) => format!("expect settled {batch} equal"),
         Expect::Settled(batch, false) => format!("expect settled {batch} not-equal"),

@@ -44,6 +44,8 @@ pub(super) enum Item {
     Decides(String),
     /// A notice of a payment reaches the machine.
     Notice(Answer),
+    /// The printer of a boot answers, or its queue waits no longer.
+    Printer(u32, crate::printing::Event),
 }
 
 /// A request under way.
@@ -145,6 +147,12 @@ pub struct World<'a> {
     /// B11: how often each refund was heard to be done.
     pub(super) returned_heard: BTreeMap<TxnId, u64>,
     pub(super) table: CodeTable,
+    pub(super) printer: super::printer::Printer,
+    /// How often a slip of each sale was begun.
+    pub(super) prints: BTreeMap<u32, u32>,
+    /// Where the slip under way is, and what strikes it.
+    pub(super) print_place: Option<super::fault::Place>,
+    pub(super) slip_faults: Vec<super::fault::Fault>,
     queue: BTreeMap<(u64, u64), Item>,
     queued: u64,
     deadlines_here: u32,
@@ -194,6 +202,10 @@ impl<'a> World<'a> {
             noticed_orders: BTreeSet::new(),
             returned_heard: BTreeMap::new(),
             table: CodeTable::built_in(),
+            printer: super::printer::Printer::default(),
+            prints: BTreeMap::new(),
+            print_place: None,
+            slip_faults: Vec::new(),
             queue: BTreeMap::new(),
             queued: 0,
             deadlines_here: 0,
@@ -288,17 +300,23 @@ impl<'a> World<'a> {
             Item::Person(act) if now < frozen && !act.is_of_the_world() => {
                 self.put(frozen, Item::Person(act));
             }
-            Item::Comes(boot, ..) | Item::Fails(boot, ..) if now < frozen && boot == self.boots => {
+            Item::Comes(boot, ..) | Item::Fails(boot, ..) | Item::Printer(boot, _)
+                if now < frozen && boot == self.boots =>
+            {
                 self.put(frozen, item);
             }
             Item::Person(act) => self.act(act),
             Item::Decides(order) => self.decides(&order),
             Item::Notice(answer) => self.noticed(&answer),
+            Item::Printer(boot, event) if boot == self.boots => self.printer_goes_on(event),
+            // The program that asked is gone.
+            Item::Printer(..) => {}
             Item::Comes(boot, ticket, message) => self.comes(boot, ticket, &message),
             Item::Fails(boot, ticket, certainty, why) => {
                 self.gives_up(boot, ticket, certainty, why);
             }
         }
+        self.look_for_slips();
         self.try_to_return();
         if let Some(till) = &mut self.till {
             till.carry.forget_unless(till.state.foreground);
@@ -320,6 +338,7 @@ impl<'a> World<'a> {
     pub fn mend(&mut self) {
         self.swarm.mend();
         self.host.mend();
+        self.printer.mend();
         self.down_until = 0;
         self.mute_until = 0;
         self.bench.disk.lock().limit_to(None);

@@ -5,6 +5,7 @@
 //! ends on [`Input::Shutdown`] or when every sender is gone. Tested by `tests/it/till.rs` and `tests/it/kill.rs`.
 
 mod looking;
+mod printing;
 mod settling;
 mod telling;
 
@@ -153,6 +154,7 @@ impl Driver {
                     Some(Input::Scan(news)) => self.scan_news(news).await,
                     Some(Input::Notice(claim)) => self.notice(claim).await,
                     Some(Input::Audible(audible)) => self.parts.desk.audible = audible,
+                    Some(Input::Printer(note)) => self.parts.desk.printer = note,
                     Some(Input::Clock(doubt)) => self.clock_doubt(doubt),
                     Some(Input::Shutdown) | None => break,
                 },
@@ -253,6 +255,7 @@ impl Driver {
             Act::Approve(pin) => self.approve(pin).await,
             Act::SendBack => self.send_back_unapproved().await,
             Act::Print => self.print_wall(),
+            Act::PrintSlips(txn) => self.print_slips(txn).await,
             Act::Feed(event) => {
                 let new_sale = matches!(event, Event::SaleRequested { .. });
                 if new_sale && let Some(cause) = self.refused_sale().await {
@@ -398,6 +401,8 @@ impl Driver {
 
     async fn after_facts(&mut self, facts: &[Fact]) {
         let mut counted = true;
+        // The queue finds in the journal what has a slip; it is durable there by now.
+        self.parts.printer.look();
         for fact in facts {
             self.carry.heard(fact);
             match &fact.kind {

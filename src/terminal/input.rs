@@ -4,7 +4,7 @@ use crate::acquirer::ClockDoubt;
 use crate::code::Scanned;
 use crate::evidence::{Claim, Verified};
 use crate::payment::{Event, Sound};
-use crate::view::AimHint;
+use crate::view::{AimHint, PrinterNote};
 
 /// Something from outside.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub enum Input {
     Notice(Verified<Claim>),
     /// Tones can be heard from now on, or no more.
     Audible(bool),
+    /// How the printer and its queue stand.
+    Printer(PrinterNote),
     /// What speaks against this terminal's clock has changed.
     Clock(Option<ClockDoubt>),
     /// Finish the turn and end.

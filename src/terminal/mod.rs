@@ -7,6 +7,7 @@ mod carry;
 mod driver;
 mod input;
 mod print;
+mod printing;
 mod records;
 #[cfg(feature = "live")]
 mod scanning;
@@ -16,6 +17,7 @@ pub use boot::{BootError, device_salt, next_start, recover};
 pub use carry::Carry;
 pub use driver::{Driver, DriverParts};
 pub use input::{Cue, Input, ScanCommand, ScanNews};
-pub use print::{NoPrinter, PrintJob, PrintQueue, PrintRefusal};
+pub use print::{NoPrinter, PrintJob, PrintQueue, PrintRefusal, document, ended};
+pub use printing::start_printer;
 #[cfg(feature = "live")]
 pub use scanning::carry_scans;

@@ -48,6 +48,8 @@ pub(super) enum Act {
     SendBack,
     /// Print the wall code that is shown.
     Print,
+    /// Print the slips of a sale once more.
+    PrintSlips(TxnId),
 }
 
 /// Takes a tap.
@@ -103,6 +105,7 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Ac
         | Intent::ShowCode(_)
         | Intent::OpenInstalments
         | Intent::ChoosePlan(_) => with_draft(desk, turn, intent),
+        Intent::PrintSlips => print_slips(desk, turn),
         Intent::ScanSlip
         | Intent::ShowWall
         | Intent::NextWall
@@ -248,6 +251,31 @@ fn look(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
         _ => {}
     }
     Act::None
+}
+
+/// The sale on the record page, or the paid one on the screen.
+fn print_slips(desk: &Desk, turn: &SessionTurn<'_>) -> Act {
+    if !desk.printer.can_print() {
+        return Act::None;
+    }
+    let shown = match turn.state.foreground_sale() {
+        Some(sale) => {
+            let paid = matches!(
+                &sale.phase,
+                Phase::Closed {
+                    outcome: Outcome::Paid(_),
+                    ..
+                }
+            );
+            paid.then_some(sale.intent.txn)
+        }
+        None if is_free(turn.state) && desk.page == DeskPage::Record => {
+            let record = turn.records.record.as_ref();
+            record.and_then(|record| record.paid.as_ref().map(|paid| paid.intent.txn))
+        }
+        None => None,
+    };
+    shown.map_or(Act::None, Act::PrintSlips)
 }
 
 fn open_look(desk: &mut Desk, look: Look) {

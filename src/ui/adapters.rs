@@ -77,6 +77,7 @@ pub fn connect<F: Fn(Tap) + 'static>(app: &ui::App, seq: Rc<Cell<u64>>, taps: F)
     let outcome = app.global::<ui::OutcomeAdapter<'_>>();
     outcome.on_dismiss(sender.on(Intent::Dismiss));
     outcome.on_again(sender.on(Intent::ChargeAgain));
+    outcome.on_print(sender.on(Intent::PrintSlips));
 }
 
 fn shell<F: Fn(Tap) + 'static>(shell: &ui::Shell<'_>, sender: &Sender<F>) {

@@ -52,6 +52,7 @@ fn records<F: Fn(Tap) + 'static>(app: &ui::App, sender: &Sender<F>) {
     record.on_query(on_row(sender, Intent::QueryPending));
     record.on_undo(sender.on(Intent::Undo));
     record.on_change_way(sender.on(Intent::ChangeWay));
+    record.on_print(sender.on(Intent::PrintSlips));
     record.on_back(sender.on(Intent::Back));
 }
 

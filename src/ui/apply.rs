@@ -142,6 +142,7 @@ fn outcome(app: &ui::App, page: &OutcomePage) -> ui::PageId {
     adapter.set_voucher(text(&page.voucher));
     adapter.set_order_tail(text(&page.order_tail));
     adapter.set_time(text(&page.time));
+    adapter.set_can_print(page.can_print);
     adapter.set_notice(notice(page.notice.as_ref()));
     ui::PageId::Outcome
 }

@@ -95,6 +95,7 @@ pub(super) fn record(app: &ui::App, page: &RecordPage) -> ui::PageId {
     adapter.set_can_query(page.can_query);
     adapter.set_can_undo(page.can_undo);
     adapter.set_can_change_way(page.can_change_way);
+    adapter.set_can_print(page.can_print);
     adapter.set_notice(notice(page.notice.as_ref()));
     ui::PageId::Record
 }

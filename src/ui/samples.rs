@@ -5,7 +5,7 @@ use crate::code::WrongCode;
 use crate::domain::{Channel, TxnId};
 use crate::view::{
     AimHint, Cause, Keypad, Language, Link, Manual, Notice, OutcomeKind, OutcomePage, Page,
-    PendingPage, Prompt, Row, RowState, Screen, Status, Theme, WaitKind, Waiting,
+    PendingPage, PrinterTrouble, Prompt, Row, RowState, Screen, Status, Theme, WaitKind, Waiting,
 };
 
 pub use super::samples_more::CODE_TEXT;
@@ -174,7 +174,11 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         | Cause::Printing
         | Cause::NoPrinter
         | Cause::NothingToSettle
+        | Cause::Reprinting
         | Cause::UndoCeiling(_) => Vec::new(),
+        Cause::Printer(..) | Cause::PrintQueueAnew | Cause::PrintQueueBroken => {
+            vec![keypad_telling(cause.clone()), outcome(OutcomeKind::Paid)]
+        }
         Cause::CodeEnded | Cause::PlanWallet => vec![prompt(AimHint::None, true, 12, notice())],
         Cause::Declined(_) | Cause::NotSent => vec![outcome(OutcomeKind::NotPaid)],
         Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],
@@ -399,6 +403,7 @@ fn ended(kind: OutcomeKind) -> OutcomePage {
         voucher: "000458".to_owned(),
         order_tail: "000463".to_owned(),
         time: "09:41:07".to_owned(),
+        can_print: kind == OutcomeKind::Paid,
         notice: None,
     }
 }
@@ -416,7 +421,19 @@ fn outcomes() -> Vec<Sample> {
         sample("outcome-paid", page(OutcomeKind::Paid, None, None)),
         sample(
             "outcome-paid-discount",
-            page(OutcomeKind::Paid, Some("120.50"), None),
+            Page::Outcome(OutcomePage {
+                payer_amount: Some("120.50".to_owned()),
+                can_print: false,
+                ..ended(OutcomeKind::Paid)
+            }),
+        ),
+        sample(
+            "outcome-paid-no-paper",
+            page(
+                OutcomeKind::Paid,
+                None,
+                Some(Cause::Printer(PrinterTrouble::PaperOut, 2)),
+            ),
         ),
         sample(
             "outcome-declined",

@@ -213,6 +213,7 @@ fn record(state: RowState) -> RecordPage {
         can_query: false,
         can_undo: false,
         can_change_way: false,
+        can_print: false,
         notice: None,
     }
 }
@@ -231,6 +232,7 @@ fn single() -> Vec<Sample> {
     let paid = RecordPage {
         can_undo: true,
         can_change_way: true,
+        can_print: true,
         ..record(RowState::Paid)
     };
     let part = RecordPage {
@@ -240,11 +242,13 @@ fn single() -> Vec<Sample> {
             line(UndoKind::Refund, "20.00", 460, UndoStateView::Failed),
         ],
         can_undo: true,
+        can_print: true,
         ..record(RowState::PartReturned)
     };
     let returning = RecordPage {
         undos: vec![line(UndoKind::Void, "128.50", 461, UndoStateView::Open)],
         can_query: true,
+        can_print: true,
         ..record(RowState::Returning)
     };
     let mut checking = RecordPage {

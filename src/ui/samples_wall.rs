@@ -3,7 +3,7 @@
 use super::samples::{Sample, sample};
 use super::samples_more::CODE_TEXT;
 use crate::view::pages::{LookPage, VerdictPage, WallPage, Whose};
-use crate::view::{AimHint, Cause, Look, Page};
+use crate::view::{AimHint, Cause, Look, Page, PrinterTrouble};
 
 /// Every state of these pages.
 pub(super) fn all() -> Vec<Sample> {
@@ -75,5 +75,13 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::WallStrange,
         Cause::Printing,
         Cause::NoPrinter,
+        Cause::Reprinting,
+        Cause::Printer(PrinterTrouble::PaperOut, 2),
+        Cause::Printer(PrinterTrouble::CoverOpen, 2),
+        Cause::Printer(PrinterTrouble::Overheated, 2),
+        Cause::Printer(PrinterTrouble::Jammed, 2),
+        Cause::Printer(PrinterTrouble::Offline, 2),
+        Cause::PrintQueueAnew,
+        Cause::PrintQueueBroken,
     ]
 }

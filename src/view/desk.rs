@@ -6,6 +6,7 @@
 use zeroize::Zeroizing;
 
 use super::notice::Cause;
+use super::printer::PrinterNote;
 use super::screen::{AimHint, Language, Link, Theme};
 use crate::code::WallCode;
 use crate::domain::Money;
@@ -255,6 +256,8 @@ pub struct Desk {
     pub camera: bool,
     /// Whether tones can be heard.
     pub audible: bool,
+    /// How the printer stands.
+    pub printer: PrinterNote,
     /// Whether the acquirer answers.
     pub link: Link,
     /// Whether the clock can be right.
@@ -291,6 +294,7 @@ impl Desk {
             hint: AimHint::None,
             camera: false,
             audible: true,
+            printer: PrinterNote::default(),
             link: Link::Untried,
             clock: ClockState::Trusted,
             language,

@@ -50,6 +50,19 @@ pub fn clock_seconds(at: Timestamp) -> String {
     )
 }
 
+/// Writes `yyyy-mm-dd HH:MM:SS` local time; only the time of day when the date is beyond every calendar.
+pub fn date_time(at: Timestamp) -> String {
+    let local_s = at.0.div_euclid(1000) + LOCAL_OFFSET_S;
+    let time = clock_seconds(at);
+    match time::OffsetDateTime::from_unix_timestamp(local_s) {
+        Ok(local) => {
+            let (year, month, day) = local.to_calendar_date();
+            format!("{year:04}-{:02}-{day:02} {time}", u8::from(month))
+        }
+        Err(_) => time,
+    }
+}
+
 /// Returns the UTC milliseconds at which the local day of `at` began.
 pub fn local_day_start_ms(at: Timestamp) -> i64 {
     at.0 - local_seconds(at) * 1000 - at.0.rem_euclid(1000)
@@ -85,6 +98,8 @@ mod tests {
     fn times_are_local_to_china() {
         let at = Timestamp(1_700_000_000_123);
         assert_eq!(clock_seconds(at), "06:13:20");
+        assert_eq!(date_time(at), "2023-11-15 06:13:20");
+        assert_eq!(date_time(Timestamp(-1)), "1970-01-01 07:59:59");
         assert_eq!(clock(Timestamp(-1)), "07:59");
         assert_eq!(clock(Timestamp(local_day_start_ms(at))), "00:00");
     }

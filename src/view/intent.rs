@@ -67,6 +67,8 @@ pub enum Intent {
     NextWall,
     /// 打印 the wall code on the page.
     PrintWall,
+    /// 打印: the slips of the sale on the page once more.
+    PrintSlips,
     /// 核验码牌: is a code on the wall ours?
     CheckWall,
     /// Check another one.

@@ -6,6 +6,7 @@ mod intent;
 mod notice;
 pub mod pages;
 mod present;
+mod printer;
 pub mod qr;
 mod screen;
 mod settlement;
@@ -15,6 +16,7 @@ pub use desk::{AmountEntry, Approves, ClockState, CodeEntry, Desk, DeskPage, Loo
 pub use intent::{Intent, Tap};
 pub use notice::{Cause, LimitKind, Notice, Severity};
 pub use present::{Records, Shop, Wall, WallMay, outcome_row, present};
+pub use printer::{PrinterNote, PrinterTrouble};
 pub use screen::{
     AimHint, Keypad, Language, Link, Manual, OutcomeKind, OutcomePage, Page, PendingPage, Prompt,
     Row, RowState, Screen, Status, Theme, WaitKind, Waiting,

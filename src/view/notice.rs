@@ -3,6 +3,7 @@
 //! Owns the codes; the words of each code are in `ui/words.slint`, both languages. Every sentence says what happened to
 //! the money and what to do. The chain of errors goes to the log, never here.
 
+use super::printer::PrinterTrouble;
 use crate::code::WrongCode;
 pub use crate::profile::guard::LimitKind;
 
@@ -74,6 +75,14 @@ pub enum Cause {
     SettledUnequal(String),
     /// A batch was closed with our figures alone.
     SettledUncompared(String),
+    /// The printer cannot print; how many slips wait. No sale is touched by it.
+    Printer(PrinterTrouble, u64),
+    /// Slips of this sale were queued once more.
+    Reprinting,
+    /// The print queue was damaged and was begun anew: slips that waited have to be printed again by hand.
+    PrintQueueAnew,
+    /// The print queue cannot be used.
+    PrintQueueBroken,
     /// The PIN is wrong; tries left.
     PinWrong(u32),
     /// Too many wrong PINs; whole minutes to wait.
@@ -166,6 +175,14 @@ impl Cause {
             Self::Settled(_) => "B02",
             Self::SettledUnequal(_) => "B03",
             Self::SettledUncompared(_) => "B04",
+            Self::Printer(PrinterTrouble::PaperOut, _) => "D03",
+            Self::Printer(PrinterTrouble::CoverOpen, _) => "D04",
+            Self::Printer(PrinterTrouble::Overheated, _) => "D05",
+            Self::Printer(PrinterTrouble::Jammed, _) => "D06",
+            Self::Printer(PrinterTrouble::Offline, _) => "D07",
+            Self::PrintQueueAnew => "D08",
+            Self::PrintQueueBroken => "D09",
+            Self::Reprinting => "D10",
             Self::CodeEnded => "P23",
             Self::RefusalUnproved(_) => "P13",
             Self::LateSuccess(_) => "P33",
@@ -210,7 +227,8 @@ impl Cause {
             | Self::AmountMissing
             | Self::CustomerActs
             | Self::Undone
-            | Self::Printing => Severity::Hint,
+            | Self::Printing
+            | Self::Reprinting => Severity::Hint,
             Self::SettledUnequal(_)
             | Self::AmountTooLarge
             | Self::Limit(..)
@@ -231,6 +249,9 @@ impl Cause {
             | Self::SlipStrange
             | Self::WallStrange
             | Self::NoPrinter
+            | Self::Printer(..)
+            | Self::PrintQueueAnew
+            | Self::PrintQueueBroken
             | Self::TooManyOpen
             | Self::WrongCode(_)
             | Self::CodeUsed
@@ -273,6 +294,7 @@ impl From<Cause> for Notice {
             | Cause::Settled(text)
             | Cause::SettledUnequal(text)
             | Cause::SettledUncompared(text) => text,
+            Cause::Printer(_, waiting) => waiting.to_string(),
             Cause::PinWrong(left) => left.to_string(),
             Cause::PinLocked(minutes) => minutes.to_string(),
             Cause::NothingToSettle
@@ -294,6 +316,9 @@ impl From<Cause> for Notice {
             | Cause::WallStrange
             | Cause::Printing
             | Cause::NoPrinter
+            | Cause::PrintQueueAnew
+            | Cause::Reprinting
+            | Cause::PrintQueueBroken
             | Cause::TooManyOpen
             | Cause::WrongCode(_)
             | Cause::CodeUsed

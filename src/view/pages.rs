@@ -178,6 +178,8 @@ pub struct RecordPage {
     pub can_undo: bool,
     /// Whether 撤销并换方式 exists.
     pub can_change_way: bool,
+    /// Whether 打印 exists.
+    pub can_print: bool,
     /// Something to tell.
     pub notice: Option<Notice>,
 }

@@ -135,9 +135,7 @@ fn page(
     }
     if let Some(sale) = state.foreground_sale() {
         return match &sale.phase {
-            Phase::Closed { outcome, at } => {
-                Page::Outcome(outcome_page(sale, desk.clock, outcome, *at))
-            }
+            Phase::Closed { outcome, at } => Page::Outcome(outcome_page(sale, desk, outcome, *at)),
             Phase::Sending { .. }
             | Phase::Ordering { .. }
             | Phase::Presenting(_)
@@ -271,6 +269,7 @@ fn keypad_notice(desk: &Desk) -> Option<Cause> {
         .clone()
         .or(wrong.then_some(Cause::ClockWrong))
         .or_else(|| desk.late.clone())
+        .or_else(|| desk.printer.cause())
 }
 
 /// Open sales know more of themselves than their row in the journal.
@@ -398,17 +397,20 @@ fn waiting(sale: &Sale, clock: ClockState, now: Now, policy: &Policy) -> Waiting
 
 fn outcome_page(
     sale: &Sale,
-    clock: ClockState,
+    desk: &Desk,
     outcome: &Outcome,
     at: crate::domain::Timestamp,
 ) -> OutcomePage {
     let (kind, cause) = match outcome {
-        Outcome::Paid(_) => (OutcomeKind::Paid, None),
+        Outcome::Paid(_) => (
+            OutcomeKind::Paid,
+            desk.told.clone().or(desk.printer.cause()),
+        ),
         Outcome::Declined { host_code } => (
             OutcomeKind::NotPaid,
             Some(Cause::Declined(host_code.clone())),
         ),
-        Outcome::NotSent if clock != ClockState::Trusted => {
+        Outcome::NotSent if desk.clock != ClockState::Trusted => {
             (OutcomeKind::NotPaid, Some(Cause::ClockWrong))
         }
         Outcome::NotSent => (OutcomeKind::NotPaid, Some(Cause::NotSent)),
@@ -431,6 +433,7 @@ fn outcome_page(
         voucher: sale.intent.voucher.to_string(),
         order_tail: sale.intent.order_no.tail().to_owned(),
         time: format::clock_seconds(at),
+        can_print: kind == OutcomeKind::Paid && desk.printer.can_print(),
         notice: cause.map(Into::into),
     }
 }

@@ -306,7 +306,9 @@ pub struct OutcomePage {
     pub order_tail: String,
     /// `HH:MM:SS` local time.
     pub time: String,
-    /// Words for "what happened to the money, what to do"; none when paid.
+    /// Whether 打印 exists.
+    pub can_print: bool,
+    /// Words for "what happened to the money, what to do"; when paid only what keeps the slip from being printed.
     pub notice: Option<Notice>,
 }
 

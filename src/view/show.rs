@@ -178,7 +178,9 @@ pub(super) fn chosen(
         })),
         DeskPage::Record => {
             let record = records.record.as_ref()?;
-            Some(Page::Record(record_page(state, record, rules, told())))
+            let mut page = record_page(state, record, rules, told());
+            page.can_print = record.paid.is_some() && desk.printer.can_print();
+            Some(Page::Record(page))
         }
         DeskPage::Undo => {
             let paid = records.record.as_ref()?.paid.as_ref()?;
@@ -276,6 +278,7 @@ fn record_page(
         can_query: open || under_way,
         can_undo,
         can_change_way: can_undo && kind == Some(UndoKind::Void),
+        can_print: false,
         notice,
     }
 }

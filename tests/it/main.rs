@@ -42,6 +42,7 @@ mod notices;
 mod page;
 mod payment;
 mod pin;
+mod printing;
 mod profile;
 #[cfg(feature = "live")]
 mod qr;

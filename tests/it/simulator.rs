@@ -251,7 +251,7 @@ fn the_model_acquirer_imports_nothing_of_the_terminal() {
 #[test]
 fn groups_of_faults_are_all_there() {
     let groups: BTreeSet<Group> = Kind::ALL.iter().map(|kind| kind.group()).collect();
-    assert_eq!(groups.len(), 7);
+    assert_eq!(groups.len(), 8);
     for kind in Kind::ALL {
         assert_eq!(Kind::from_key(kind.key()), Some(*kind), "{}", kind.key());
     }

@@ -30,7 +30,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("acquirer", EDGE),
     ("profile", &["domain", "evidence", "code", "payment"]),
     ("people", &["domain", "limits", "entropy"]),
-    ("config", &["domain", "code", "payment", "profile", "view"]),
+    (
+        "config",
+        &["domain", "code", "payment", "profile", "view", "printing"],
+    ),
+    (
+        "printing",
+        &["domain", "limits", "evidence", "payment", "view"],
+    ),
     ("terminal", TERMINAL),
     ("sim", &["domain"]),
     ("simulator", SIMULATOR),
@@ -47,12 +54,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const EDGE: &[&str] = &["domain", "limits", "evidence", "code", "payment", "entropy"];
 const TERMINAL: &[&str] = &[
     "domain", "limits", "evidence", "code", "payment", "view", "journal", "acquirer", "scanner",
-    "clock", "entropy", "profile", "people",
+    "clock", "entropy", "profile", "people", "printing",
 ];
 
 /// The terminal without its edges; its model acquirer imports nothing (`tests/it/simulator.rs`).
 const SIMULATOR: &[&str] = &[
-    "domain", "limits", "evidence", "code", "payment", "profile", "view", "journal", "terminal",
+    "domain", "limits", "evidence", "code", "payment", "profile", "view", "journal", "printing",
+    "terminal",
 ];
 
 /// The only file of the crate with unsafe code: SQLite's file layer over the simulated disk.

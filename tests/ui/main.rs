@@ -167,6 +167,7 @@ fn a_press_becomes_the_intent_with_the_number_of_its_screen() {
         ("waiting-checking", "下一笔", Intent::NextSale),
         ("waiting-password", "立即核实", Intent::QueryNow),
         ("outcome-paid", "下一笔", Intent::Dismiss),
+        ("outcome-paid-no-paper", "重打小票", Intent::PrintSlips),
         ("outcome-declined", "返回", Intent::Dismiss),
         ("outcome-declined", "再收 ¥128.50", Intent::ChargeAgain),
         ("outcome-revoked", "再收 ¥128.50", Intent::ChargeAgain),
@@ -195,7 +196,8 @@ fn an_action_that_does_not_exist_is_not_there() {
         assert_eq!(actions("waiting-password-asked"), ["停止等待"]);
         assert_eq!(actions("waiting-stopping"), ["立即核实", "下一笔"]);
         assert_eq!(actions("waiting-revoking"), ["下一笔"]);
-        assert_eq!(actions("outcome-paid"), ["下一笔"]);
+        assert_eq!(actions("outcome-paid"), ["重打小票", "下一笔"]);
+        assert_eq!(actions("outcome-paid-discount"), ["下一笔"]);
         assert!(actions("out-of-service-disk").is_empty());
         till.show("pending", 1, Language::Chinese);
         let opens = |label: &String| label.starts_with("待核实");

@@ -87,6 +87,7 @@ fn presses_after_a_sale_become_their_intents() {
         ("record-paid", "退款", Intent::Undo),
         ("record-paid", "撤销并换方式", Intent::ChangeWay),
         ("record-paid", "返回", Intent::Back),
+        ("record-part", "重打小票", Intent::PrintSlips),
         (
             "record-checking",
             "立即核实",
@@ -156,7 +157,7 @@ fn what_is_not_allowed_has_no_button() {
         assert_eq!(actions("wall"), only(&["返回", "打印", "核验码牌"]));
         assert!(!actions("undo-ceiling").contains("下一步"));
         assert_eq!(actions("record-not-paid"), only(&["返回"]));
-        assert_eq!(actions("record-part"), only(&["返回", "退款"]));
+        assert_eq!(actions("record-part"), only(&["返回", "退款", "重打小票"]));
         assert_eq!(actions("record-returning"), only(&["返回", "立即核实"]));
         assert!(!actions("undo-too-much").contains("下一步"));
         assert_eq!(actions("undo-change-way"), only(&["返回", "下一步"]));

@@ -7,6 +7,7 @@ mod canary;
 mod rest;
 mod sent;
 mod settled;
+mod slips;
 mod undos;
 mod watch;
 
@@ -15,6 +16,7 @@ use std::fmt;
 pub use canary::find_canary;
 pub use rest::{Evidence, at_rest, money_at_rest};
 pub use settled::Settling;
+pub use slips::{SlipCount, Slips};
 pub use watch::{Sale, Watch, Word};
 
 macro_rules! invariants {
@@ -74,6 +76,7 @@ invariants! {
     I13, "I13", "nobody acts beyond his role: each undo is within the ceilings of whoever stands behind it", Status::Always;
     I14, "I14", "the same seed gives the same run", Status::Partly("every hundredth seed runs twice");
     I15, "I15", "memory, queues, rows and open files stay bounded", Status::Always;
+    I16, "I16", "a slip says paid only of what is stored as paid, comes out without a mark at most once, and comes out in the end", Status::Always;
     L1, "L1", "the till is free 60 s after a charge was sent", Status::Always;
     L2, "L2", "after the world is mended every sale ends in time", Status::AtRest;
     L3, "L3", "a broken acquirer is asked at most once in 5 min per sale after an hour", Status::AtRest;

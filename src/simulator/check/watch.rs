@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::settled::Settlements;
 use super::undos::Undo;
-use super::{Invariant, Violation};
+use super::{Invariant, Slips, Violation};
 use crate::domain::TxnId;
 use crate::limits;
 use crate::payment::{Fact, FactKind, Intent, Outcome};
@@ -123,6 +123,8 @@ pub struct Watch {
     pub checks: u64,
     /// Settlements.
     pub settlements: Settlements,
+    /// What came out of the printer.
+    pub slips: Slips,
     pub(super) numbers: BTreeSet<String>,
     pub(super) vouchers: BTreeSet<u32>,
 }

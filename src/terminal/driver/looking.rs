@@ -10,7 +10,6 @@ use crate::code::{Recognised, Scanned, WallCode, whose};
 use crate::domain::OrderNo;
 use crate::payment::{Presentment, Sound};
 use crate::terminal::input::{Cue, ScanCommand, ScanNews};
-use crate::terminal::print::{PrintJob, PrintRefusal};
 use crate::terminal::session;
 use crate::view::{AimHint, Cause, DeskPage, Look};
 
@@ -103,31 +102,6 @@ impl Driver {
                 self.parts.desk.told = Some(Cause::SlipUnknown);
             }
         }
-    }
-
-    /// Hands the wall code on the screen to the print queue, or says why it will not be printed.
-    pub(super) fn print_wall(&mut self) {
-        let wall = &self.parts.shop.wall;
-        let Some(text) = wall.own.texts.get(self.parts.desk.wall_place).cloned() else {
-            return;
-        };
-        let job = PrintJob::WallCode {
-            text,
-            merchant: wall.merchant.clone(),
-            operator: self.parts.operator.clone(),
-            at: self.now().utc,
-        };
-        let operator = self.parts.operator.as_str().to_owned();
-        self.parts.desk.told = Some(match self.parts.printer.submit(job) {
-            Ok(()) => {
-                info!(operator, "the wall code is printed");
-                Cause::Printing
-            }
-            Err(PrintRefusal::NoPrinter) => {
-                warn!(operator, "the wall code was not printed: no printer");
-                Cause::NoPrinter
-            }
-        });
     }
 }
 

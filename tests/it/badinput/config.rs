@@ -3,7 +3,47 @@
 use super::*;
 
 /// Text of the second file, what the message must hold.
-const REFUSED: [(&str, &[&str]); 46] = [
+const REFUSED: [(&str, &[&str]); 56] = [
+    (
+        "[printer]\naddress = \"127.0.0.1:9100\"\n",
+        &["printer.kind", "\"network\""],
+    ),
+    (
+        "[printer]\nkind = \"laser\"\n",
+        &["more.toml:2", "printer.kind", "\"network\""],
+    ),
+    (
+        "[printer]\nkind = \"network\"\n",
+        &["printer.address is missing"],
+    ),
+    (
+        "[printer]\nkind = \"network\"\naddress = \"printer.local\"\n",
+        &["more.toml:3", "printer.address", "IP:PORT"],
+    ),
+    (
+        "[printer]\nkind = \"device\"\npath = \"lp0\"\n",
+        &["more.toml:3", "printer.path", "/dev/usb/lp0"],
+    ),
+    (
+        "[printer]\nkind = \"serial\"\npath = \"/dev/ttyUSB0\"\nbaud = 1200\n",
+        &["more.toml:4", "printer.baud", "9600"],
+    ),
+    (
+        "[printer]\nkind = \"cups\"\nqueue = \"-o x\"\n",
+        &["more.toml:3", "printer.queue", "letters"],
+    ),
+    (
+        "[printer]\nkind = \"file\"\npath = \"s\"\nwidth_mm = 57\n",
+        &["more.toml:4", "printer.width_mm", "58 or 80"],
+    ),
+    (
+        "[printer]\nkind = \"file\"\npath = \"s\"\ncopies = [\"bank\"]\n",
+        &["more.toml:4", "printer.copies", "\"merchant\""],
+    ),
+    (
+        "[printer]\nkind = \"file\"\npath = \"s\"\npaper = 58\n",
+        &["more.toml:4", "paper", "width_mm"],
+    ),
     (
         "[refunds]\ncashier_single_fen = 100\nsupervisor_single_fen = 99\n",
         &[

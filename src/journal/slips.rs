@@ -1,0 +1,161 @@
+//! Reading for slips: what ended behind a row, and everything that a slip says of one transaction.
+//!
+//! Owns these questions only. Both read sealed rows, so a slip can say nothing that was not stored and checked.
+
+use super::error::JournalError;
+use super::store::Store;
+use crate::domain::{OperatorNo, Timestamp, TxnId, VoucherNo};
+use crate::evidence::UndoEvidence;
+use crate::payment::{
+    Fact, FactKind, Intent, Outcome, PaidSale, UndoCause, UndoIntent, UndoKind, UndoOutcome,
+};
+
+/// Rows that are looked at in one question.
+const ROWS: u64 = 200;
+
+/// Something that has a slip: a sale that was paid, or money that went back because a person asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedRow {
+    /// The sale's or the undo's own transaction.
+    pub txn: TxnId,
+    /// Of an undo: void or refund.
+    pub undo: Option<UndoKind>,
+    /// Who stood at the till.
+    pub operator: OperatorNo,
+    /// When it ended.
+    pub at: Timestamp,
+}
+
+/// Everything that a slip says, read from sealed rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SlipRow {
+    /// A paid sale with its proof.
+    Sale {
+        /// The sale.
+        paid: Box<PaidSale>,
+        /// When the proof was stored.
+        at: Timestamp,
+    },
+    /// Money that went back, with its proof.
+    Undo {
+        /// What was stored before it was sent.
+        intent: Box<UndoIntent>,
+        /// The proof.
+        proof: UndoEvidence,
+        /// When the proof was stored.
+        at: Timestamp,
+        /// Voucher number of the sale and when it was opened.
+        of: Option<(VoucherNo, Timestamp)>,
+    },
+}
+
+impl Store {
+    /// Returns what ended behind `row`, at most some hundred rows of it, and the last row that was looked at.
+    pub(super) fn ended_after(&self, row: u64) -> Result<(u64, Vec<EndedRow>), JournalError> {
+        let facts = self.facts(
+            "SELECT f.number, f.body, f.hash, p.hash FROM fact f \
+             LEFT JOIN fact p ON p.number = f.number - 1 \
+             WHERE f.number > ?1 ORDER BY f.number LIMIT ?2",
+            rusqlite::params![row, ROWS],
+        )?;
+        // Rows have no gaps: the chain would not fit.
+        let last = row + facts.len() as u64;
+        let mut ended = Vec::new();
+        for fact in &facts {
+            let (Some(txn), true) = (fact.txn(), has_slip(fact)) else {
+                continue;
+            };
+            let of = self.facts_of(txn)?;
+            let found = of.iter().find_map(|first| about(&first.kind));
+            if let Some((undo, operator)) = found {
+                ended.push(EndedRow {
+                    txn,
+                    undo,
+                    operator,
+                    at: fact.at,
+                });
+            }
+        }
+        Ok((last, ended))
+    }
+
+    /// Returns what the slip of a transaction says; none when nothing was proven of it.
+    pub(super) fn slip_of(&self, txn: TxnId) -> Result<Option<SlipRow>, JournalError> {
+        let facts = self.facts_of(txn)?;
+        let Some(end) = facts.iter().find(|fact| has_slip(fact)) else {
+            return Ok(None);
+        };
+        let Some(proof) = undone(&end.kind).cloned() else {
+            let paid = self.paid_sale(txn)?;
+            return Ok(paid.map(|paid| SlipRow::Sale {
+                paid: Box::new(paid),
+                at: end.at,
+            }));
+        };
+        let Some(intent) = facts.iter().find_map(|fact| undo(&fact.kind)).cloned() else {
+            return Ok(None);
+        };
+        let of = self.facts_of(intent.of)?.into_iter().find_map(|fact| {
+            let at = fact.at;
+            sale(&fact.kind).map(|sale| (sale.voucher, at))
+        });
+        Ok(Some(SlipRow::Undo {
+            intent: Box::new(intent),
+            proof,
+            at: end.at,
+            of,
+        }))
+    }
+}
+
+/// Only what was proven has a slip.
+const fn has_slip(fact: &Fact) -> bool {
+    matches!(
+        &fact.kind,
+        FactKind::Closed {
+            outcome: Outcome::Paid(_),
+            ..
+        } | FactKind::UndoClosed {
+            outcome: UndoOutcome::Done(_),
+            ..
+        }
+    )
+}
+
+fn undone(kind: &FactKind) -> Option<&UndoEvidence> {
+    if let FactKind::UndoClosed {
+        outcome: UndoOutcome::Done(proof),
+        ..
+    } = kind
+    {
+        Some(proof)
+    } else {
+        None
+    }
+}
+
+fn undo(kind: &FactKind) -> Option<&UndoIntent> {
+    if let FactKind::UndoIntended(intent) = kind {
+        Some(intent)
+    } else {
+        None
+    }
+}
+
+fn sale(kind: &FactKind) -> Option<&Intent> {
+    if let FactKind::IntentRecorded(intent) = kind {
+        Some(intent)
+    } else {
+        None
+    }
+}
+
+/// What kind of transaction begins with this fact, and who stood at the till. Nobody waits for the slip of money that
+/// goes back by itself.
+fn about(kind: &FactKind) -> Option<(Option<UndoKind>, OperatorNo)> {
+    if let Some(intent) = undo(kind) {
+        let asked = intent.cause == UndoCause::Asked;
+        return asked.then(|| (Some(intent.kind), intent.operator.clone()));
+    }
+    sale(kind).map(|intent| (None, intent.operator.clone()))
+}

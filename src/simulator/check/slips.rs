@@ -1,0 +1,106 @@
+//! What the checker sees of paper: the text of each piece as it came out of the model printer.
+//!
+//! Owns the reading of slips and their counts. Reads words and numbers as a person would, and compares them with the
+//! facts that were stored; knows nothing of the print queue.
+
+use std::collections::BTreeMap;
+
+use super::watch::{Watch, Word};
+use super::{Invariant, undos::Undo};
+
+/// Pieces of paper about one sale or one return.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SlipCount {
+    /// Pieces without a mark, whole or in part.
+    pub unmarked: u64,
+    /// Whole pieces without a mark.
+    pub first: u64,
+    /// Whole pieces marked 重打印.
+    pub marked: u64,
+}
+
+/// Every piece by the order number that its code says.
+#[derive(Clone, Debug, Default)]
+pub struct Slips {
+    /// Counts by order number.
+    pub by_number: BTreeMap<String, SlipCount>,
+    /// The queue's file was lost with the disk's failure, and people were told: slips may be missing.
+    pub queue_lost: bool,
+}
+
+impl Watch {
+    /// A piece of paper came out: its lines, the text of its code, and whether it is whole. A piece that was cut off in
+    /// the middle has its head.
+    pub fn slip(&mut self, lines: &[String], code: &str, whole: bool, now: u64) {
+        let has = |words: &str| lines.iter().any(|line| line.contains(words));
+        let (sale, void, refund) = (
+            has("扫码交易凭证"),
+            has("扫码撤销凭证"),
+            has("扫码退货凭证"),
+        );
+        let paid = self.sales.values().find(|sale| sale.order == code);
+        let back = self.undos.values().find(|undo| undo.number == code);
+        let (stored, fen) = match (paid, back) {
+            (Some(known), _) => (sale && known.ended == Some(Word::Paid), known.fen),
+            (None, Some(known)) => (
+                (void || refund) && known.ended == Some(Word::WentBack),
+                known.fen,
+            ),
+            (None, None) => (false, 0),
+        };
+        let sign = if sale { "" } else { "-" };
+        let amount = format!("RMB {sign}{}", yuan(fen));
+        let named = !whole || has(&amount);
+        let marked = has("重打印");
+        let count = self.slips.by_number.entry(code.to_owned()).or_default();
+        count.unmarked += u64::from(!marked);
+        count.first += u64::from(whole && !marked);
+        count.marked += u64::from(whole && marked);
+        let once = count.unmarked <= 1;
+        let what = "a slip says of a sale or a return what is not stored";
+        self.holds(Invariant::I7, stored, what, now);
+        self.holds(Invariant::I16, named, "a slip has another amount", now);
+        let what = "a slip without a mark came out twice";
+        self.holds(Invariant::I16, once, what, now);
+    }
+
+    /// At rest every paid sale and every return that a person asked for has a whole slip.
+    pub fn slips_at_rest(&mut self, now: u64) {
+        if self.slips.queue_lost {
+            return;
+        }
+        let paid = self
+            .sales
+            .values()
+            .filter(|sale| sale.ended == Some(Word::Paid))
+            .map(|sale| sale.order.clone());
+        let back = self
+            .undos
+            .values()
+            .filter(|undo: &&Undo| !undo.late && undo.ended == Some(Word::WentBack))
+            .map(|undo| undo.number.clone());
+        let missing: Vec<String> = paid
+            .chain(back)
+            .filter(|number| {
+                let count = self.slips.by_number.get(number);
+                count.is_none_or(|count| count.first + count.marked == 0)
+            })
+            .collect();
+        self.checks += 1;
+        for number in missing {
+            let what = format!("the slip of {number} never came out");
+            self.blame(Invariant::I16, what, now);
+        }
+    }
+}
+
+/// An amount as it stands on a slip.
+fn yuan(fen: u64) -> String {
+    let (whole, cents) = (fen / 100, fen % 100);
+    let thousands = if whole >= 1_000 {
+        format!("{},{:03}", whole / 1_000, whole % 1_000)
+    } else {
+        whole.to_string()
+    };
+    format!("{thousands}.{cents:02}")
+}
