@@ -9,7 +9,7 @@
 //! profile                   <- domain, evidence, code, payment (its timings)
 //! people                    <- domain, limits, entropy
 //! view                      <- domain, limits, code, payment (and evidence through it)
-//! journal, acquirer, scanner, sound <- domain, limits, evidence, code, payment, entropy; never each other
+//! journal, acquirer, reader, scanner, sound <- domain, limits, evidence, code, payment, entropy; never each other
 //! terminal                  <- all of the above, clock, entropy
 //! config                    <- domain, code, payment, profile, view
 //! ui                        <- view, domain, limits, code (samples only), sound; the only user of slint
@@ -33,6 +33,7 @@ pub mod limits;
 pub mod payment;
 pub mod people;
 pub mod profile;
+pub mod reader;
 #[cfg(feature = "live")]
 pub mod scanner;
 #[cfg(feature = "sim")]

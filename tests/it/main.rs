@@ -43,6 +43,7 @@ mod pin;
 mod profile;
 #[cfg(feature = "live")]
 mod qr;
+mod reader;
 mod sandbox;
 #[cfg(feature = "live")]
 mod scanner;

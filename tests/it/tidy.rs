@@ -35,6 +35,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sim", &["domain"]),
     ("simulator", SIMULATOR),
     ("scanner", EDGE),
+    ("reader", EDGE),
     ("sound", EDGE),
     // The terminal program's console front end.
     ("console", &["view"]),

@@ -1,0 +1,3 @@
+//! The card reader: its wire, its conversation, its port, and outside peers.
+
+mod wire;
