@@ -1,10 +1,14 @@
 //! Card readers on a serial port, seen from the terminal.
 //!
 //! ```text
-//! bytes -> neo2::Frames -> neo2 conversation -> reader events
+//! driver -- Ask, cancel --> conversation (pure) -- bytes --> reader
+//!        <- ReaderEvent ---                     <- bytes ---
 //! ```
 //!
 //! Owns the reader's wire. Never decides about money, never runs an EMV
 //! kernel, and has no type for a clear card number, a clear track or a PIN: the reader seals them.
 
+pub mod card;
+pub mod event;
 pub mod neo2;
+pub mod tlv;

@@ -73,13 +73,11 @@ impl Status {
 
     /// Returns the byte.
     pub fn byte(self) -> u8 {
-        match self {
-            Self::Other(byte) => byte,
-            known => TABLE
-                .iter()
-                .find(|row| row.1 == known)
-                .map_or(0, |row| row.0),
+        if let Self::Other(byte) = self {
+            return byte;
         }
+        let row = TABLE.iter().find(|row| row.1 == self);
+        row.map_or(0, |row| row.0)
     }
 
     /// Returns words for a technician.
