@@ -1,14 +1,15 @@
-//! `shouyin-sandbox`, the acquirer on loopback: arguments and printing. No logic.
+//! `shouyin-sandbox`, an acquirer on loopback and a card reader on a pseudo-terminal: arguments, printing. No logic.
 
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use shouyin::sim::reader::{Bench, Options as ReaderOptions};
 use shouyin::sim::{Errors, Options, serve_with};
 
-/// A strict Lakala V3 acquirer for one laptop. Moves no real money.
+/// A strict Lakala V3 acquirer and a card reader for one laptop. Moves no real money.
 #[derive(Parser)]
 #[command(name = "shouyin-sandbox", version)]
 struct Arguments {
@@ -42,6 +43,18 @@ enum Command {
         #[arg(long, hide = true)]
         abort_after_lines: Option<u64>,
     },
+    /// Be a card reader of the NEO 2 family on a pseudo-terminal, with cards that were never issued.
+    ///
+    /// Reads lines from standard input (`tap debit`, `pin 1234`, `fault late`, ...) and answers each with `ok` or with
+    /// what is known; docs/READERS.md lists them. Ends with the input.
+    Reader {
+        /// Name of the port; a symbolic link is made there.
+        #[arg(long)]
+        link: PathBuf,
+        /// The speed that it understands.
+        #[arg(long, default_value_t = 115_200)]
+        baud: u32,
+    },
 }
 
 #[tokio::main]
@@ -57,15 +70,27 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> anyhow::Result<()> {
-    let Command::Serve {
-        dir,
-        port,
-        page_port,
-        in_memory,
-        time_scale,
-        unsigned_errors,
-        abort_after_lines,
-    } = Arguments::parse().command;
+    let (dir, port, page_port, in_memory, time_scale, unsigned_errors, abort_after_lines) =
+        match Arguments::parse().command {
+            Command::Reader { link, baud } => return reader(link, baud),
+            Command::Serve {
+                dir,
+                port,
+                page_port,
+                in_memory,
+                time_scale,
+                unsigned_errors,
+                abort_after_lines,
+            } => (
+                dir,
+                port,
+                page_port,
+                in_memory,
+                time_scale,
+                unsigned_errors,
+                abort_after_lines,
+            ),
+        };
     let errors = if unsigned_errors {
         Errors::Unsigned
     } else {
@@ -94,5 +119,23 @@ async fn run() -> anyhow::Result<()> {
     )?;
     out.flush()?;
     tokio::signal::ctrl_c().await?;
+    Ok(())
+}
+
+/// Plays a reader until the input ends. Nothing else runs in this process, so it may wait for lines.
+fn reader(link: PathBuf, baud: u32) -> anyhow::Result<()> {
+    let place = link.display().to_string();
+    let bench = Bench::start(ReaderOptions { link, baud })
+        .with_context(|| format!("cannot be a reader at {place}; choose another --link"))?;
+    let mut out = std::io::stdout();
+    writeln!(out, "{{\"port\":{place:?}}}")?;
+    out.flush()?;
+    for line in std::io::stdin().lock().lines() {
+        match bench.act(&line?) {
+            Ok(()) => writeln!(out, "ok")?,
+            Err(why) => writeln!(out, "{why}")?,
+        }
+        out.flush()?;
+    }
     Ok(())
 }

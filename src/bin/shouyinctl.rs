@@ -41,6 +41,26 @@ enum Command {
     /// Profiles of acquirers.
     #[command(subcommand)]
     Profile(ProfileCommand),
+    /// The card reader.
+    #[cfg(feature = "live")]
+    #[command(subcommand)]
+    Reader(ReaderCommand),
+}
+
+#[cfg(feature = "live")]
+#[derive(Subcommand)]
+enum ReaderCommand {
+    /// Ask what is at a serial port and say in plain words what was found. Stop the terminal first.
+    ///
+    /// Exits with 0 when cards can be taken, 1 when the reader answers but has no key, 2 when no reader answers.
+    Info {
+        /// The reader's device file, e.g. /dev/ttyUSB0
+        #[arg(long)]
+        port: PathBuf,
+        /// Its speed.
+        #[arg(long, default_value_t = shouyin::reader::port::BAUD)]
+        baud: u32,
+    },
 }
 
 #[derive(Subcommand)]
@@ -130,7 +150,28 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             trusted_keys,
             version_min,
         }) => check_profile(&file, &Trust::load(&trusted_keys, version_min)?),
+        #[cfg(feature = "live")]
+        Command::Reader(ReaderCommand::Info { port, baud }) => reader_info(&port, baud),
     }
+}
+
+#[cfg(feature = "live")]
+fn reader_info(port: &Path, baud: u32) -> anyhow::Result<ExitCode> {
+    let found = shouyin::reader::look::look(port, baud)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "a NEO 2 card reader answers on {} at {baud} baud",
+        port.display()
+    )?;
+    for line in found.lines() {
+        writeln!(out, "{line}")?;
+    }
+    Ok(if found.is_usable() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
 }
 
 fn set_pin(file: &Path, merchant_no: Option<&str>) -> anyhow::Result<ExitCode> {

@@ -10,5 +10,9 @@
 
 pub mod card;
 pub mod event;
+#[cfg(feature = "live")]
+pub mod look;
 pub mod neo2;
+#[cfg(feature = "live")]
+pub mod port;
 pub mod tlv;

@@ -14,6 +14,7 @@ mod micropay;
 mod notices;
 mod page;
 mod preorder;
+pub mod reader;
 mod records;
 mod refund;
 mod scan;

@@ -2,5 +2,8 @@
 
 mod made;
 mod model;
+mod pair;
+#[cfg(feature = "live")]
+mod port;
 mod stories;
 mod wire;

@@ -47,8 +47,9 @@ pub enum Output {
     Send(Zeroizing<Vec<u8>>),
     /// Tell the driver.
     Tell(ReaderEvent),
-    /// Close the line and open it again: the reader answers nothing, not even a cancel.
-    Reopen(Silence),
+    /// Close the line and open it again after a pause: the reader does not answer its greeting or a cancel, or cannot
+    /// work.
+    Reopen(ReaderError),
 }
 
 #[derive(Debug)]
@@ -456,13 +457,17 @@ impl Conversation {
                     };
                     self.answer(ask, end);
                 }
-                self.state = State::Down;
-                self.out.push(Output::Reopen(silence));
+                self.give_up(ReaderError::NoAnswer(silence));
             }
             Work::Tap { .. } | Work::Keys(_) | Work::Pin { .. } | Work::Complete => {
                 self.stop(failed, at);
             }
         }
+    }
+
+    fn give_up(&mut self, why: ReaderError) {
+        self.state = State::Down;
+        self.out.push(Output::Reopen(why));
     }
 
     /// What was heard since the last command.

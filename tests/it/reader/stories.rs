@@ -1,7 +1,9 @@
 //! The stories of `tests/it/scenarios/reader.txt`, row by row.
 
 use shouyin::domain::{Money, Tick};
-use shouyin::reader::event::{Answer, Ask, AskId, End, Prompt, ReaderEvent, TapRequest};
+use shouyin::reader::event::{
+    Answer, Ask, AskId, End, Prompt, ReaderError, ReaderEvent, TapRequest,
+};
 use shouyin::reader::neo2::{
     CardDecision, CardTransaction, Conversation, HostAnswer, Output, PinEnd, PinKey, PinRequest,
     Tapped, WrappedKeys,
@@ -128,7 +130,8 @@ fn end_words(end: &End) -> String {
 fn told(output: &Output, short: bool) -> Option<String> {
     Some(match output {
         Output::Send(_) => return None,
-        Output::Reopen(silence) => format!("reopen {silence:?}"),
+        Output::Reopen(ReaderError::NoAnswer(silence)) => format!("reopen {silence:?}"),
+        Output::Reopen(error) => format!("reopen {error}"),
         Output::Tell(ReaderEvent::Ready(_)) if short => "ready".to_owned(),
         Output::Tell(ReaderEvent::Ready(info)) => format!(
             "ready {} data {:?} pin {:?}",

@@ -74,6 +74,7 @@ impl Conversation {
                 match questions.hear(reply) {
                     Ok(None) => self.question(ask, questions, at),
                     Ok(Some(info)) => self.known(ask, info, at),
+                    Err(error) if ask.is_none() => self.give_up(error),
                     Err(error) => self.finish(ask, End::Failed(error), at),
                 }
             }
