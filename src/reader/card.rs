@@ -48,7 +48,9 @@ impl MaskedPan {
     /// [`MaskError`]; the value is not kept.
     pub fn from_packed(bytes: &[u8]) -> Result<Self, MaskError> {
         let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        let mut halves: Vec<u8> = halves.take_while(|half| *half != SEPARATOR).collect();
+        // What claims to be masked may be in clear.
+        let mut halves: Zeroizing<Vec<u8>> =
+            Zeroizing::new(halves.take_while(|half| *half != SEPARATOR).collect());
         if halves.last() == Some(&PAD) {
             halves.pop();
         }

@@ -9,7 +9,9 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -158,13 +160,14 @@ fn now() -> Instant {
 
 fn refusal(path: &Path, error: &io::Error) -> PortError {
     let path = path.to_owned();
-    match error.kind() {
-        ErrorKind::NotFound => PortError::Missing(path),
-        ErrorKind::PermissionDenied => PortError::Forbidden(path),
-        _ => PortError::Other {
-            path,
-            why: error.to_string(),
-        },
+    let kind = error.kind();
+    if kind == ErrorKind::NotFound {
+        PortError::Missing(path)
+    } else if kind == ErrorKind::PermissionDenied {
+        PortError::Forbidden(path)
+    } else {
+        let why = error.to_string();
+        PortError::Other { path, why }
     }
 }
 
@@ -185,8 +188,20 @@ fn not_opened(path: &Path, error: serialport::Error) -> PortError {
 /// What the handle says to the thread.
 enum Order {
     Ask(AskId, Ask),
-    Cancel(AskId),
     Quit,
+}
+
+/// What must get through even when the queue is full.
+#[derive(Debug, Default)]
+struct Urgent {
+    cancels: Mutex<Vec<AskId>>,
+    quit: AtomicBool,
+}
+
+impl Urgent {
+    fn cancels(&self) -> MutexGuard<'_, Vec<AskId>> {
+        self.cancels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The thread has more orders than it can take; the ask was not made.
@@ -198,6 +213,7 @@ pub struct NotAsked;
 #[derive(Debug)]
 pub struct ReaderHandle {
     orders: SyncSender<Order>,
+    urgent: Arc<Urgent>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -208,6 +224,7 @@ impl ReaderHandle {
     /// The system gives no thread.
     pub fn spawn(config: PortConfig, events: mpsc::Sender<ReaderEvent>) -> io::Result<Self> {
         let (orders, inbox) = sync_channel(READER_QUEUE);
+        let urgent = Arc::new(Urgent::default());
         let mut keeper = Keeper {
             pause: config.pause_min,
             config,
@@ -215,6 +232,8 @@ impl ReaderHandle {
             events,
             pending: VecDeque::new(),
             told_lost: false,
+            urgent: Arc::clone(&urgent),
+            cancels: Vec::new(),
         };
         let thread = thread::Builder::new()
             .name("reader-port".to_owned())
@@ -224,11 +243,12 @@ impl ReaderHandle {
             })?;
         Ok(Self {
             orders,
+            urgent,
             thread: Some(thread),
         })
     }
 
-    /// Asks something; its end comes as an event.
+    /// Asks something; its end comes as an event. Never waits.
     ///
     /// # Errors
     /// [`NotAsked`]: no end will come for this number.
@@ -237,19 +257,23 @@ impl ReaderHandle {
         self.orders.try_send(order).map_err(|_| NotAsked)
     }
 
-    /// Cancels a tap or a PIN. Waits for room in the queue (a turn of the thread), because a cancel is never dropped.
+    /// Cancels a tap or a PIN. Never waits and is never dropped; one that has ended is left as it is.
     pub fn cancel(&self, ask: AskId) {
-        // A thread that has ended told the end of every ask before.
-        let _ = self.orders.send(Order::Cancel(ask));
+        let mut cancels = self.urgent.cancels();
+        if !cancels.contains(&ask) {
+            cancels.push(ask);
+        }
     }
 
-    /// Ends the thread and waits until the port is closed.
+    /// Ends the thread and waits until the port is closed, a turn of the thread.
     pub fn shutdown(mut self) {
         self.end();
     }
 
     fn end(&mut self) {
-        let _ = self.orders.send(Order::Quit);
+        self.urgent.quit.store(true, Ordering::Release);
+        // Only wakes a thread that waits for orders; with a full queue it does not wait.
+        let _ = self.orders.try_send(Order::Quit);
         if let Some(thread) = self.thread.take() {
             // A thread that panicked is gone as well.
             let _ = thread.join();
@@ -292,6 +316,9 @@ struct Keeper {
     events: mpsc::Sender<ReaderEvent>,
     pending: VecDeque<ReaderEvent>,
     told_lost: bool,
+    urgent: Arc<Urgent>,
+    /// Cancels of asks that may still be in the queue.
+    cancels: Vec<AskId>,
 }
 
 impl Keeper {
@@ -367,22 +394,36 @@ impl Keeper {
         broken.map_or(Ok(()), Err)
     }
 
-    /// Takes the orders that wait, as long as their ends can be delivered.
+    /// Takes the orders that wait, as long as their ends can be delivered, then the cancels.
     fn orders(&mut self, line: &mut Line, inbox: &Receiver<Order>) -> Result<(), Fallen> {
-        while self.pending.is_empty() {
-            let at = line.tick();
-            let outputs = match inbox.try_recv() {
-                Err(TryRecvError::Empty) => return Ok(()),
+        self.look_up()?;
+        let mut drained = false;
+        while self.pending.is_empty() && !drained {
+            match inbox.try_recv() {
+                Err(TryRecvError::Empty) => drained = true,
                 Ok(Order::Quit) | Err(TryRecvError::Disconnected) => return Err(Fallen::Over),
-                Ok(Order::Ask(ask, what)) => self.talk.ask(ask, what, at),
-                Ok(Order::Cancel(ask)) => self.talk.cancel(ask, at),
-            };
+                Ok(Order::Ask(ask, what)) => {
+                    let outputs = self.talk.ask(ask, what, line.tick());
+                    self.act(line, outputs)?;
+                }
+            }
+        }
+        for ask in self.cancels.clone() {
+            let outputs = self.talk.cancel(ask, line.tick());
             self.act(line, outputs)?;
         }
-        // The inbox is full: only the end of everything is still looked for.
-        if self.events.is_closed() {
-            return Err(Fallen::Over);
+        if drained {
+            self.cancels.clear();
         }
+        Ok(())
+    }
+
+    /// Looks at what gets past the queue. Cancels are taken before the orders, so that each finds its ask.
+    fn look_up(&mut self) -> Result<(), Over> {
+        if self.urgent.quit.load(Ordering::Acquire) || self.events.is_closed() {
+            return Err(Over);
+        }
+        self.cancels.append(&mut self.urgent.cancels());
         Ok(())
     }
 
@@ -391,13 +432,21 @@ impl Keeper {
         let until = now() + self.pause;
         self.pause = (self.pause * 2).min(self.config.pause_max);
         loop {
+            self.look_up()?;
             self.deliver()?;
             let rest = until.saturating_duration_since(now());
+            if rest.is_zero() {
+                return Ok(());
+            }
+            if !self.pending.is_empty() {
+                // Nobody takes what is told already: nothing more is asked for.
+                thread::park_timeout(rest.min(Duration::from_millis(READ_MS)));
+                continue;
+            }
             match inbox.recv_timeout(rest) {
-                Err(RecvTimeoutError::Timeout) => return Ok(()),
+                // Nothing is under way on a closed line, so there is nothing to cancel.
+                Err(RecvTimeoutError::Timeout) => self.cancels.clear(),
                 Ok(Order::Quit) | Err(RecvTimeoutError::Disconnected) => return Err(Over),
-                // Nothing is under way on a closed line.
-                Ok(Order::Cancel(_)) => {}
                 Ok(Order::Ask(ask, what)) => {
                     for output in self.talk.ask(ask, what, Tick(0)) {
                         if let Output::Tell(event) = output {

@@ -10,6 +10,8 @@
 //! kind, and holds a cryptogram for going online. Anything else is told as what it is. Card data in clear
 //! refuses the whole result; the frame is wiped by its owner. Stripes give no evidence at all.
 
+use zeroize::Zeroizing;
+
 use super::tags;
 use crate::domain::{Currency, Money};
 use crate::reader::card::{
@@ -266,7 +268,9 @@ fn is_sealed(item: Tlv<'_>, whole: &Items<'_>, keys: (Option<MaskedPan>, Option<
 
 /// A flag may lie: says whether the bytes can be read as a number, a track or a text.
 fn is_readable(value: &[u8], mask: Option<MaskedPan>) -> bool {
+    // What is looked at may be a number in clear.
     let halves: Vec<u8> = value.iter().flat_map(|b| [b >> 4, b & 15]).collect();
+    let halves = Zeroizing::new(halves);
     let is_number = mask.map_or_else(|| is_luhn(&halves), |mask| mask.is_mask_of(&halves));
     let is_text = value
         .iter()
@@ -276,12 +280,12 @@ fn is_readable(value: &[u8], mask: Option<MaskedPan>) -> bool {
 
 /// A number of 12 to 19 digits up to a separator or padding whose check digit is right (ISO/IEC 7812-1, annex B).
 fn is_luhn(halves: &[u8]) -> bool {
-    let digits: Vec<u8> = halves.iter().copied().take_while(|d| *d <= 9).collect();
-    if !(12..=19).contains(&digits.len()) {
+    let length = halves.iter().take_while(|digit| **digit <= 9).count();
+    if !(12..=19).contains(&length) {
         return false;
     }
     let doubled = |digit: u8| if digit > 4 { digit * 2 - 9 } else { digit * 2 };
-    let sum: u32 = digits
+    let sum: u32 = halves[..length]
         .iter()
         .rev()
         .enumerate()

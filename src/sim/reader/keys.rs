@@ -66,15 +66,9 @@ fn join(left: [u8; 8], right: [u8; 8]) -> Key {
 }
 
 /// A key that changes with every use.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Dukpt {
     counter: u32,
-}
-
-impl Default for Dukpt {
-    fn default() -> Self {
-        Self { counter: 0 }
-    }
 }
 
 impl Dukpt {

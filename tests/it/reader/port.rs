@@ -1,24 +1,25 @@
-//! The thread of a port against the sandbox's reader on a pseudo-terminal, `shouyinctl reader info`, and outside peers.
+//! The thread of a port against the sandbox's reader on a pseudo-terminal.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use shouyin::domain::Money;
 use shouyin::reader::event::{
     Answer, Ask, AskId, End, KeyState, ReaderError, ReaderEvent, TapRequest,
 };
-use shouyin::reader::neo2::{CardTransaction, Tapped};
+use shouyin::reader::neo2::{CardTransaction, ResultError, Tapped};
 use shouyin::reader::port::{PortConfig, ReaderHandle};
 use shouyin::sim::reader::{Bench, Options};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-const CTL: &str = env!("CARGO_BIN_EXE_shouyinctl");
-const SANDBOX: &str = env!("CARGO_BIN_EXE_shouyin-sandbox");
+use crate::badinput::memory::copies;
 
-fn bench(link: &Path) -> Bench {
+pub const SANDBOX: &str = env!("CARGO_BIN_EXE_shouyin-sandbox");
+
+pub fn bench(link: &Path) -> Bench {
     let options = Options {
         link: link.to_owned(),
         baud: 115_200,
@@ -27,15 +28,15 @@ fn bench(link: &Path) -> Bench {
 }
 
 /// A port's thread and what it tells.
-struct Till {
-    handle: ReaderHandle,
+pub struct Till {
+    pub handle: ReaderHandle,
     inbox: mpsc::Receiver<ReaderEvent>,
     runtime: tokio::runtime::Runtime,
-    next: u64,
+    pub next: u64,
 }
 
 impl Till {
-    fn start(link: &Path) -> Self {
+    pub fn start(link: &Path) -> Self {
         let (events, inbox) = mpsc::channel(8);
         let mut config = PortConfig::new(link.to_owned());
         config.pause_min = Duration::from_millis(1);
@@ -59,7 +60,7 @@ impl Till {
             .expect("the port lives")
     }
 
-    fn ready(&mut self) {
+    pub fn ready(&mut self) {
         loop {
             match self.event() {
                 ReaderEvent::Ready(info) => {
@@ -79,7 +80,7 @@ impl Till {
         }
     }
 
-    fn tap(&mut self, fen: u64) -> AskId {
+    pub fn tap(&mut self, fen: u64) -> AskId {
         self.next += 1;
         let ask = AskId(self.next);
         let request = TapRequest {
@@ -91,7 +92,7 @@ impl Till {
         ask
     }
 
-    fn end(&mut self, ask: AskId) -> End {
+    pub fn end(&mut self, ask: AskId) -> End {
         loop {
             match self.event() {
                 ReaderEvent::Answer(Answer { ask: of, end }) if of == ask => return end,
@@ -235,175 +236,46 @@ fn a_driver_that_does_not_listen_loses_no_end_and_stops_nothing() {
     }
     ended.sort_unstable();
     assert_eq!(ended, (0..asked).collect::<Vec<_>>());
-    // A driver that goes away ends the thread.
+    // With everything full again, a cancel does not wait and the end of the thread does not either.
+    let mut asked = 2_000;
+    while handle.ask(AskId(asked), Ask::Info).is_ok() {
+        asked += 1;
+        bench.act("pull").unwrap();
+    }
+    handle.cancel(AskId(2_000));
+    handle.shutdown();
+    // A driver that goes away ends the thread, too.
+    let (events, inbox) = mpsc::channel(1);
+    let handle = ReaderHandle::spawn(PortConfig::new(link.clone()), events).unwrap();
     drop(inbox);
     handle.shutdown();
 }
 
-fn info(port: &Path, more: &[&str]) -> (Option<i32>, String, String) {
-    let out: Output = Command::new(CTL)
-        .args(["reader", "info", "--port"])
-        .arg(port)
-        .args(more)
-        .output()
-        .unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (out.status.code(), text(&out.stdout), text(&out.stderr))
-}
-
+/// Half a process: takes card data in clear three times, then waits to be looked at.
 #[test]
-fn reader_info_says_in_plain_words_what_is_at_a_port() {
-    let dir = TempDir::new().unwrap();
-    let link = dir.path().join("reader");
-    let bench = bench(&link);
-    let (code, out, err) = info(&link, &[]);
-    assert_eq!((code, err.as_str()), (Some(0), ""));
-    let place = link.display();
-    assert_eq!(
-        out,
-        format!(
-            "a NEO 2 card reader answers on {place} at 115200 baud\nfirmware: Sandbox NEO 2 reader 1.0\n\
-             key for card data: valid, serial number FFFF9876543210E00000\n\
-             key for PINs: valid, serial number FFFF9876543210E00000\ncards can be taken\n"
-        )
-    );
-    for (life, words) in [
-        (
-            "absent",
-            "key for card data: absent; the acquirer must load one",
-        ),
-        (
-            "used-up",
-            "key for card data: used up; the acquirer must load a new one",
-        ),
-    ] {
-        bench.act(&format!("key data {life}")).unwrap();
-        let (code, out, _) = info(&link, &[]);
-        assert_eq!(code, Some(1), "{out}");
-        assert!(
-            out.contains(words) && out.contains("no card can be taken; codes can"),
-            "{out}"
-        );
-    }
-    bench.act("key data valid").unwrap();
-    bench.act("tamper").unwrap();
-    let (code, _, err) = info(&link, &[]);
-    assert_eq!(code, Some(2));
-    assert!(
-        err.contains("reports tampering; take it out of service"),
-        "{err}"
-    );
-    assert_eq!(err.lines().count(), 1, "{err}");
-}
-
-#[test]
-fn reader_info_tells_wrong_ports_wrong_speeds_and_other_devices_apart() {
-    let dir = TempDir::new().unwrap();
-    let missing = dir.path().join("ttyUSB7");
-    let file = dir.path().join("file");
-    std::fs::write(&file, "x").unwrap();
-    for (port, words) in [
-        (missing.as_path(), "there is no port"),
-        (&file, "is no serial port; name the reader's device file"),
-        (
-            Path::new("/dev/null"),
-            "is no serial port; name the reader's device file",
-        ),
-    ] {
-        let (code, out, err) = info(port, &[]);
-        assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
-        assert!(err.contains(words) && err.lines().count() == 1, "{err}");
-    }
-    // Another program holds it.
-    let link = dir.path().join("reader");
-    let held = bench(&link);
+#[ignore = "run by its parent, which reads this process's memory"]
+fn refuses_clear_data() {
+    let link = PathBuf::from(std::env::var_os("READER_LINK").unwrap());
     let mut till = Till::start(&link);
     till.ready();
-    let (code, _, err) = info(&link, &[]);
-    assert!(
-        code == Some(2) && err.contains("another program holds"),
-        "{err}"
-    );
-    drop(till);
-    drop(held);
-    // Another speed.
-    let slow = dir.path().join("slow");
-    let bench = Bench::start(Options {
-        link: slow.clone(),
-        baud: 38_400,
-    })
-    .unwrap();
-    let (code, _, err) = info(&slow, &[]);
-    assert!(
-        code == Some(2) && err.contains("speaks at 38400 baud, not at 115200"),
-        "{err}"
-    );
-    let (code, ..) = info(&slow, &["--baud", "38400"]);
-    assert_eq!(code, Some(0));
-    drop(bench);
-    // A silent device, and one that says other things: a pseudo-terminal of Python's.
-    for (say, words) in [
-        (
-            "",
-            "nothing was heard: is the reader on, and is this its port?",
-        ),
-        (
-            "$GPGGA,092750.000,5321.6802,N*76\r\n",
-            "another speed, or another device",
-        ),
-    ] {
-        let name = dir.path().join(format!("other{}", say.len()));
-        let mut other = Peer::start("other_device.py", &[name.to_str().unwrap(), say]);
-        other.line();
-        let (code, _, err) = info(&name, &[]);
-        assert_eq!(code, Some(2));
-        assert!(err.contains(words) && err.lines().count() == 1, "{err}");
+    for fen in 1..=3 {
+        let ask = till.tap(fen);
+        let end = till.end(ask);
+        assert!(
+            matches!(
+                &end,
+                End::Failed(ReaderError::Result(ResultError::Clear(_)))
+            ),
+            "{end:?}"
+        );
     }
+    println!("refused three times");
+    std::io::stdin().read_line(&mut String::new()).unwrap();
 }
 
-/// A Python program that talks through its pipes.
-struct Peer {
-    child: std::process::Child,
-    out: BufReader<std::process::ChildStdout>,
-}
-
-impl Peer {
-    fn start(name: &str, arguments: &[&str]) -> Self {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/peer")
-            .join(name);
-        let mut child = Command::new("python3")
-            .arg(path)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        Self { child, out }
-    }
-
-    fn line(&mut self) -> Option<String> {
-        let mut line = String::new();
-        (self.out.read_line(&mut line).unwrap() > 0).then(|| line.trim().to_owned())
-    }
-
-    fn say(&mut self, line: &str) {
-        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The sandbox program as people start it, and a host that another language speaks.
+/// The simulated reader runs in another process, so whatever this one holds came over the line.
 #[test]
-fn a_host_written_in_python_works_with_the_sandboxs_reader() {
+fn card_data_in_clear_is_refused_and_wiped() {
     let dir = TempDir::new().unwrap();
     let link = dir.path().join("reader");
     let mut sandbox = Command::new(SANDBOX)
@@ -415,159 +287,44 @@ fn a_host_written_in_python_works_with_the_sandboxs_reader() {
         .unwrap();
     let mut words = sandbox.stdin.take().unwrap();
     let mut told = BufReader::new(sandbox.stdout.take().unwrap()).lines();
-    assert!(told.next().unwrap().unwrap().starts_with("{\"port\":"));
-    let steps = [
-        "info",
-        "bad-crc",
-        "lying-length",
-        "unknown",
-        "timeout",
-        "tap",
-        "100",
-        "tap phone",
-        "tap",
-        "2500",
-        "insert debit",
-        "complete",
-        "00",
-        "complete",
-        "00",
-        "pin",
-        "pin 1234",
-        "do",
-        "pull",
-        "tap",
-        "100",
-        "tap declines",
-        "do",
-        "fault bad-crc",
-        "do",
-        "fault noise",
-        "cancel",
-        "300",
-        "tap debit",
-        "tap",
-        "400",
-        "tap debit",
-        "do",
-        "fault late",
-        "cancel",
-        "500",
-        "tap debit",
-        "do",
-        "fault late-first",
-        "cancel",
-        "600",
-        "tap debit",
-        "cancel",
-        "700",
-        "pull",
-        "do",
-        "fault drip",
-        "tap",
-        "800",
-        "tap credit",
-    ];
-    let mut host = Peer::start(
-        "neo2_host.py",
-        &[&[link.to_str().unwrap()][..], &steps].concat(),
-    );
-    let mut seen: Vec<serde_json::Value> = Vec::new();
-    while let Some(line) = host.line() {
-        match line.strip_prefix("DO ") {
-            Some(act) => {
-                writeln!(words, "{act}").unwrap();
-                assert_eq!(told.next().unwrap().unwrap(), "ok", "{act}");
-                host.say("done");
-            }
-            None => seen.push(serde_json::from_str(&line).unwrap()),
-        }
+    told.next().unwrap().unwrap();
+    for act in ["fault clear", "fault clear", "fault clear", "insert credit"] {
+        writeln!(words, "{act}").unwrap();
+        assert_eq!(told.next().unwrap().unwrap(), "ok");
     }
-    assert!(host.child.wait().unwrap().success());
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "reader::port::refuses_clear_data",
+            "--ignored",
+            "--nocapture",
+        ])
+        .env("READER_LINK", &link)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut shown = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(shown.any(|line| line.unwrap().contains("refused three times")));
+    let packed = super::made::hex("6250948736102942");
+    let halves: Vec<u8> = packed
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .collect();
+    assert_eq!(
+        copies(child.id(), &packed),
+        0,
+        "copies of the number in memory"
+    );
+    assert_eq!(
+        copies(child.id(), &halves),
+        0,
+        "copies of its digits in memory"
+    );
+    // The search finds what is there.
+    assert!(copies(child.id(), link.to_str().unwrap().as_bytes()) > 0);
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
     drop(words);
-    assert!(
-        sandbox.wait().unwrap().success(),
-        "the sandbox ends with its input"
-    );
-    assert!(!link.exists(), "the port is gone");
-
-    let [
-        info,
-        crc,
-        lying,
-        unknown,
-        timeout,
-        phone,
-        chip,
-        done,
-        again,
-        pin,
-        declined,
-        spoilt,
-        noisy,
-        late,
-        first,
-        pulled,
-        drip,
-    ] = &seen[..]
-    else {
-        panic!("{seen:?}");
-    };
-    assert_eq!(info["firmware"], "Sandbox NEO 2 reader 1.0");
-    assert_eq!(info["ksn"], "010AFFFF9876543210E00000");
-    assert_eq!(
-        (&crc["status"], &lying["ping"], &unknown["status"]),
-        (&4.into(), &0.into(), &2.into())
-    );
-    assert_eq!(timeout["status"], 8);
-    assert_eq!(
-        (&phone["status"], &phone["attribution"]),
-        (&0x23.into(), &0x41.into())
-    );
-    assert_eq!(phone["tags"]["9F02"], "000000000100");
-    assert_eq!(phone["tags"]["DF52"], "03");
-    assert_eq!(
-        (&chip["attribution"], &chip["tags"]["9F39"]),
-        (&0x40.into(), &"05".into())
-    );
-    assert_eq!(done["tags"]["9F27"], "40");
-    assert_eq!(again["first"], 0x0B, "nothing to complete");
-    assert_eq!(
-        (&pin["first"], &pin["meanwhile"], &pin["state"]),
-        (&0.into(), &0x0A.into(), &0.into())
-    );
-    assert_eq!(pin["text"].as_str().unwrap().len(), 36);
-    assert_eq!(declined["tags"]["9F27"], "00");
-    assert_eq!(
-        spoilt["frames"],
-        serde_json::json!(["05 00"]),
-        "the result had a bad checksum"
-    );
-    assert_eq!(noisy["tags"]["9F02"], "000000000400");
-    assert_eq!(late["frames"], serde_json::json!(["05 00", "02 23"]));
-    assert_eq!(first["frames"], serde_json::json!(["02 23", "05 00"]));
-    assert_eq!(pulled["frames"], serde_json::json!(["05 00"]));
-    assert_eq!(drip["tags"]["9F02"], "000000000800");
-}
-
-#[test]
-fn our_port_works_with_a_reader_written_in_python() {
-    let dir = TempDir::new().unwrap();
-    let link = dir.path().join("reader");
-    let mut device = Peer::start("neo2_device.py", &[link.to_str().unwrap()]);
-    assert_eq!(device.line().as_deref(), Some("ready"));
-    let mut till = Till::start(&link);
-    till.ready();
-    for fen in [1, 99, 100_000, 999_999_999_999] {
-        let ask = till.tap(fen);
-        let End::Tap(Tapped::Online(card)) = till.end(ask) else {
-            panic!("{fen}");
-        };
-        assert_eq!(card.amount.minor(), fen);
-        assert_eq!(card.masked.to_string(), "621626*********0018");
-    }
-    till.next += 1;
-    let ask = AskId(till.next);
-    till.handle.ask(ask, Ask::Info).unwrap();
-    assert!(matches!(till.end(ask), End::Info(info) if info.firmware == "PYTHON NEO"));
+    sandbox.wait().unwrap();
 }
