@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use shouyin::sim::reader::{Bench, Options as ReaderOptions};
+use shouyin::sim::reader::{Bench, Kind, Options as ReaderOptions};
 use shouyin::sim::{Errors, Options, serve_with};
 
 /// A strict Lakala V3 acquirer and a card reader for one laptop. Moves no real money.
@@ -48,6 +48,9 @@ enum Command {
     /// Reads lines from standard input (`tap debit`, `pin 1234`, `fault late`, ...) and answers each with `ok` or with
     /// what is known; docs/READERS.md lists them. Ends with the input.
     Reader {
+        /// What it is: neo2, or pn532 for development.
+        #[arg(long, default_value = "neo2", value_parser = reader_kind)]
+        kind: Kind,
         /// Name of the port; a symbolic link is made there.
         #[arg(long)]
         link: PathBuf,
@@ -72,7 +75,9 @@ async fn main() -> ExitCode {
 async fn run() -> anyhow::Result<()> {
     let (dir, port, page_port, in_memory, time_scale, unsigned_errors, abort_after_lines) =
         match Arguments::parse().command {
-            Command::Reader { link, baud } => return reader(link, baud),
+            Command::Reader { kind, link, baud } => {
+                return reader(ReaderOptions { kind, link, baud });
+            }
             Command::Serve {
                 dir,
                 port,
@@ -123,9 +128,9 @@ async fn run() -> anyhow::Result<()> {
 }
 
 /// Plays a reader until the input ends. Nothing else runs in this process, so it may wait for lines.
-fn reader(link: PathBuf, baud: u32) -> anyhow::Result<()> {
-    let place = link.display().to_string();
-    let bench = Bench::start(ReaderOptions { link, baud })
+fn reader(options: ReaderOptions) -> anyhow::Result<()> {
+    let place = options.link.display().to_string();
+    let bench = Bench::start(options)
         .with_context(|| format!("cannot be a reader at {place}; choose another --link"))?;
     let mut out = std::io::stdout();
     writeln!(out, "{{\"port\":{place:?}}}")?;
@@ -138,4 +143,12 @@ fn reader(link: PathBuf, baud: u32) -> anyhow::Result<()> {
         out.flush()?;
     }
     Ok(())
+}
+
+fn reader_kind(word: &str) -> Result<Kind, String> {
+    match word {
+        "neo2" => Ok(Kind::Neo2),
+        "pn532" => Ok(Kind::Pn532),
+        _ => Err("a reader is neo2 or pn532".to_owned()),
+    }
 }

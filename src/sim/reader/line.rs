@@ -17,6 +17,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 use super::device::{Device, Out};
+use super::pn532::Pn532;
 use super::script::Act;
 
 /// How long the thread looks at the line before it looks at what people do.
@@ -24,9 +25,20 @@ const TURN_MS: i64 = 2;
 /// Between two bytes of a drip.
 const DRIP: Duration = Duration::from_millis(3);
 
+/// What plays at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A production reader of ID TECH's NEO 2 family.
+    Neo2,
+    /// NXP's PN532, for development only. It knows `tap`, `pull`, `unplug` and `plug`.
+    Pn532,
+}
+
 /// Where and how the reader is reached.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// What it is.
+    pub kind: Kind,
     /// The port's name, a symbolic link that is made here.
     pub link: PathBuf,
     /// The speed that it understands, in baud.
@@ -36,6 +48,7 @@ pub struct Options {
 /// A running reader. Dropping it pulls the cable for good.
 #[derive(Debug)]
 pub struct Bench {
+    kind: Kind,
     acts: Option<Sender<(Act, Sender<()>)>>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
@@ -48,10 +61,12 @@ impl Bench {
     pub fn start(options: Options) -> io::Result<Self> {
         let (acts, inbox) = channel();
         let line = Line::plug(&options.link)?;
+        let kind = options.kind;
         let thread = thread::Builder::new()
             .name("sandbox-reader".to_owned())
             .spawn(move || run(&options, line, &inbox))?;
         Ok(Self {
+            kind,
             acts: Some(acts),
             thread: Some(thread),
         })
@@ -63,6 +78,10 @@ impl Bench {
     /// What is known instead, or that the reader is gone.
     pub fn act(&self, words: &str) -> Result<(), String> {
         let act = Act::parse(words)?;
+        let simple = matches!(act, Act::Tap(_) | Act::Pull | Act::Unplug | Act::Plug);
+        if self.kind == Kind::Pn532 && !simple {
+            return Err("a PN532 knows tap CARD, pull, unplug and plug".to_owned());
+        }
         let (done, wait) = channel();
         let sent = self.acts.as_ref().map(|acts| acts.send((act, done)));
         if !matches!(sent, Some(Ok(()))) || wait.recv().is_err() {
@@ -77,6 +96,44 @@ impl Drop for Bench {
         self.acts = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
+        }
+    }
+}
+
+/// A device of either kind.
+enum Player {
+    Neo2(Box<Device>),
+    Pn532(Pn532),
+}
+
+impl Player {
+    fn new(kind: Kind) -> Self {
+        match kind {
+            Kind::Neo2 => Self::Neo2(Box::default()),
+            Kind::Pn532 => Self::Pn532(Pn532::default()),
+        }
+    }
+
+    fn hear(&mut self, bytes: &[u8], now: u64) -> Vec<Out> {
+        match self {
+            Self::Neo2(device) => device.hear(bytes, now),
+            Self::Pn532(chip) => chip.hear(bytes),
+        }
+    }
+
+    fn act(&mut self, act: Act, now: u64) -> Vec<Out> {
+        match (self, act) {
+            (Self::Neo2(device), act) => device.act(act, now),
+            (Self::Pn532(_), Act::Unplug) => vec![Out::Unplug],
+            (Self::Pn532(_), Act::Plug) => vec![Out::Plug],
+            (Self::Pn532(chip), act) => chip.place(matches!(act, Act::Tap(_))),
+        }
+    }
+
+    fn tick(&mut self, now: u64) -> Vec<Out> {
+        match self {
+            Self::Neo2(device) => device.tick(now),
+            Self::Pn532(_) => Vec::new(),
         }
     }
 }
@@ -150,7 +207,7 @@ impl Drop for Line {
 fn run(options: &Options, line: Line, acts: &Receiver<(Act, Sender<()>)>) -> io::Result<()> {
     let started = now();
     let ms = || u64::try_from(now().duration_since(started).as_millis()).unwrap_or(u64::MAX);
-    let mut device = Device::default();
+    let mut device = Player::new(options.kind);
     let mut line = Some(line);
     loop {
         let mut out = match &line {
@@ -191,7 +248,7 @@ fn run(options: &Options, line: Line, acts: &Receiver<(Act, Sender<()>)>) -> io:
                 }
                 (Out::Unplug, _) => line = None,
                 (Out::Plug, None) => {
-                    device = Device::default();
+                    device = Player::new(options.kind);
                     line = Some(Line::plug(&options.link)?);
                 }
                 (Out::Bytes(_) | Out::Drip(_), None) | (Out::Plug, Some(_)) => {}

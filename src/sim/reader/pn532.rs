@@ -14,6 +14,9 @@ const ACK: [u8; 6] = [0, 0, 0xFF, 0, 0xFF, 0];
 const SYNTAX: [u8; 8] = [0, 0, 0xFF, 1, 0xFF, 0x7F, 0x81, 0];
 /// Flag of SetParameters: the chip asks a card of ISO 14443-4 for its ATS by itself.
 const AUTOMATIC_RATS: u8 = 0x10;
+const FOREVER: u8 = 0xFF;
+/// The card did not answer.
+const TIME_OUT: u8 = 0x01;
 /// Wrong context: no card, or none that was listed.
 const NO_TARGET: u8 = 0x27;
 const UID: [u8; 4] = [0x08, 0xA1, 0xB2, 0xC3];
@@ -33,6 +36,10 @@ pub struct Pn532 {
     card: bool,
     listed: bool,
     parameters: u8,
+    /// How often the chip looks for a card; FF is without end (its default).
+    retries: u8,
+    /// A list that waits for a card.
+    waiting: bool,
     last: Vec<u8>,
 }
 
@@ -43,6 +50,8 @@ impl Default for Pn532 {
             card: true,
             listed: false,
             parameters: AUTOMATIC_RATS | 0x04,
+            retries: FOREVER,
+            waiting: false,
             last: Vec::new(),
         }
     }
@@ -58,10 +67,17 @@ enum Found {
 }
 
 impl Pn532 {
-    /// Puts a card there, or takes it away.
-    pub fn place(&mut self, card: bool) {
+    /// Puts a card there, or takes it away. A list that waits for one is answered.
+    pub fn place(&mut self, card: bool) -> Vec<Out> {
         self.card = card;
         self.listed &= card;
+        if !card || !std::mem::take(&mut self.waiting) {
+            return Vec::new();
+        }
+        let mut data = vec![0xD5, 0x4B];
+        self.list(&[1, 0], &mut data);
+        self.last = write(&data);
+        vec![Out::Bytes(self.last.clone())]
     }
 
     /// The host sent bytes.
@@ -75,14 +91,14 @@ impl Pn532 {
                     return out;
                 }
                 Found::Command(data, used) => {
-                    let mut answer = ACK.to_vec();
-                    self.last = self.answer(&data).map_or_else(|| SYNTAX.to_vec(), |d| write(&d));
-                    answer.extend(&self.last);
-                    out.push(Out::Bytes(answer));
+                    out.push(Out::Bytes(self.taken(&data)));
                     used
                 }
-                // The host gives up waiting; there is never anything under way.
-                Found::Ack(used) => used,
+                // The host gives up waiting.
+                Found::Ack(used) => {
+                    self.waiting = false;
+                    used
+                }
                 Found::Nack(used) => {
                     out.push(Out::Bytes(self.last.clone()));
                     used
@@ -100,6 +116,19 @@ impl Pn532 {
         out
     }
 
+    /// The ACK of a command and, unless it has to wait for a card, its answer.
+    fn taken(&mut self, data: &[u8]) -> Vec<u8> {
+        // Any command ends the one before.
+        let lists = data.starts_with(&[0xD4, 0x4A]);
+        self.waiting = lists && !self.card && self.retries == FOREVER;
+        if self.waiting {
+            return ACK.to_vec();
+        }
+        let answer = self.answer(data);
+        self.last = answer.map_or_else(|| SYNTAX.to_vec(), |data| write(&data));
+        [&ACK[..], &self.last].concat()
+    }
+
     fn answer(&mut self, data: &[u8]) -> Option<Vec<u8>> {
         let [0xD4, command, rest @ ..] = data else {
             return None;
@@ -115,10 +144,17 @@ impl Pn532 {
             0x02 => out.extend(FIRMWARE),
             0x04 => out.extend([0, 0, u8::from(self.listed)]),
             0x06 => out.extend(rest.chunks(2).map(|_| 0)),
-            0x08 | 0x10 | 0x14 | 0x32 => {}
+            0x08 | 0x10 | 0x14 => {}
+            0x32 => {
+                if let [5, _, _, retries] = rest {
+                    self.retries = *retries;
+                }
+            }
             0x12 => self.parameters = *rest.first()?,
             0x16 => out.push(0),
-            0x40 | 0x42 => self.exchange(*command, rest, &mut out),
+            0x40 => self.exchange(rest, &mut out),
+            // Raw frames past the card's protocol: it does not answer those.
+            0x42 => out.push(TIME_OUT),
             0x44 | 0x52 => {
                 self.listed = false;
                 out.push(0);
@@ -158,9 +194,8 @@ impl Pn532 {
         }
     }
 
-    fn exchange(&self, command: u8, rest: &[u8], out: &mut Vec<u8>) {
-        let apdu = if command == 0x40 { rest.get(1..) } else { Some(rest) };
-        let Some(apdu) = apdu.filter(|_| self.listed) else {
+    fn exchange(&self, rest: &[u8], out: &mut Vec<u8>) {
+        let Some(apdu) = rest.get(1..).filter(|_| self.listed) else {
             return out.push(NO_TARGET);
         };
         out.push(0);
@@ -229,7 +264,10 @@ mod tests {
             .filter_map(|byte| char::from(byte).to_digit(16))
             .map(|digit| digit as u8)
             .collect();
-        digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+        digits
+            .chunks(2)
+            .map(|pair| pair[0] << 4 | pair[1])
+            .collect()
     }
 
     /// Frames that libnfc 1.8.0 put on a line, and the answers that it took.
@@ -237,24 +275,40 @@ mod tests {
     fn the_frames_of_libnfc_are_answered_byte_for_byte() {
         let mut chip = Pn532::default();
         for (command, answer) in [
-            ("00 00 FF 02 FE D4 02 2A 00", "00 00 FF 06 FA D5 03 32 01 06 07 E8 00"),
-            ("00 00 FF 03 FD D4 14 01 17 00", "00 00 FF 02 FE D5 15 16 00"),
+            (
+                "00 00 FF 02 FE D4 02 2A 00",
+                "00 00 FF 06 FA D5 03 32 01 06 07 E8 00",
+            ),
+            (
+                "00 00 FF 03 FD D4 14 01 17 00",
+                "00 00 FF 02 FE D5 15 16 00",
+            ),
             (
                 "00 00 FF 04 FC D4 4A 01 00 E1 00",
                 "00 00 FF 12 EE D5 4B 01 01 00 04 20 04 08 A1 B2 C3 06 75 77 81 02 80 A3 00",
             ),
-            ("00 00 FF 03 FD D4 44 01 E7 00", "00 00 FF 03 FD D5 45 00 E6 00"),
+            (
+                "00 00 FF 03 FD D4 44 01 E7 00",
+                "00 00 FF 03 FD D5 45 00 E6 00",
+            ),
         ] {
             let out = chip.hear(&hex(command));
             let expected = [&ACK[..], &hex(answer)].concat();
             assert_eq!(out, [Out::Bytes(expected)], "{command}");
         }
         // Woken up, byte by byte.
-        let woken = [&hex("55 55 00 00 00 00 00 00 00 00")[..], &hex("00 00 FF 02 FE D4 02 2A 00")].concat();
+        let woken = [
+            &hex("55 55 00 00 00 00 00 00 00 00")[..],
+            &hex("00 00 FF 02 FE D4 02 2A 00"),
+        ]
+        .concat();
         let out: Vec<Out> = woken.iter().flat_map(|byte| chip.hear(&[*byte])).collect();
         assert_eq!(out.len(), 1);
         // A wrong sum is answered with the error frame; 256 bytes of a line test come back in an extended frame.
-        assert_eq!(chip.hear(&hex("00 00 FF 02 FE D4 02 2B 00")), [Out::Bytes(SYNTAX.to_vec())]);
+        assert_eq!(
+            chip.hear(&hex("00 00 FF 02 FE D4 02 2B 00")),
+            [Out::Bytes(SYNTAX.to_vec())]
+        );
         let test = [&[0xD4, 0x00, 0x00][..], &[0xA5; 256]].concat();
         let out = chip.hear(&write(&test));
         let answer = write(&[&[0xD5, 0x01, 0x00][..], &[0xA5; 256]].concat());

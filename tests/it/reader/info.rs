@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use shouyin::sim::reader::{Bench, Options};
+use shouyin::sim::reader::{Bench, Kind, Options};
 use tempfile::TempDir;
 
 use super::peers::Peer;
@@ -100,6 +100,7 @@ fn reader_info_tells_wrong_ports_wrong_speeds_and_other_devices_apart() {
     // Another speed.
     let slow = dir.path().join("slow");
     let bench = Bench::start(Options {
+        kind: Kind::Neo2,
         link: slow.clone(),
         baud: 38_400,
     })

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use shouyin::reader::event::{Ask, AskId, End};
 use shouyin::reader::neo2::Tapped;
+use shouyin::sim::reader::{Bench, Kind, Options};
 use tempfile::TempDir;
 
 use super::port::{SANDBOX, Till};
@@ -236,4 +237,48 @@ fn our_port_works_with_a_reader_written_in_python() {
     let ask = AskId(till.next);
     till.handle.ask(ask, Ask::Info).unwrap();
     assert!(matches!(till.end(ask), End::Info(info) if info.firmware == "PYTHON NEO"));
+}
+
+/// libnfc opens the sandbox's PN532, lists the card, and finds none when it was taken away.
+#[test]
+fn nfc_list_finds_the_card_of_the_sandboxs_pn532() {
+    let dir = TempDir::new().unwrap();
+    let link = dir.path().join("reader");
+    let bench = Bench::start(Options {
+        kind: Kind::Pn532,
+        link: link.clone(),
+        baud: 115_200,
+    })
+    .unwrap();
+    let list = || {
+        Command::new("nfc-list")
+            .env(
+                "LIBNFC_DEFAULT_DEVICE",
+                format!("pn532_uart:{}:115200", link.display()),
+            )
+            .output()
+    };
+    bench.act("tap debit").unwrap();
+    let Ok(found) = list() else {
+        println!("skipped: nfc-list (Debian package libnfc-bin) is not installed");
+        return;
+    };
+    let shown = String::from_utf8_lossy(&found.stdout).into_owned();
+    assert!(
+        found.status.success(),
+        "{shown} {}",
+        String::from_utf8_lossy(&found.stderr)
+    );
+    for word in [
+        "opened",
+        "1 ISO14443A passive target(s) found",
+        "08  a1  b2  c3",
+        "75  77  81  02  80",
+    ] {
+        assert!(shown.contains(word), "{word}: {shown}");
+    }
+    bench.act("pull").unwrap();
+    let none = String::from_utf8_lossy(&list().unwrap().stdout).into_owned();
+    assert!(none.contains("opened") && !none.contains("found"), "{none}");
+    assert!(bench.act("pin 1234").unwrap_err().contains("a PN532 knows"));
 }

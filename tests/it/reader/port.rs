@@ -11,7 +11,7 @@ use shouyin::reader::event::{
 };
 use shouyin::reader::neo2::{CardTransaction, ResultError, Tapped};
 use shouyin::reader::port::{PortConfig, ReaderHandle};
-use shouyin::sim::reader::{Bench, Options};
+use shouyin::sim::reader::{Bench, Kind, Options};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
@@ -21,6 +21,7 @@ pub const SANDBOX: &str = env!("CARGO_BIN_EXE_shouyin-sandbox");
 
 pub fn bench(link: &Path) -> Bench {
     let options = Options {
+        kind: Kind::Neo2,
         link: link.to_owned(),
         baud: 115_200,
     };
