@@ -10,8 +10,8 @@
 //! profile                   <- domain, evidence, code, payment (its timings)
 //! people                    <- domain, limits, entropy
 //! view                      <- domain, limits, code, payment (and evidence through it)
-//! journal, acquirer, scanner, sound <- domain, limits, evidence, code, payment, entropy; never each other
 //! printing                  <- domain, limits, evidence, payment, view
+//! journal, acquirer, reader, scanner, sound <- domain, limits, evidence, code, payment, entropy; never each other
 //! terminal                  <- all of the above, clock, entropy
 //! config                    <- domain, code, payment, profile, view, printing
 //! ui                        <- view, domain, limits, code (samples only), sound; the only user of slint
@@ -36,6 +36,7 @@ pub mod payment;
 pub mod people;
 pub mod printing;
 pub mod profile;
+pub mod reader;
 #[cfg(feature = "live")]
 pub mod scanner;
 pub mod settlement;

@@ -30,6 +30,8 @@ pub const NOTICE_MS: u64 = 10_000;
 pub const NOTICE_BYTES: usize = 64 * 1024;
 /// Notices remembered so that a repeated one is acknowledged and not read again.
 pub const NOTICES_REMEMBERED: usize = 256;
+/// Orders waiting for a card reader's thread; one more ask is refused.
+pub const READER_QUEUE: usize = 8;
 /// Digits that the keypad accepts for an amount in fen (9,999,999.99).
 pub const AMOUNT_DIGITS: usize = 9;
 /// Shortest payment code in characters.

@@ -8,19 +8,22 @@
 mod answer;
 mod core_events;
 mod journal;
+mod reader;
 mod texts;
 
 pub use answer::acquirer_answer;
 pub use core_events::core_events;
 pub use journal::{fact_decode, journal_file, mirror_log};
+pub use reader::{card_result, reader_frames};
 pub use texts::{code_table, config, payment_code};
 
 /// A function that takes any bytes.
 pub type Target = fn(&[u8]);
 
 /// Every target by the name of its program and its corpus.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("acquirer_answer", acquirer_answer),
+    ("card_result", card_result),
     ("code_table", code_table),
     ("config", config),
     ("core_events", core_events),
@@ -28,4 +31,5 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("journal_file", journal_file),
     ("mirror_log", mirror_log),
     ("payment_code", payment_code),
+    ("reader_frames", reader_frames),
 ];

@@ -1,14 +1,15 @@
-//! `shouyin-sandbox`, the acquirer on loopback: arguments and printing. No logic.
+//! `shouyin-sandbox`, an acquirer on loopback and a card reader on a pseudo-terminal: arguments, printing. No logic.
 
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use shouyin::sim::reader::{Bench, Kind, Options as ReaderOptions};
 use shouyin::sim::{Errors, Options, PrinterOptions, serve_printer, serve_with};
 
-/// A strict Lakala V3 acquirer for one laptop. Moves no real money.
+/// A strict Lakala V3 acquirer, a slip printer and a card reader for one laptop. Moves no real money.
 #[derive(Parser)]
 #[command(name = "shouyin-sandbox", version)]
 struct Arguments {
@@ -57,6 +58,21 @@ enum Command {
         #[arg(long, default_value_t = 58, value_parser = clap::value_parser!(u32).range(58..=80))]
         width_mm: u32,
     },
+    /// Be a card reader of the NEO 2 family on a pseudo-terminal, with cards that were never issued.
+    ///
+    /// Reads lines from standard input (`tap debit`, `pin 1234`, `fault late`, ...) and answers each with `ok` or with
+    /// what is known; docs/READERS.md lists them. Ends with the input.
+    Reader {
+        /// What it is: neo2, or pn532 for development.
+        #[arg(long, default_value = "neo2", value_parser = reader_kind)]
+        kind: Kind,
+        /// Name of the port; a symbolic link is made there.
+        #[arg(long)]
+        link: PathBuf,
+        /// The speed that it understands.
+        #[arg(long, default_value_t = 115_200)]
+        baud: u32,
+    },
 }
 
 #[tokio::main]
@@ -80,6 +96,7 @@ async fn run() -> anyhow::Result<()> {
             page_port,
             width_mm,
         } => print(dir, port, page_port, width_mm).await,
+        Command::Reader { kind, link, baud } => reader(ReaderOptions { kind, link, baud }),
     }
 }
 
@@ -148,4 +165,30 @@ async fn serve(command: Command) -> anyhow::Result<()> {
     out.flush()?;
     tokio::signal::ctrl_c().await?;
     Ok(())
+}
+
+/// Plays a reader until the input ends. Nothing else runs in this process, so it may wait for lines.
+fn reader(options: ReaderOptions) -> anyhow::Result<()> {
+    let place = options.link.display().to_string();
+    let bench = Bench::start(options)
+        .with_context(|| format!("cannot be a reader at {place}; choose another --link"))?;
+    let mut out = std::io::stdout();
+    writeln!(out, "{{\"port\":{place:?}}}")?;
+    out.flush()?;
+    for line in std::io::stdin().lock().lines() {
+        match bench.act(&line?) {
+            Ok(()) => writeln!(out, "ok")?,
+            Err(why) => writeln!(out, "{why}")?,
+        }
+        out.flush()?;
+    }
+    Ok(())
+}
+
+fn reader_kind(word: &str) -> Result<Kind, String> {
+    match word {
+        "neo2" => Ok(Kind::Neo2),
+        "pn532" => Ok(Kind::Pn532),
+        _ => Err("a reader is neo2 or pn532".to_owned()),
+    }
 }

@@ -49,6 +49,10 @@ enum Command {
     /// The slip printer.
     #[command(subcommand)]
     Printer(PrinterCommand),
+    /// The card reader.
+    #[cfg(feature = "live")]
+    #[command(subcommand)]
+    Reader(ReaderCommand),
 }
 
 #[derive(Subcommand)]
@@ -60,6 +64,22 @@ enum PrinterCommand {
         /// Configuration files, as the terminal takes them.
         #[arg(long = "config", value_name = "FILE", required = true)]
         config: Vec<PathBuf>,
+    },
+}
+
+#[cfg(feature = "live")]
+#[derive(Subcommand)]
+enum ReaderCommand {
+    /// Ask what is at a serial port and say in plain words what was found. Stop the terminal first.
+    ///
+    /// Exits with 0 when cards can be taken, 1 when the reader answers but has no key, 2 when no reader answers.
+    Info {
+        /// The reader's device file, e.g. /dev/ttyUSB0
+        #[arg(long)]
+        port: PathBuf,
+        /// Its speed.
+        #[arg(long, default_value_t = shouyin::reader::port::BAUD)]
+        baud: u32,
     },
 }
 
@@ -179,6 +199,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             trusted_keys,
             version_min,
         }) => check_profile(&file, &Trust::load(&trusted_keys, version_min)?),
+        #[cfg(feature = "live")]
+        Command::Reader(ReaderCommand::Info { port, baud }) => reader_info(&port, baud),
     }
 }
 
@@ -208,6 +230,25 @@ fn test_printer(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(feature = "live")]
+fn reader_info(port: &Path, baud: u32) -> anyhow::Result<ExitCode> {
+    let found = shouyin::reader::look::look(port, baud)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "a NEO 2 card reader answers on {} at {baud} baud",
+        port.display()
+    )?;
+    for line in found.lines() {
+        writeln!(out, "{line}")?;
+    }
+    Ok(if found.is_usable() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
 }
 
 fn set_pin(file: &Path, merchant_no: Option<&str>) -> anyhow::Result<ExitCode> {

@@ -15,6 +15,7 @@ mod notices;
 mod page;
 mod preorder;
 mod printer;
+pub mod reader;
 mod records;
 mod refund;
 mod scan;

@@ -11,7 +11,7 @@ mod config;
 mod console;
 mod database;
 mod keys;
-mod memory;
+pub mod memory;
 mod place;
 mod programs;
 #[cfg(feature = "ui")]

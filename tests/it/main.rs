@@ -46,6 +46,7 @@ mod printing;
 mod profile;
 #[cfg(feature = "live")]
 mod qr;
+mod reader;
 mod sandbox;
 #[cfg(feature = "live")]
 mod scanner;

@@ -42,6 +42,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sim", &["domain"]),
     ("simulator", SIMULATOR),
     ("scanner", EDGE),
+    ("reader", EDGE),
     ("sound", EDGE),
     // The terminal program's console front end.
     ("console", &["view"]),
@@ -69,8 +70,8 @@ const UNSAFE: &str = "src/simulator/vfs.rs";
 /// Files that see everything, because they put the parts together and hold no logic.
 const COMPOSITION: &[&str] = &["src/lib.rs", "src/main.rs", "src/bin/"];
 
-/// Files that may read a clock: the terminal's own, the world outside, and the scanner: its worker is a process that no
-/// driver passes time to, and its keeper paces restarts. Neither decides about money.
+/// Files that may read a clock: the terminal's own, the world outside, the scanner (its worker is a process that no
+/// driver passes time to, and its keeper paces restarts) and the thread of a reader's port. None decides about money.
 const MAY_READ_CLOCK: &[&str] = &[
     "src/clock.rs",
     "src/sim/",
@@ -78,6 +79,7 @@ const MAY_READ_CLOCK: &[&str] = &[
     "src/scanner/worker",
     "src/scanner/source",
     "src/scanner/life",
+    "src/reader/port",
 ];
 
 /// Files that may use a banned idiom, each with its reason.

@@ -8,7 +8,7 @@ use super::camera::{Counter, worker_of};
 use super::*;
 
 /// Counts where a process holds these bytes.
-fn copies(pid: u32, wanted: &[u8]) -> usize {
+pub fn copies(pid: u32, wanted: &[u8]) -> usize {
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
     let mut memory = std::fs::File::open(format!("/proc/{pid}/mem")).unwrap();
     let mut found = 0;

@@ -1,0 +1,270 @@
+//! The simulated reader's pseudo-terminal and its thread.
+//!
+//! Owns the line: raw mode before anybody may open it, one descriptor of the host's side kept open (else reading
+//! fails when a host closes), a symbolic link as the port's name, and the pulled cable: everything closed, the link
+//! gone. A host at another speed is not understood, as on a real line.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+
+use super::device::{Device, Out};
+use super::pn532::Pn532;
+use super::script::Act;
+
+/// How long the thread looks at the line before it looks at what people do.
+const TURN_MS: i64 = 2;
+/// Between two bytes of a drip.
+const DRIP: Duration = Duration::from_millis(3);
+
+/// What plays at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A production reader of ID TECH's NEO 2 family.
+    Neo2,
+    /// NXP's PN532, for development only. It knows `tap`, `pull`, `unplug` and `plug`.
+    Pn532,
+}
+
+/// Where and how the reader is reached.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What it is.
+    pub kind: Kind,
+    /// The port's name, a symbolic link that is made here.
+    pub link: PathBuf,
+    /// The speed that it understands, in baud.
+    pub baud: u32,
+}
+
+/// A running reader. Dropping it pulls the cable for good.
+#[derive(Debug)]
+pub struct Bench {
+    kind: Kind,
+    acts: Option<Sender<(Act, Sender<()>)>>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Bench {
+    /// Plugs a reader in.
+    ///
+    /// # Errors
+    /// There is no pseudo-terminal, or the link cannot be made.
+    pub fn start(options: Options) -> io::Result<Self> {
+        let (acts, inbox) = channel();
+        let line = Line::plug(&options.link)?;
+        let kind = options.kind;
+        let thread = thread::Builder::new()
+            .name("sandbox-reader".to_owned())
+            .spawn(move || run(&options, line, &inbox))?;
+        Ok(Self {
+            kind,
+            acts: Some(acts),
+            thread: Some(thread),
+        })
+    }
+
+    /// Does something, as a line of words; returns when it was done.
+    ///
+    /// # Errors
+    /// What is known instead, or that the reader is gone.
+    pub fn act(&self, words: &str) -> Result<(), String> {
+        let act = Act::parse(words)?;
+        let simple = matches!(act, Act::Tap(_) | Act::Pull | Act::Unplug | Act::Plug);
+        if self.kind == Kind::Pn532 && !simple {
+            return Err("a PN532 knows tap CARD, pull, unplug and plug".to_owned());
+        }
+        let (done, wait) = channel();
+        let sent = self.acts.as_ref().map(|acts| acts.send((act, done)));
+        if !matches!(sent, Some(Ok(()))) || wait.recv().is_err() {
+            return Err("the reader's thread has ended".to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.acts = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A device of either kind.
+enum Player {
+    Neo2(Box<Device>),
+    Pn532(Pn532),
+}
+
+impl Player {
+    fn new(kind: Kind) -> Self {
+        match kind {
+            Kind::Neo2 => Self::Neo2(Box::default()),
+            Kind::Pn532 => Self::Pn532(Pn532::default()),
+        }
+    }
+
+    fn hear(&mut self, bytes: &[u8], now: u64) -> Vec<Out> {
+        match self {
+            Self::Neo2(device) => device.hear(bytes, now),
+            Self::Pn532(chip) => chip.hear(bytes),
+        }
+    }
+
+    fn act(&mut self, act: Act, now: u64) -> Vec<Out> {
+        match (self, act) {
+            (Self::Neo2(device), act) => device.act(act, now),
+            (Self::Pn532(_), Act::Unplug) => vec![Out::Unplug],
+            (Self::Pn532(_), Act::Plug) => vec![Out::Plug],
+            (Self::Pn532(chip), act) => chip.place(matches!(act, Act::Tap(_))),
+        }
+    }
+
+    fn tick(&mut self, now: u64) -> Vec<Out> {
+        match self {
+            Self::Neo2(device) => device.tick(now),
+            Self::Pn532(_) => Vec::new(),
+        }
+    }
+}
+
+struct Line {
+    reader: OwnedFd,
+    /// Kept open, never read.
+    _host: OwnedFd,
+    link: PathBuf,
+}
+
+impl Line {
+    fn plug(link: &Path) -> io::Result<Self> {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let reader = openpt(flags)?;
+        grantpt(&reader)?;
+        unlockpt(&reader)?;
+        let name = ptsname(&reader, Vec::new())?;
+        let flags =
+            rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY | rustix::fs::OFlags::CLOEXEC;
+        let host = rustix::fs::open(&*name, flags, rustix::fs::Mode::empty())?;
+        let mut modes = tcgetattr(&host)?;
+        modes.make_raw();
+        tcsetattr(&host, OptionalActions::Now, &modes)?;
+        // A link is put in place whole, so that nobody finds half of it.
+        let new = link.with_extension("new");
+        std::fs::remove_file(&new).ok();
+        symlink(name.to_string_lossy().as_ref(), &new)?;
+        std::fs::rename(&new, link)?;
+        Ok(Self {
+            reader,
+            _host: host,
+            link: link.to_owned(),
+        })
+    }
+
+    fn speed(&self) -> u32 {
+        tcgetattr(&self.reader).map_or(0, |modes| modes.output_speed())
+    }
+
+    /// Returns what the host wrote, after a turn at the latest.
+    fn read(&self) -> io::Result<Vec<u8>> {
+        let mut fds = [PollFd::new(&self.reader, PollFlags::IN)];
+        let turn = Timespec {
+            tv_sec: 0,
+            tv_nsec: TURN_MS * 1_000_000,
+        };
+        if poll(&mut fds, Some(&turn))? == 0 {
+            return Ok(Vec::new());
+        }
+        let mut buffer = [0; 4096];
+        let count = rustix::io::read(&self.reader, &mut buffer)?;
+        Ok(buffer[..count].to_vec())
+    }
+
+    fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let count = rustix::io::write(&self.reader, bytes)?;
+            bytes = &bytes[count..];
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.link).ok();
+    }
+}
+
+fn run(options: &Options, line: Line, acts: &Receiver<(Act, Sender<()>)>) -> io::Result<()> {
+    let started = now();
+    let ms = || u64::try_from(now().duration_since(started).as_millis()).unwrap_or(u64::MAX);
+    let mut device = Player::new(options.kind);
+    let mut line = Some(line);
+    loop {
+        let mut out = match &line {
+            Some(open) => {
+                let bytes = open.read()?;
+                if bytes.is_empty() || open.speed() != options.baud {
+                    Vec::new()
+                } else {
+                    device.hear(&bytes, ms())
+                }
+            }
+            None => Vec::new(),
+        };
+        let mut done = None;
+        let next = if line.is_some() {
+            acts.try_recv()
+        } else {
+            // Nothing comes on a pulled cable: wait for somebody.
+            acts.recv().map_err(|_| TryRecvError::Disconnected)
+        };
+        match next {
+            Ok((act, tell)) => {
+                out.extend(device.act(act, ms()));
+                done = Some(tell);
+            }
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) => return Ok(()),
+        }
+        out.extend(device.tick(ms()));
+        for what in out {
+            match (what, &line) {
+                (Out::Bytes(bytes), Some(open)) => open.write(&bytes)?,
+                (Out::Drip(bytes), Some(open)) => {
+                    for byte in bytes {
+                        open.write(&[byte])?;
+                        thread::sleep(DRIP);
+                    }
+                }
+                (Out::Unplug, _) => line = None,
+                (Out::Plug, None) => {
+                    device = Player::new(options.kind);
+                    line = Some(Line::plug(&options.link)?);
+                }
+                (Out::Bytes(_) | Out::Drip(_), None) | (Out::Plug, Some(_)) => {}
+            }
+        }
+        if let Some(done) = done {
+            // Whoever waits may only go on when the line is as it should be.
+            let _ = done.send(());
+        }
+    }
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the world outside has a clock of its own"
+)]
+fn now() -> Instant {
+    Instant::now()
+}

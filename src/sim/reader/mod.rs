@@ -1,0 +1,18 @@
+//! A card reader of the NEO 2 family on a pseudo-terminal: scripted cards, scripted faults. And a development reader.
+//!
+//! Owns the other end of the wire, written apart: it uses nothing of the terminal's `reader`, so that a mistake cannot
+//! agree with itself. Its keys are printed in a standard and its cards were never issued. What it does where the guide
+//! is silent is listed in docs/READERS.md.
+
+mod card;
+mod device;
+mod keys;
+mod line;
+mod pn532;
+mod script;
+mod wire;
+
+pub use card::{CARDS, Card};
+pub use device::{Device, Out};
+pub use line::{Bench, Kind, Options};
+pub use script::Act;
