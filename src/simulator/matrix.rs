@@ -11,6 +11,8 @@ pub struct Row {
     pub about: &'static str,
     /// What must exist before it can be simulated.
     pub needs: Option<&'static str>,
+    /// A test outside of the simulator that plays it: its file and its name.
+    pub elsewhere: Option<(&'static str, &'static str)>,
 }
 
 /// Every row.
@@ -49,7 +51,13 @@ pub const ROWS: [Row; 37] = [
     row(29, "open items at the cut-off"),
     row(30, "no line for hours"),
     row(31, "the printer is out of paper"),
-    not_yet(32, "the card reader is unplugged", "a card reader"),
+    Row {
+        elsewhere: Some((
+            "tests/it/reader/wire.rs",
+            "row_32_no_partial_message_is_ever_acted_on",
+        )),
+        ..row(32, "the card reader is unplugged")
+    },
     not_yet(33, "the card refuses after approval", "cards"),
     row(34, "the camera reads a code twice"),
     row(35, "double taps, cancel after sending"),
@@ -62,6 +70,7 @@ const fn row(number: u32, about: &'static str) -> Row {
         number,
         about,
         needs: None,
+        elsewhere: None,
     }
 }
 
@@ -70,5 +79,6 @@ const fn not_yet(number: u32, about: &'static str, needs: &'static str) -> Row {
         number,
         about,
         needs: Some(needs),
+        elsewhere: None,
     }
 }

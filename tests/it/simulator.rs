@@ -158,7 +158,12 @@ fn every_row_of_the_failure_matrix_has_its_named_runs() {
             }
             None => {
                 println!("row {}: {}: {runs} runs", row.number, row.about);
-                assert!(runs > 0, "row {} has no run", row.number);
+                let elsewhere = row.elsewhere.is_some_and(|(file, test)| {
+                    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+                    let source = std::fs::read_to_string(root.join(file)).unwrap();
+                    source.contains(&format!("#[test]\nfn {test}()"))
+                });
+                assert!(runs > 0 || elsewhere, "row {} has no run", row.number);
             }
         }
     }
