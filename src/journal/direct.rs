@@ -183,7 +183,7 @@ impl DirectJournal {
     }
 
     /// Ends in order, as the thread does when the last handle is gone.
-    pub fn close(mut self) {
+    pub fn close(self) {
         self.0.note();
     }
 

@@ -41,8 +41,8 @@ pub(super) struct Writer {
     altered: Option<String>,
     /// The journal was rebuilt, and nobody has vouched for it yet.
     unproven: bool,
-    /// The note tells of this start.
-    noted: bool,
+    /// There is no note, because the second copy was behind.
+    taken_back: bool,
     /// Damage was seen in this start.
     doubted: bool,
     #[cfg(feature = "sim")]
@@ -113,7 +113,7 @@ impl Writer {
             audited: Background::Sound,
             altered: None,
             unproven,
-            noted: false,
+            taken_back: false,
             doubted: false,
             #[cfg(feature = "sim")]
             planted_mirror_failure: config.planted_mirror_failure,
@@ -369,12 +369,13 @@ impl Writer {
     }
 
     /// The note says that the second copy lacks nothing, on which a rebuild relies: it is taken back while the copy is
-    /// behind, and left as soon as there is something that it can tell of.
+    /// behind, and left again when it is whole.
     fn keep_note(&mut self) {
         let behind = self.copy.as_ref().is_some_and(|copy| copy.mirror.is_none());
-        if behind && self.noted {
+        if behind && !self.taken_back {
             self.take_note_back();
-        } else if !behind && !self.noted {
+        } else if !behind && self.taken_back {
+            self.taken_back = false;
             self.note();
         }
     }
@@ -389,7 +390,7 @@ impl Writer {
     }
 
     fn take_note_back(&mut self) {
-        self.noted = false;
+        self.taken_back = true;
         let path = Checked::path(&self.dir);
         let taken = self.files.write_note(&path, b"");
         if let Err(error) = taken.and_then(|()| self.files.sync_names(&path)) {
@@ -398,7 +399,7 @@ impl Writer {
     }
 
     /// Leaves the note of how far everything is checked, unless something is wrong or behind.
-    pub fn note(&mut self) {
+    pub fn note(&self) {
         let Some(store) = &self.store else { return };
         let behind = self.copy.as_ref().is_some_and(|copy| copy.mirror.is_none());
         if self.doubted || behind || store.rows == 0 {
@@ -411,7 +412,6 @@ impl Writer {
             doubted: false,
         };
         note.write(&*self.files, &self.dir);
-        self.noted = true;
     }
 
     /// Begins the check of all records up to row `until`.
