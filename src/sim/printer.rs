@@ -1,7 +1,8 @@
 //! The sandbox printer: a TCP port that prints on pictures, answers questions about itself, and runs out of paper.
 //!
-//! Owns the sockets' lives and the folder of slips. Written apart from the terminal's encoder and shares nothing with
-//! it but the codec of GB 18030. What a slip printer does is in `device`, its commands in `reader`, its paper in `raster`.
+//! Owns the sockets' lives and the folder of slips. Written apart from the terminal's encoder and shares nothing
+//! with it but the codec of GB 18030. What a slip printer does is in `device`, its commands in `reader`, its
+//! paper in `raster`.
 
 mod device;
 mod page;

@@ -104,8 +104,8 @@ const REFUSED: [(&str, &[&str]); 56] = [
         &["more.toml:2:1", "unknown key `colour`", "`shop`"],
     ),
     (
-        "[printer]\nwidth = 1\n",
-        &["more.toml:1:2", "unknown key `printer`", "`terminal`"],
+        "[kitchen]\nwidth = 1\n",
+        &["more.toml:1:2", "unknown key `kitchen`", "`terminal`"],
     ),
     (
         "[terminal]\nshop = 5\n",
