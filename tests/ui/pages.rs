@@ -158,7 +158,10 @@ fn what_is_not_allowed_has_no_button() {
         assert!(!actions("undo-ceiling").contains("下一步"));
         assert_eq!(actions("record-not-paid"), only(&["返回"]));
         assert_eq!(actions("record-part"), only(&["返回", "退款", "重打小票"]));
-        assert_eq!(actions("record-returning"), only(&["返回", "立即核实"]));
+        assert_eq!(
+            actions("record-returning"),
+            only(&["返回", "立即核实", "重打小票"])
+        );
         assert!(!actions("undo-too-much").contains("下一步"));
         assert_eq!(actions("undo-change-way"), only(&["返回", "下一步"]));
         assert!(!actions("approve-empty").contains("确认"));
