@@ -6,6 +6,7 @@
 //! of range is an error that names the file, the line and the key. Secrets are never values here, only paths of
 //! files.
 
+mod error;
 mod merchant;
 mod notices;
 mod printer;
@@ -23,59 +24,13 @@ use crate::domain::fee::MerchantClass;
 use crate::domain::{EntryMode, MerchantNo, Money, OperatorNo, TermNo};
 use crate::payment::{Ceilings, Policy, VoidRules};
 use crate::profile::guard::LimitRow;
-use crate::profile::{Profile, ProfileError, TimingLayer, Trust};
+use crate::profile::{Profile, TimingLayer, Trust};
 use crate::view::{Language, Theme};
 
+pub use error::ConfigError;
 pub use notices::NoticesConfig;
 pub use printer::PrinterSettings;
 pub use settlement::Closings;
-
-/// Why a configuration was refused. Nothing was started.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("cannot read the configuration {path}; check that it exists and is readable")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Syntax, type or unknown key.
-    #[error("{path}:{line}:{column}: {problem}")]
-    Syntax {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// The column, from 1.
-        column: usize,
-        /// The key and what is wrong with it; never its value.
-        problem: String,
-    },
-    /// A value is readable but not allowed.
-    #[error("{place}: key {key}: {problem}")]
-    Value {
-        /// The key, e.g. `terminal.operator`.
-        key: &'static str,
-        /// File and line that set it.
-        place: String,
-        /// What is wrong and what to do.
-        problem: String,
-    },
-    /// The acquirer's profile was refused.
-    #[error(transparent)]
-    Profile(#[from] ProfileError),
-    /// A key that no default exists for.
-    #[error("the configuration key {key} is missing; add it to {layer}")]
-    Missing {
-        /// The key.
-        key: &'static str,
-        /// Where it belongs.
-        layer: String,
-    },
-}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

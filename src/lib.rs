@@ -9,11 +9,12 @@
 //! payment                   <- domain, limits, evidence, code, settlement
 //! profile                   <- domain, evidence, code, payment (its timings)
 //! people                    <- domain, limits, entropy
-//! view                      <- domain, limits, code, payment (and evidence through it)
+//! view                      <- domain, limits, code, payment, settlement (and evidence through it)
 //! printing                  <- domain, limits, evidence, payment, view
-//! journal, acquirer, reader, scanner, sound <- domain, limits, evidence, code, payment, entropy; never each other
+//! journal, acquirer, reader, scanner, sound <- domain, limits, evidence, code, payment, settlement, entropy; never
+//!                              each other
 //! terminal                  <- all of the above, clock, entropy
-//! config                    <- domain, code, payment, profile, view, printing
+//! config                    <- domain, code, payment, profile, view, printing, settlement
 //! ui                        <- view, domain, limits, code (samples only), sound; the only user of slint
 //! sim                       <- domain and nothing of the edges: it is the world outside
 //! simulator                 <- the terminal without its edges, journal included; its model acquirer imports nothing

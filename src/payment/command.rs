@@ -205,8 +205,8 @@ pub enum Command {
     },
     /// Make a sound.
     Play(Sound),
-    /// Read every entry up to this batch that no settlement has counted, and the batches of these numbers. What is found
-    /// comes back as [`super::Event::BatchRead`] before anything else happens.
+    /// Read every entry up to this batch that no settlement has counted, and the batches of these numbers. What is
+    /// found comes back as [`super::Event::BatchRead`] before anything else happens.
     ReadBatch {
         /// The settlement.
         txn: TxnId,

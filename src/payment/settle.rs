@@ -1,7 +1,7 @@
 //! The settlement among the sales: when it may begin, what of its batch is still open, and its answers and deadlines.
 //!
-//! Owns the joint between `settlement` and the state of the till. The conversation itself is `settlement`'s. At most one
-//! settlement is under way; sales go on beside it under the next batch number.
+//! Owns the joint between `settlement` and the state of the till. The conversation itself is `settlement`'s. At most
+//! one settlement is under way; sales go on beside it under the next batch number.
 
 use crate::domain::{BatchNo, Now, OperatorNo, OrderKind, Tick, TxnId};
 use crate::evidence::Verified;

@@ -109,8 +109,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Returns the entries that have to wait: an order is counted when its sale, its void and its automatic returns have
-    /// all ended, a refund when it has ended itself.
+    /// Returns the entries that have to wait: an order is counted when its sale, its void and its automatic returns
+    /// have all ended, a refund when it has ended itself.
     pub fn waiting(&self) -> impl Iterator<Item = &Entry> {
         let open = self
             .entries

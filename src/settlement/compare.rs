@@ -1,9 +1,9 @@
 //! Our entries beside the acquirer's movements: what agrees, what differs and why.
 //!
 //! Owns the join and the reasons. Every movement is counted in exactly one settlement: those of an order that is still
-//! open, or of a later batch, are left for the next one, which begins to read before them. The invariant, checked over
-//! generated statements: the acquirer's net less ours is the sum of the differences. Reasons: features.md N3 (R1, open at
-//! the cut-off, is [`super::OpenLeft`]; R5 and R7 belong to the daily statement).
+//! open, or of a later batch, are left for the next one, which begins to read before them. The invariant, checked
+//! over generated statements: the acquirer's net less ours is the sum of the differences. Reasons: features.md N3 (R1,
+//! open at the cut-off, is [`super::OpenLeft`]; R5 and R7 belong to the daily statement).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,9 +2,9 @@
 //! and close it exactly once. Pure: no I/O, no clock, no randomness.
 //!
 //! **Contract.** The batch is frozen and the next one opened in one unit of work ([`SettlementFact::Intended`]), so the
-//! till sells on at once and a batch can be advanced only once. What is still open gets some time to end; then it is left
-//! out by name and counted in a later settlement. Amounts of ours are never changed to fit. Sources: reliability.md 2.4
-//! rows 25 to 29, acquirer.md 2.12, features.md D3 and N3.
+//! till sells on at once and a batch can be advanced only once. What is still open gets some time to end; then it is
+//! left out by name and counted in a later settlement. Amounts of ours are never changed to fit. Sources:
+//! reliability.md 2.4 rows 25 to 29, acquirer.md 2.12, features.md D3 and N3.
 //!
 //! ```text
 //!  Intended ─▶ Waiting ─▶ Reading ─▶ totals ─ equal ──────────────▶ statement ─▶ Reading ─▶ compare ─▶ Closed
@@ -14,6 +14,7 @@
 //!
 //! Tested by `tests/it/settlement.rs` (scenarios, generated statements) and by the simulator.
 
+mod ask;
 mod batch;
 mod claim;
 mod compare;
@@ -21,9 +22,10 @@ mod fact;
 mod flow;
 mod record;
 
+pub use ask::{Ask, Rules, What};
 pub use batch::{Batch, Entry, EntryKind, EntryState, Line, lines, net};
 pub use claim::{Movement, MovementKind, Says, SettlementClaim, StatementPage};
 pub use compare::{Comparison, Difference, Reason, compare, verdicts};
 pub use fact::{Cause, OpenLeft, Report, SettlementFact, SettlementIntent};
-pub use flow::{Answer, Ask, Rules, Settlement, Step, Turn, What, begin, resume};
+pub use flow::{Answer, Settlement, Step, Turn, begin, resume};
 pub use record::SettlementRecord;

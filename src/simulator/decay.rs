@@ -95,8 +95,8 @@ impl World<'_> {
         disk.spoil(DATABASE, |bytes| bytes[at] ^= 1 << (number % 5))
     }
 
-    /// Puts the old image back. One with a row that the second copy never had is no old image of this journal but a fork
-    /// of it: the terminal mixes no two journals and stops (`tests/it/journal/rebuild.rs`).
+    /// Puts the old image back. One with a row that the second copy never had is no old image of this journal but a
+    /// fork of it: the terminal mixes no two journals and stops (`tests/it/journal/rebuild.rs`).
     fn put_back(&mut self) -> bool {
         let Some(old) = self.decay.old.take() else {
             return false;

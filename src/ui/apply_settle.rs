@@ -7,9 +7,9 @@ use super::adapters::Sender;
 use super::apply::{channel, count, notice, seconds, text};
 use super::apply_more::model;
 use crate::domain::Channel;
-use crate::settlement::EntryKind;
 use crate::view::{
-    BatchVerdict, DifferenceLine, Intent, LastBatch, SettleStage, SettlementPage, Tap, TotalLine,
+    BatchVerdict, DifferenceLine, EntryKind, Intent, LastBatch, SettleStage, SettlementPage, Tap,
+    TotalLine,
 };
 
 /// Connects every callback of the page.

@@ -2,9 +2,9 @@
 
 use super::samples::{Sample, sample};
 use crate::domain::Channel;
-use crate::settlement::EntryKind;
 use crate::view::{
-    BatchVerdict, Cause, DifferenceLine, LastBatch, Page, SettleStage, SettlementPage, TotalLine,
+    BatchVerdict, Cause, DifferenceLine, EntryKind, LastBatch, Page, SettleStage, SettlementPage,
+    TotalLine,
 };
 
 fn line(channel: Channel, kind: EntryKind, count: u32, amount: &str) -> TotalLine {

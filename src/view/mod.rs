@@ -12,6 +12,8 @@ mod screen;
 mod settlement;
 mod show;
 
+/// What an entry of a batch is; the words for it are the screen's.
+pub use crate::settlement::EntryKind;
 pub use desk::{AmountEntry, Approves, ClockState, CodeEntry, Desk, DeskPage, Look};
 pub use intent::{Intent, Tap};
 pub use notice::{Cause, LimitKind, Notice, Severity};

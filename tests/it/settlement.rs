@@ -1,7 +1,7 @@
 //! Settlement as a shop owner sees it: every difference found with its reason and its fen, none invented.
 //!
-//! The generator writes journal and statement from one story and plants differences in the statement; it uses nothing of
-//! the comparison. The conversation under faults is the simulator's (`tests/it/simulator.rs`).
+//! The generator writes journal and statement from one story and plants differences in the statement; it uses nothing
+//! of the comparison. The conversation under faults is the simulator's (`tests/it/simulator.rs`).
 
 use std::collections::BTreeMap;
 

@@ -6,63 +6,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use imports::MAY_IMPORT;
 use rust::{code_only, is_word, line_of, lines_with, without_comments};
 
+mod imports;
 mod planted;
 mod rust;
-
-/// Modules of `src/` and what each may import. The same table, in words, heads `src/lib.rs`.
-const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("domain", &[]),
-    ("limits", &[]),
-    ("clock", &["domain", "limits"]),
-    ("entropy", &["domain", "limits"]),
-    ("telemetry", &[]),
-    ("evidence", &["domain", "limits"]),
-    ("code", &["domain", "limits"]),
-    ("payment", &["domain", "limits", "evidence", "code"]),
-    // The profile is data: which buttons exist is its to say.
-    (
-        "view",
-        &["domain", "limits", "evidence", "code", "payment", "profile"],
-    ),
-    ("journal", EDGE),
-    ("acquirer", EDGE),
-    ("profile", &["domain", "evidence", "code", "payment"]),
-    ("people", &["domain", "limits", "entropy"]),
-    (
-        "config",
-        &["domain", "code", "payment", "profile", "view", "printing"],
-    ),
-    (
-        "printing",
-        &["domain", "limits", "evidence", "payment", "view"],
-    ),
-    ("terminal", TERMINAL),
-    ("sim", &["domain"]),
-    ("simulator", SIMULATOR),
-    ("scanner", EDGE),
-    ("reader", EDGE),
-    ("sound", EDGE),
-    // The terminal program's console front end.
-    ("console", &["view"]),
-    ("refusal", &["view"]),
-    (
-        "ui",
-        &["domain", "limits", "code", "view", "terminal", "sound"],
-    ),
-];
-const EDGE: &[&str] = &["domain", "limits", "evidence", "code", "payment", "entropy"];
-const TERMINAL: &[&str] = &[
-    "domain", "limits", "evidence", "code", "payment", "view", "journal", "acquirer", "scanner",
-    "clock", "entropy", "profile", "people", "printing",
-];
-
-/// The terminal without its edges; its model acquirer imports nothing (`tests/it/simulator.rs`).
-const SIMULATOR: &[&str] = &[
-    "domain", "limits", "evidence", "code", "payment", "profile", "view", "journal", "printing",
-    "terminal",
-];
 
 /// The only file of the crate with unsafe code: SQLite's file layer over the simulated disk.
 const UNSAFE: &str = "src/simulator/vfs.rs";

@@ -1,5 +1,5 @@
-//! The statement of one terminal, page by page. Lakala publishes no such interface (acquirer.md 2.12: the columns of its
-//! file were not found), so path and members are ours: only our sandbox answers them.
+//! The statement of one terminal, page by page. Lakala publishes no such interface (acquirer.md 2.12: the columns of
+//! its file were not found), so path and members are ours: only our sandbox answers them.
 //!
 //! Owns the request and the reading of its answer. Never compares anything: `settlement` does.
 

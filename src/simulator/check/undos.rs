@@ -43,8 +43,8 @@ pub struct Undo {
 }
 
 impl Watch {
-    /// I13: what people sent back on this day of the shop, and this, is within the ceilings of the role that stands behind
-    /// it. Added up here again from the facts.
+    /// I13: what people sent back on this day of the shop, and this, is within the ceilings of the role that stands
+    /// behind it. Added up here again from the facts.
     pub(super) fn within_the_role(&mut self, intent: &UndoIntent, at_ms: i64, now: u64) {
         if intent.cause == UndoCause::LateSuccess {
             return;

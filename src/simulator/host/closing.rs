@@ -1,6 +1,7 @@
 //! Closing batches on the acquirer's side: totals, detail rows, the statement.
 //!
-//! Owns the acquirer's own sums of a batch and its list of movements. A settlement number acts once, a batch closes once.
+//! Owns the acquirer's own sums of a batch and its list of movements. A settlement number acts once, a batch closes
+//! once.
 
 use std::collections::BTreeMap;
 

@@ -147,8 +147,8 @@ pub(super) fn log_fact(fact: &Fact) {
 fn log_settlement(txn: &str, fact: &SettlementFact) {
     match fact {
         SettlementFact::Intended(intent) => {
-            info!(txn, batch = %intent.batch, settle = %intent.settle_no, cause = intent.cause.key(),
-                "batch frozen");
+            let cause = intent.cause.key();
+            info!(txn, batch = %intent.batch, settle = %intent.settle_no, cause, "batch frozen");
         }
         SettlementFact::Frozen { entries, open } => info!(txn, entries, open, "batch read"),
         SettlementFact::TotalsHeard { balanced, .. } => info!(txn, balanced, "totals compared"),

@@ -39,11 +39,23 @@ fn every_option_that_the_manual_names_is_in_the_help_and_the_other_way_round() {
                 &["journal", "verify", "--help"][..],
                 &["journal", "show", "--help"],
                 &["journal", "export", "--help"],
+                &["journal", "rebuild", "--help"],
+                &["journal", "accept", "--help"],
                 &["pin", "set", "--help"],
                 &["profile", "check", "--help"],
+                &["printer", "test", "--help"],
+                &["reader", "info", "--help"],
             ],
         ),
-        (SANDBOX, "shouyin-sandbox ", &[&["serve", "--help"][..]]),
+        (
+            SANDBOX,
+            "shouyin-sandbox ",
+            &[
+                &["serve", "--help"][..],
+                &["printer", "--help"],
+                &["reader", "--help"],
+            ],
+        ),
     ] {
         let head = format!("| `{name}");
         let rows: Vec<&str> = table

@@ -37,10 +37,14 @@ fn a_terminal_that_cannot_start_shows_a_screen_and_says_why_at_once() {
     let bad = ground.write("bad.toml", "[timing]\npark_after_ms = 99999\n");
     let good = ground.write("good.toml", "");
     std::fs::create_dir(ground.path("data")).unwrap();
-    ground.write("data/journal.db", vec![b'x'; 5_000]);
+    let other = rusqlite::Connection::open(ground.path("data/journal.db")).unwrap();
+    other
+        .execute_batch("CREATE TABLE bookmarks (url TEXT);")
+        .unwrap();
+    drop(other);
     for (config, words) in [
         (bad, &["bad.toml:2", "timing.park_after_ms"][..]),
-        (good, &["journal.db", "is damaged"]),
+        (good, &["journal.db", "another program"]),
     ] {
         let (terminal, port) = on_the_web(&ground, &config);
         assert!(is_served(port), "the screen is a page");

@@ -199,7 +199,7 @@ fn a_lost_settlement_takes_no_sale_of_the_next_batch_with_it() {
     let frozen = SettlementFact::Intended(SettlementIntent {
         txn: settled,
         settle_no: OrderNo::new("A00100010001ABCDEFB00000900").unwrap(),
-        sequence: 900,
+        sequence: opened.counters.next_sequence,
         batch: opened.counters.batch,
         cause: Cause::Automatic,
         operator: OperatorNo::new("01").unwrap(),
@@ -219,8 +219,10 @@ fn a_lost_settlement_takes_no_sale_of_the_next_batch_with_it() {
     for mut fact in more {
         if let FactKind::IntentRecorded(intent) = &mut fact.kind {
             intent.batch = BatchNo::new(opened.counters.batch.get() + 1).unwrap();
-            intent.sequence += 900;
+            intent.sequence += 1;
             after += 1;
+        } else if let FactKind::RevokeIntended { sequence, .. } = &mut fact.kind {
+            *sequence += 1;
         }
         runtime().block_on(journal.append(vec![fact])).unwrap();
     }

@@ -28,7 +28,7 @@ pub fn paid(number: u128, fen: u64, payer: Option<u64>, instalments: bool) -> Ve
     let order = format!("A00100010001ABCDEFS{number:08}");
     let mut intent = serde_json::json!({
         "at": AT - 4_000, "fact": "intent_recorded", "txn": txn(number).to_string(), "order_no": order,
-        "sequence": number, "voucher": 456 + number, "batch": 123, "amount": fen, "currency": 156,
+        "sequence": number, "voucher": 456 + number, "batch": 1, "amount": fen, "currency": 156,
         "channel": "alipay", "entry": "camera", "operator": "01", "code_tail": "5678",
         "code_fingerprint": "00ff"
     });
@@ -53,7 +53,7 @@ pub fn undone(number: u128, of: u128, kind: UndoKind, fen: u64) -> Vec<Fact> {
     let intent = serde_json::json!({
         "at": AT + 60_000, "fact": "undo_intended", "txn": txn(number).to_string(), "of": txn(of).to_string(),
         "of_order": format!("A00100010001ABCDEFS{of:08}"), "of_entry": "camera", "of_trade_no": null,
-        "undo_no": undo, "sequence": number, "voucher": 456 + number, "batch": 123, "kind": kind.key(),
+        "undo_no": undo, "sequence": number, "voucher": 456 + number, "batch": 1, "kind": kind.key(),
         "cause": "asked", "attempt": 1, "amount": fen, "currency": 156, "channel": "alipay",
         "operator": "01", "approver": "00"
     });

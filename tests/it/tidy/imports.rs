@@ -1,0 +1,104 @@
+//! Who may import whom: the rows of the table that `tidy` applies.
+
+/// Modules of `src/` and what each may import. The same table, in words, heads `src/lib.rs`.
+pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("limits", &[]),
+    ("clock", &["domain", "limits"]),
+    ("entropy", &["domain", "limits"]),
+    ("telemetry", &[]),
+    ("evidence", &["domain", "limits"]),
+    ("code", &["domain", "limits"]),
+    ("settlement", &["domain", "evidence"]),
+    (
+        "payment",
+        &["domain", "limits", "evidence", "code", "settlement"],
+    ),
+    // The profile is data: which buttons exist is its to say.
+    (
+        "view",
+        &[
+            "domain",
+            "limits",
+            "evidence",
+            "code",
+            "payment",
+            "profile",
+            "settlement",
+        ],
+    ),
+    ("journal", EDGE),
+    ("acquirer", EDGE),
+    ("profile", &["domain", "evidence", "code", "payment"]),
+    ("people", &["domain", "limits", "entropy"]),
+    (
+        "config",
+        &[
+            "domain",
+            "code",
+            "payment",
+            "profile",
+            "view",
+            "printing",
+            "settlement",
+        ],
+    ),
+    (
+        "printing",
+        &["domain", "limits", "evidence", "payment", "view"],
+    ),
+    ("terminal", TERMINAL),
+    ("sim", &["domain"]),
+    ("simulator", SIMULATOR),
+    ("scanner", EDGE),
+    ("reader", EDGE),
+    ("sound", EDGE),
+    // The terminal program's console front end.
+    ("console", &["view"]),
+    ("refusal", &["view"]),
+    (
+        "ui",
+        &["domain", "limits", "code", "view", "terminal", "sound"],
+    ),
+];
+const EDGE: &[&str] = &[
+    "domain",
+    "limits",
+    "evidence",
+    "code",
+    "payment",
+    "settlement",
+    "entropy",
+];
+const TERMINAL: &[&str] = &[
+    "domain",
+    "limits",
+    "evidence",
+    "code",
+    "payment",
+    "view",
+    "journal",
+    "acquirer",
+    "scanner",
+    "clock",
+    "entropy",
+    "profile",
+    "people",
+    "printing",
+    "settlement",
+];
+
+/// The terminal without its edges; its model acquirer imports nothing (`tests/it/simulator.rs`).
+const SIMULATOR: &[&str] = &[
+    "domain",
+    "limits",
+    "evidence",
+    "code",
+    "payment",
+    "profile",
+    "view",
+    "journal",
+    "printing",
+    "settlement",
+    "terminal",
+];
