@@ -14,6 +14,7 @@
 //! order and a customer's code are never both on their way.
 
 use crate::domain::{Now, Tick, TxnId};
+use crate::evidence::{Claim, Verified};
 
 use super::command::{Command, Request, RequestKind, Ticket};
 use super::draft;
@@ -142,24 +143,10 @@ fn route(state: &mut State, turn: &mut Turn<'_>, event: Event) {
         }
         Event::Noticed { claim, ended } => late::noticed(state, turn, &claim, ended),
         Event::CancelRequested => draft::cancel(state, turn),
-        Event::QueryRequested { txn } => {
-            if let Some(sale) = state.sales.get_mut(&txn) {
-                sale::query_now(sale, turn.now);
-            } else if let Some(undo) = state.undos.get_mut(&txn) {
-                undo_flow::query_now(undo, turn.now);
-            }
-        }
+        Event::QueryRequested { txn } => query_now(state, turn.now, txn),
         Event::ParkRequested => park(state, turn),
         Event::ResultDismissed => dismiss(state),
-        Event::Answered { ticket, claim } => {
-            if let Some(sale) = state.sales.get_mut(&ticket.txn) {
-                sale::answered(sale, turn, ticket, &claim);
-            } else if let Some(undo) = state.undos.get_mut(&ticket.txn) {
-                undo_flow::answered(undo, turn, ticket, &claim);
-            } else {
-                late::answered(state, turn, ticket.txn, &claim);
-            }
-        }
+        Event::Answered { ticket, claim } => answered(state, turn, ticket, &claim),
         Event::AnswerRejected { ticket, rejection } => {
             let why = rejection.to_string();
             if let Some(sale) = state.sales.get_mut(&ticket.txn) {
@@ -184,6 +171,24 @@ fn route(state: &mut State, turn: &mut Turn<'_>, event: Event) {
             }
         }
         Event::DeadlineReached => deadlines(state, turn),
+    }
+}
+
+fn query_now(state: &mut State, now: Now, txn: TxnId) {
+    if let Some(sale) = state.sales.get_mut(&txn) {
+        sale::query_now(sale, now);
+    } else if let Some(undo) = state.undos.get_mut(&txn) {
+        undo_flow::query_now(undo, now);
+    }
+}
+
+fn answered(state: &mut State, turn: &mut Turn<'_>, ticket: Ticket, claim: &Verified<Claim>) {
+    if let Some(sale) = state.sales.get_mut(&ticket.txn) {
+        sale::answered(sale, turn, ticket, claim);
+    } else if let Some(undo) = state.undos.get_mut(&ticket.txn) {
+        undo_flow::answered(undo, turn, ticket, claim);
+    } else {
+        late::answered(state, turn, ticket.txn, claim);
     }
 }
 

@@ -415,11 +415,7 @@ fn restore(kind: RecordKind, row: &SealedRow) -> Option<FactKind> {
         RecordKind::StopRequested { txn } => FactKind::StopRequested { txn: id(&txn)? },
         RecordKind::Rechecked { txn, left } => restore_rechecked(id(&txn)?, left),
         RecordKind::CodeShown { txn, digest } => restore_shown(id(&txn)?, digest),
-        RecordKind::Settlement { txn, what } => {
-            let txn = id(&txn)?;
-            let fact = what.restore(txn)?;
-            FactKind::Settlement { txn, fact }
-        }
+        RecordKind::Settlement { txn, what } => restore_settlement(id(&txn)?, what)?,
         RecordKind::UndoIntended(record) => FactKind::UndoIntended(restore_undo_intent(&record)?),
         RecordKind::UndoClosed {
             txn,
@@ -491,6 +487,11 @@ fn restore_failed(txn: TxnId, about: &str, certainty: String, why: String) -> Op
 
 const fn restore_rechecked(txn: TxnId, left: u32) -> FactKind {
     FactKind::Rechecked { txn, left }
+}
+
+fn restore_settlement(txn: TxnId, what: SettlementRecord) -> Option<FactKind> {
+    let fact = what.restore(txn)?;
+    Some(FactKind::Settlement { txn, fact })
 }
 
 const fn restore_shown(txn: TxnId, digest: String) -> FactKind {

@@ -217,33 +217,41 @@ impl SettlementRecord {
                 txn: TxnId::from_hex(&entry).ok()?,
                 minor,
             }),
-            Self::Closed {
-                ours,
-                theirs,
-                compared,
-                balanced,
-                differences,
-                unequal,
-                explained_minor,
-                unexplained_minor,
-                open,
-                read_after,
-                told_upto,
-                evidence,
-            } => SettlementFact::Closed(Box::new(Report {
-                ours: restore_lines(&ours)?,
-                theirs: restore_lines(&theirs)?,
-                compared,
-                balanced,
-                differences,
-                unequal,
-                explained_minor,
-                unexplained_minor,
-                open,
-                read_after,
-                told_upto,
-                evidence,
-            })),
+            closed @ Self::Closed { .. } => closed.restore_closed()?,
         })
+    }
+
+    fn restore_closed(self) -> Option<SettlementFact> {
+        let Self::Closed {
+            ours,
+            theirs,
+            compared,
+            balanced,
+            differences,
+            unequal,
+            explained_minor,
+            unexplained_minor,
+            open,
+            read_after,
+            told_upto,
+            evidence,
+        } = self
+        else {
+            return None;
+        };
+        Some(SettlementFact::Closed(Box::new(Report {
+            ours: restore_lines(&ours)?,
+            theirs: restore_lines(&theirs)?,
+            compared,
+            balanced,
+            differences,
+            unequal,
+            explained_minor,
+            unexplained_minor,
+            open,
+            read_after,
+            told_upto,
+            evidence,
+        })))
     }
 }

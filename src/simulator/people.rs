@@ -193,9 +193,10 @@ impl World<'_> {
             Money::from_fen(fen).unwrap_or_else(|_| original.left())
         };
         let day = format::local_day_start_ms(self.clock.reading().utc);
-        let today = match self.bug {
-            Bug::B27 => Some(0),
-            _ => till.book.sent_back(day),
+        let today = if self.bug == Bug::B27 {
+            Some(0)
+        } else {
+            till.book.sent_back(day)
         };
         // As the driver has it: a sum that cannot be read stops it.
         let Some(today) = today.and_then(|fen| Money::from_fen(fen).ok()) else {

@@ -31,6 +31,7 @@ pub mod samples;
 mod samples_more;
 #[cfg(feature = "sim")]
 mod samples_settle;
+#[cfg(feature = "sim")]
 mod samples_wall;
 #[cfg(feature = "sim")]
 pub mod shots;

@@ -103,86 +103,103 @@ impl Story {
 
     /// One thing that can happen to a shop, chosen by `which`.
     fn happens(&mut self, which: u64, fen: u64) {
-        use EntryKind::{Refund, Sale, Void};
-        use EntryState::{Nothing, Open, Stands};
-        let signed = i64::try_from(fen).unwrap();
         let order = self.number('S');
+        match which {
+            0..=5 => self.balances(which, &order, fen),
+            6..=14 => self.differs(which, &order, fen),
+            _ => self.waits(which, &order, fen),
+        }
+    }
+
+    /// What needs no money to be explained.
+    fn balances(&mut self, which: u64, order: &str, fen: u64) {
+        use EntryKind::{Refund, Sale, Void};
+        use EntryState::{Nothing, Stands};
         match which {
             // Paid, and so it is there.
             0 => {
-                self.entry(Sale, &order, &order, fen, Stands);
-                self.moves(MovementKind::Sale, &order, None, fen);
+                self.entry(Sale, order, order, fen, Stands);
+                self.moves(MovementKind::Sale, order, None, fen);
             }
             // Declined: nothing anywhere.
-            1 => self.entry(Sale, &order, &order, fen, Nothing),
+            1 => self.entry(Sale, order, order, fen, Nothing),
             // Paid and voided.
             2 => {
                 let void = self.number('U');
-                self.entry(Sale, &order, &order, fen, Stands);
-                self.entry(Void, &void, &order, fen, Stands);
-                self.moves(MovementKind::Sale, &order, None, fen);
-                self.moves(MovementKind::Reversal, &order, None, fen);
+                self.entry(Sale, order, order, fen, Stands);
+                self.entry(Void, &void, order, fen, Stands);
+                self.moves(MovementKind::Sale, order, None, fen);
+                self.moves(MovementKind::Reversal, order, None, fen);
             }
             // Paid, a part refunded.
             3 => {
                 let refund = self.number('R');
-                self.entry(Sale, &order, &order, fen + 1, Stands);
-                self.entry(Refund, &refund, &order, fen, Stands);
-                self.moves(MovementKind::Sale, &order, None, fen + 1);
-                self.moves(MovementKind::Refund, &order, Some(&refund), fen);
+                self.entry(Sale, order, order, fen + 1, Stands);
+                self.entry(Refund, &refund, order, fen, Stands);
+                self.moves(MovementKind::Sale, order, None, fen + 1);
+                self.moves(MovementKind::Refund, order, Some(&refund), fen);
             }
             // R2: we revoked it, the acquirer had charged it.
             4 => {
-                self.entry(Sale, &order, &order, fen, Nothing);
-                self.moves(MovementKind::Sale, &order, None, fen);
-                self.moves(MovementKind::Reversal, &order, None, fen);
-                self.must_tell(Reason::TakenBack, &order, 0);
+                self.entry(Sale, order, order, fen, Nothing);
+                self.moves(MovementKind::Sale, order, None, fen);
+                self.moves(MovementKind::Reversal, order, None, fen);
+                self.must_tell(Reason::TakenBack, order, 0);
             }
             // R3: a late success, returned by itself.
-            5 => {
+            _ => {
                 let refund = self.number('R');
-                self.entry(Sale, &order, &order, fen, Nothing);
-                self.entry(Refund, &refund, &order, fen, Stands);
+                self.entry(Sale, order, order, fen, Nothing);
+                self.entry(Refund, &refund, order, fen, Stands);
                 self.entries.last_mut().unwrap().late = true;
-                self.moves(MovementKind::Sale, &order, None, fen);
-                self.moves(MovementKind::Refund, &order, Some(&refund), fen);
-                self.must_tell(Reason::LateSuccess, &order, 0);
+                self.moves(MovementKind::Sale, order, None, fen);
+                self.moves(MovementKind::Refund, order, Some(&refund), fen);
+                self.must_tell(Reason::LateSuccess, order, 0);
             }
+        }
+    }
+
+    /// What the acquirer has otherwise.
+    fn differs(&mut self, which: u64, order: &str, fen: u64) {
+        use EntryKind::{Refund, Sale};
+        use EntryState::{Nothing, Stands};
+        let signed = i64::try_from(fen).unwrap();
+        match which {
             // R4: booked twice.
             6 => {
-                self.entry(Sale, &order, &order, fen, Stands);
-                self.moves(MovementKind::Sale, &order, None, fen);
-                self.moves(MovementKind::Sale, &order, None, fen);
-                self.must_tell(Reason::Twice, &order, signed);
+                self.entry(Sale, order, order, fen, Stands);
+                self.moves(MovementKind::Sale, order, None, fen);
+                self.moves(MovementKind::Sale, order, None, fen);
+                self.must_tell(Reason::Twice, order, signed);
             }
             // R6: another amount.
             7 => {
-                self.entry(Sale, &order, &order, fen + 3, Stands);
-                self.moves(MovementKind::Sale, &order, None, fen);
-                self.must_tell(Reason::OtherAmount, &order, -3);
+                self.entry(Sale, order, order, fen + 3, Stands);
+                self.moves(MovementKind::Sale, order, None, fen);
+                self.must_tell(Reason::OtherAmount, order, -3);
             }
             // R8: not there.
             8 => {
-                self.entry(Sale, &order, &order, fen, Stands);
-                self.must_tell(Reason::MissingThere, &order, -signed);
+                self.entry(Sale, order, order, fen, Stands);
+                self.must_tell(Reason::MissingThere, order, -signed);
             }
             // R8: a refund that is not there.
             9 => {
                 let refund = self.number('R');
-                self.entry(Refund, &refund, &order, fen, Stands);
+                self.entry(Refund, &refund, order, fen, Stands);
                 self.must_tell(Reason::MissingThere, &refund, signed);
             }
             // R9: under our terminal number, and not ours.
             10 => {
-                self.moves(MovementKind::Sale, &order, None, fen);
-                self.others.insert(order.clone(), None);
-                self.must_tell(Reason::MissingHere, &order, signed);
+                self.moves(MovementKind::Sale, order, None, fen);
+                self.others.insert(order.to_owned(), None);
+                self.must_tell(Reason::MissingHere, order, signed);
             }
             // R10: an earlier batch's.
             11 => {
-                self.moves(MovementKind::Sale, &order, None, fen);
-                self.others.insert(order.clone(), Some(batch_no(3)));
-                self.must_tell(Reason::AfterClose, &order, signed);
+                self.moves(MovementKind::Sale, order, None, fen);
+                self.others.insert(order.to_owned(), Some(batch_no(3)));
+                self.must_tell(Reason::AfterClose, order, signed);
             }
             // R11: another terminal's.
             12 => {
@@ -192,43 +209,51 @@ impl Story {
             }
             // R12: told not paid, and the acquirer has the money.
             13 => {
-                self.entry(Sale, &order, &order, fen, Nothing);
-                self.moves(MovementKind::Sale, &order, None, fen);
-                self.must_tell(Reason::Unexplained, &order, signed);
+                self.entry(Sale, order, order, fen, Nothing);
+                self.moves(MovementKind::Sale, order, None, fen);
+                self.must_tell(Reason::Unexplained, order, signed);
             }
             // R12: stands here, taken back there.
-            14 => {
-                self.entry(Sale, &order, &order, fen, Stands);
-                self.moves(MovementKind::Sale, &order, None, fen);
-                self.moves(MovementKind::Reversal, &order, None, fen);
-                self.must_tell(Reason::Unexplained, &order, -signed);
+            _ => {
+                self.entry(Sale, order, order, fen, Stands);
+                self.moves(MovementKind::Sale, order, None, fen);
+                self.moves(MovementKind::Reversal, order, None, fen);
+                self.must_tell(Reason::Unexplained, order, -signed);
             }
+        }
+    }
+
+    /// What another batch will count, or nothing at all.
+    fn waits(&mut self, which: u64, order: &str, fen: u64) {
+        use EntryKind::{Refund, Sale, Void};
+        use EntryState::{Nothing, Open, Stands};
+        match which {
             // Open: it waits, with its movement.
             15 => {
-                self.entry(Sale, &order, &order, fen, Open);
-                let position = self.moves(MovementKind::Sale, &order, None, fen);
+                self.entry(Sale, order, order, fen, Open);
+                let position = self.moves(MovementKind::Sale, order, None, fen);
                 self.must_read_again(position);
                 self.open += 1;
             }
             // Paid, its void is open: both wait.
             16 => {
                 let void = self.number('U');
-                self.entry(Sale, &order, &order, fen, Stands);
-                self.entry(Void, &void, &order, fen, Open);
-                let position = self.moves(MovementKind::Sale, &order, None, fen);
+                self.entry(Sale, order, order, fen, Stands);
+                self.entry(Void, &void, order, fen, Open);
+                let position = self.moves(MovementKind::Sale, order, None, fen);
                 self.must_read_again(position);
                 self.open += 2;
             }
             // The next batch's.
             17 => {
-                let position = self.moves(MovementKind::Sale, &order, None, fen);
-                self.others.insert(order, Some(batch_no(6)));
+                let position = self.moves(MovementKind::Sale, order, None, fen);
+                self.others.insert(order.to_owned(), Some(batch_no(6)));
                 self.must_read_again(position);
             }
             // Refused refund: nothing anywhere.
             _ => {
                 let refund = self.number('R');
-                self.entry(Refund, &refund, &order, fen, Nothing);
+                self.entry(Refund, &refund, order, fen, Nothing);
             }
         }
     }

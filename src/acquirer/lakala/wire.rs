@@ -126,17 +126,14 @@ pub(super) fn build(config: &LakalaConfig, request: &Request, now: Now) -> Resul
         Request::Preorder {
             order_no,
             amount,
-            channel: Channel::Unknown,
-            life_ms,
-            ..
-        } => counter::create(config, order_no, *amount, *life_ms, now),
-        Request::Preorder {
-            order_no,
-            amount,
             channel,
             life_ms,
             ..
         } => {
+            // One code for every wallet is the counter's.
+            if *channel == Channel::Unknown {
+                return Ok(counter::create(config, order_no, *amount, *life_ms, now));
+            }
             let data = preorder(config, order_no, *amount, native(*channel)?, *life_ms);
             (PREORDER, envelope(config, now, data))
         }

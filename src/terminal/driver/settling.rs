@@ -136,12 +136,14 @@ impl Driver {
 
     /// The page shows what just happened, and the keypad how a batch was closed.
     pub(super) async fn after_settlement(&mut self, facts: &[Fact]) {
-        let settled = facts.iter().find_map(|fact| match &fact.kind {
-            FactKind::Settlement {
-                fact: SettlementFact::Closed(report),
-                ..
-            } => Some(report),
-            _ => None,
+        let settled = facts.iter().find_map(|fact| {
+            let FactKind::Settlement { fact, .. } = &fact.kind else {
+                return None;
+            };
+            let SettlementFact::Closed(report) = fact else {
+                return None;
+            };
+            Some(report)
         });
         if self.parts.desk.page == DeskPage::Settlement || settled.is_some() {
             self.read_settlement().await;
