@@ -42,7 +42,7 @@ pub enum Line {
     Qr(String),
 }
 
-/// Returns how many columns a printer takes for a text that [`clean`] let through.
+/// Returns how many columns a printer takes for a text that `clean` let through.
 pub fn columns(text: &str) -> usize {
     text.chars().map(width).sum()
 }
