@@ -97,7 +97,7 @@ impl Bench {
         disk.holds_durably(".db-wal", &text) || disk.holds_durably(".db", &text)
     }
 
-    /// Opens the disk as it would be if the power went now, and looks for a number in the journal's rows. It opens it as a
+    /// Opens the disk as it would be if the power went now, and looks for a number in the journal's rows. Opened as a
     /// start does: rot that nobody has met yet is mended there.
     pub fn would_survive(&self, number: &str) -> bool {
         let image = self.disk.lock().durable_image();
