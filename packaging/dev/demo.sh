@@ -5,22 +5,8 @@ set -euo pipefail
 out=${1:-target/demo}
 rm -rf "$out"
 mkdir -p "$out"
-target/debug/shouyin-sandbox serve --dir "$out/sandbox" --port 0 --page-port 0 --time-scale 10 >"$out/sandbox.json" &
-sandbox=$!
-trap 'kill $sandbox 2>/dev/null || true' EXIT
-for _ in $(seq 600); do
-  [ -s "$out/sandbox.json" ] && break
-  kill -0 $sandbox || { echo "the sandbox did not start"; exit 1; }
-  sleep 0.1
-done
-target/debug/shouyin-sandbox printer --dir "$out/slips" --port 0 --page-port 0 >"$out/printer.json" &
-printer=$!
-trap 'kill $sandbox $printer 2>/dev/null || true' EXIT
-for _ in $(seq 600); do
-  [ -s "$out/printer.json" ] && break
-  kill -0 $printer || { echo "the sandbox printer did not start"; exit 1; }
-  sleep 0.1
-done
+source packaging/dev/sandbox.sh
+start_sandbox "$out" --time-scale 10
 cat >"$out/fast.toml" <<'TOML'
 [terminal]
 shop = "朝阳便利店·收银台 1"
@@ -35,6 +21,5 @@ revoke_idle_ms = 30000
 recheck_ms = 6100
 recheck_count = 6
 TOML
-printf '[printer]\nkind = "network"\naddress = "%s"\ncut = true\n' \
-  "$(sed -n 's/.*"printer":"\([^"]*\)".*/\1/p' "$out/printer.json")" >>"$out/fast.toml"
+printer_config "$out" >>"$out/fast.toml"
 python3 packaging/dev/demo.py "$out"

@@ -1,27 +1,11 @@
 #!/usr/bin/env bash
-# Starts the sandbox acquirer and the terminal (a window, or a loopback page); stops the sandbox at the end.
+# Starts the sandbox acquirer and the terminal (a window, or a loopback page); stops the sandbox and its printer at the end.
 set -euo pipefail
 dir=${1:-var}
 mkdir -p "$dir"
-target/debug/shouyin-sandbox serve --dir "$dir/sandbox" --port 0 --page-port 0 >"$dir/sandbox.json" &
-sandbox=$!
-trap 'kill $sandbox 2>/dev/null || true' EXIT
-for _ in $(seq 600); do
-  [ -s "$dir/sandbox.json" ] && break
-  kill -0 $sandbox || { echo "the sandbox did not start"; exit 1; }
-  sleep 0.1
-done
-# A printer that prints on pictures; its page takes the paper out and puts it back.
-target/debug/shouyin-sandbox printer --dir "$dir/slips" --port 0 --page-port 0 >"$dir/printer.json" &
-printer=$!
-trap 'kill $sandbox $printer 2>/dev/null || true' EXIT
-for _ in $(seq 600); do
-  [ -s "$dir/printer.json" ] && break
-  kill -0 $printer || { echo "the sandbox printer did not start"; exit 1; }
-  sleep 0.1
-done
-printf '[printer]\nkind = "network"\naddress = "%s"\ncut = true\n' \
-  "$(sed -n 's/.*"printer":"\([^"]*\)".*/\1/p' "$dir/printer.json")" >"$dir/printer.toml"
+source packaging/dev/sandbox.sh
+start_sandbox "$dir"
+printer_config "$dir" >"$dir/printer.toml"
 # The window is as large as the panel of a hand-held till; on a screen that is lower it opens smaller, so that it fits.
 : >"$dir/window.toml"
 high=$(xrandr 2>/dev/null | sed -n 's/.* current [0-9]* x \([0-9]*\),.*/\1/p' | head -n 1 || true)

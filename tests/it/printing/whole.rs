@@ -96,18 +96,23 @@ fn slips(world: &Runtime, printer: &SandboxPrinter, count: usize) -> Vec<Slip> {
     slips
 }
 
+/// A sandbox printer for 58 mm paper on any free port.
+fn printer(world: &Runtime, dir: &Path) -> SandboxPrinter {
+    let options = PrinterOptions {
+        dir: dir.join("slips"),
+        port: 0,
+        page_port: 0,
+        dots: 384,
+    };
+    world.block_on(serve_printer(options)).unwrap()
+}
+
 #[test]
 fn a_paid_sale_is_paid_whatever_the_printer_does_and_its_slip_comes_out_in_the_end() {
     let dir = TempDir::new().unwrap();
     let world = runtime();
     let _sandbox = world.block_on(sandbox(&dir));
-    let options = PrinterOptions {
-        dir: dir.path().join("slips"),
-        port: 0,
-        page_port: 0,
-        dots: 384,
-    };
-    let printer = world.block_on(serve_printer(options)).unwrap();
+    let printer = printer(&world, dir.path());
     let mut till = Terminal::start(dir.path(), printer.port);
     till.wait("[keypad]");
     till.say("12.00 281234500000000001");
@@ -168,13 +173,7 @@ fn the_self_test_page_comes_out_or_the_reason_is_said() {
     let dir = TempDir::new().unwrap();
     let world = runtime();
     let _sandbox = world.block_on(sandbox(&dir));
-    let options = PrinterOptions {
-        dir: dir.path().join("slips"),
-        port: 0,
-        page_port: 0,
-        dots: 384,
-    };
-    let printer = world.block_on(serve_printer(options)).unwrap();
+    let printer = printer(&world, dir.path());
     let config = dir.path().join("printer.toml");
     let text = format!(
         "[printer]\nkind = \"network\"\naddress = \"127.0.0.1:{}\"\ncut = true\n",

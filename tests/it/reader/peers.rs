@@ -9,7 +9,7 @@ use shouyin::reader::neo2::Tapped;
 use shouyin::sim::reader::{Bench, Kind, Options};
 use tempfile::TempDir;
 
-use super::port::{SANDBOX, Till};
+use super::port::{SandboxReader, Till};
 
 /// A Python program that talks through its pipes.
 pub struct Peer {
@@ -156,35 +156,21 @@ const STEPS: [&str; 50] = [
 fn play() -> Vec<serde_json::Value> {
     let dir = TempDir::new().unwrap();
     let link = dir.path().join("reader");
-    let mut sandbox = Command::new(SANDBOX)
-        .args(["reader", "--link"])
-        .arg(&link)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut words = sandbox.stdin.take().unwrap();
-    let mut told = BufReader::new(sandbox.stdout.take().unwrap()).lines();
-    assert!(told.next().unwrap().unwrap().starts_with("{\"port\":"));
+    let mut sandbox = SandboxReader::start(&link);
     let arguments = [&[link.to_str().unwrap()][..], &STEPS].concat();
     let mut host = Peer::start("neo2_host.py", &arguments);
     let mut seen = Vec::new();
     while let Some(line) = host.line() {
         match line.strip_prefix("DO ") {
             Some(act) => {
-                writeln!(words, "{act}").unwrap();
-                assert_eq!(told.next().unwrap().unwrap(), "ok", "{act}");
+                sandbox.does(act);
                 host.say("done");
             }
             None => seen.push(serde_json::from_str(&line).unwrap()),
         }
     }
     assert!(host.child.wait().unwrap().success());
-    drop(words);
-    assert!(
-        sandbox.wait().unwrap().success(),
-        "the sandbox ends with its input"
-    );
+    sandbox.ends();
     assert!(!link.exists(), "the port is gone");
     seen
 }

@@ -1,8 +1,8 @@
 //! The thread of a port against the sandbox's reader on a pseudo-terminal.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use shouyin::domain::Money;
@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::badinput::memory::copies;
 
-pub const SANDBOX: &str = env!("CARGO_BIN_EXE_shouyin-sandbox");
+const SANDBOX: &str = env!("CARGO_BIN_EXE_shouyin-sandbox");
 
 pub fn bench(link: &Path) -> Bench {
     let options = Options {
@@ -26,6 +26,43 @@ pub fn bench(link: &Path) -> Bench {
         baud: 115_200,
     };
     Bench::start(options).unwrap()
+}
+
+/// The sandbox's reader as people start it: a program that takes acts line by line.
+pub struct SandboxReader {
+    child: Child,
+    words: ChildStdin,
+    told: Lines<BufReader<ChildStdout>>,
+}
+
+impl SandboxReader {
+    pub fn start(link: &Path) -> Self {
+        let mut child = Command::new(SANDBOX)
+            .args(["reader", "--link"])
+            .arg(link)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let words = child.stdin.take().unwrap();
+        let mut told = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(told.next().unwrap().unwrap().starts_with("{\"port\":"));
+        Self { child, words, told }
+    }
+
+    pub fn does(&mut self, act: &str) {
+        writeln!(self.words, "{act}").unwrap();
+        assert_eq!(self.told.next().unwrap().unwrap(), "ok", "{act}");
+    }
+
+    /// It ends with its input.
+    pub fn ends(self) {
+        let Self {
+            mut child, words, ..
+        } = self;
+        drop(words);
+        assert!(child.wait().unwrap().success());
+    }
 }
 
 /// A port's thread and what it tells.
@@ -279,19 +316,9 @@ fn refuses_clear_data() {
 fn card_data_in_clear_is_refused_and_wiped() {
     let dir = TempDir::new().unwrap();
     let link = dir.path().join("reader");
-    let mut sandbox = Command::new(SANDBOX)
-        .args(["reader", "--link"])
-        .arg(&link)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut words = sandbox.stdin.take().unwrap();
-    let mut told = BufReader::new(sandbox.stdout.take().unwrap()).lines();
-    told.next().unwrap().unwrap();
+    let mut sandbox = SandboxReader::start(&link);
     for act in ["fault clear", "fault clear", "fault clear", "insert credit"] {
-        writeln!(words, "{act}").unwrap();
-        assert_eq!(told.next().unwrap().unwrap(), "ok");
+        sandbox.does(act);
     }
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
@@ -326,6 +353,5 @@ fn card_data_in_clear_is_refused_and_wiped() {
     assert!(copies(child.id(), link.to_str().unwrap().as_bytes()) > 0);
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());
-    drop(words);
-    sandbox.wait().unwrap();
+    sandbox.ends();
 }
