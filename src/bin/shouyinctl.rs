@@ -354,6 +354,9 @@ fn terminals(database: &Path, mirror: Option<PathBuf>) -> anyhow::Result<Journal
     if !dir.is_dir() {
         bail!("there is no folder {}", dir.display());
     }
+    if let Some(named) = mirror.as_ref().filter(|named| !named.exists()) {
+        bail!("there is no second copy {}", named.display());
+    }
     let mirror = mirror.unwrap_or_else(|| dir.join("mirror.log"));
     Ok(JournalConfig::new(dir, mirror))
 }

@@ -45,8 +45,10 @@ pub(super) fn check(
     layer: PrinterLayer,
 ) -> Result<Option<PrinterSettings>, ConfigError> {
     let Some(kind) = &layer.kind else {
-        let any = layer.address.is_some() || layer.path.is_some() || layer.queue.is_some();
-        return if any {
+        let places = layer.address.is_some() || layer.path.is_some() || layer.queue.is_some();
+        let manners = layer.baud.is_some() || layer.answers.is_some() || layer.cut.is_some();
+        let paper = layer.width_mm.is_some() || layer.copies.is_some();
+        return if places || manners || paper {
             let problem = "name the kind (\"network\", \"device\", \"serial\", \"cups\", \"file\"), \
                            or leave [printer] out";
             Err(c.bad("printer.kind", problem))

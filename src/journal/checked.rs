@@ -62,6 +62,24 @@ impl Checked {
             tracing::warn!(%error, "the note of how far the journal was checked was not written");
         }
     }
+
+    /// Damage was seen: whoever reads the note next believes nothing of it.
+    pub fn doubt(files: &dyn Files, dir: &Path) {
+        if let Some(mut note) = Self::read(files, dir) {
+            note.doubted = true;
+            note.write(files, dir);
+        }
+    }
+
+    /// Leaves no note, for good.
+    ///
+    /// # Errors
+    /// The disk's; the note may still be there.
+    pub fn take_back(files: &dyn Files, dir: &Path) -> std::io::Result<()> {
+        let path = Self::path(dir);
+        files.write_note(&path, b"")?;
+        files.sync_names(&path)
+    }
 }
 
 #[cfg(test)]

@@ -117,7 +117,10 @@ fn rebuild_once(
     if unread == Unread::Fails && sources.is_unread() {
         return Err(unreadable(config));
     }
-    let rebuilt = write(config, at, &finding, &mut sources, unread)?;
+    let rebuilt = write(config, at, &finding, &mut sources, unread).inspect_err(|_| {
+        // What is not whole is worth nothing, and it may be as large as a journal.
+        config.files.release_space(&building_of(config));
+    })?;
     install(config, rebuilt, chain(&finding.problem))
 }
 
@@ -191,13 +194,13 @@ fn unreadable(config: &JournalConfig) -> JournalError {
 fn examine(config: &JournalConfig, unread: Unread) -> Result<Finding, JournalError> {
     let path = config.database();
     let note = Checked::read(&*config.files, &config.dir);
-    let copied = match &config.mirror {
-        Some(mirror) if config.files.exists(mirror) => {
-            CopyReader::open(&*config.files, mirror, 0)?.last_behind()?
-        }
-        Some(_) | None => None,
-    };
     if length(config, &path)? == 0 {
+        let copied = match &config.mirror {
+            Some(mirror) if config.files.exists(mirror) => {
+                CopyReader::open(&*config.files, mirror, 0)?.last_behind()?
+            }
+            Some(_) | None => None,
+        };
         let gone = copied.is_some() || note.is_some() || length(config, &log_of(&path))? > 0;
         let (problem, structure) = (JournalError::Empty { path: path.clone() }, false);
         return if gone {
@@ -237,6 +240,11 @@ fn look(
     audit.walk_on(&store)?;
     let rows = audit.walker().count();
     audit.finish()?;
+    if rows > 0 {
+        store.counters()?;
+        store.open_facts()?;
+        store.is_unproven()?;
+    }
     match note.filter(|note| note.row > rows) {
         None => Ok(()),
         Some(note) => Err(JournalError::Shrunk {
@@ -328,14 +336,11 @@ fn fill(
         whole: false,
         aside: String::new(),
     };
-    let mut relaxed = Vec::new();
+    let relaxed = relax(unit).map_err(refused)?;
     for number in 1.. {
         match sources.next(number, (!gap).then_some(head))? {
             Next::End => break,
             Next::Lost => {
-                if !gap {
-                    relaxed = relax(unit).map_err(refused)?;
-                }
                 gap = true;
                 rebuilt.missing += 1;
             }
@@ -363,8 +368,8 @@ fn fill(
     Ok((head, rebuilt))
 }
 
-/// Lifts the rules about the order of batches, and returns them: the lost row may be the one that opened a batch, and
-/// none of the sales of that batch may be lost with it.
+/// Lifts the rules about the order of batches, and returns them: the lost row, of this rebuild or of an earlier
+/// one, may be the one that opened a batch, and none of the sales of that batch may be lost with it.
 fn relax(unit: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut rules = Vec::new();
     for name in ["batch_advances_once", "settlement_of_the_open_batch"] {

@@ -128,9 +128,9 @@ impl Store {
         let (entries, since_ms) = self
             .connection
             .query_row(
-                "SELECT count(*), min(opened_ms) FROM \
-                 (SELECT opened_ms FROM sale WHERE settled IS NULL \
-                  UNION ALL SELECT opened_ms FROM undo WHERE settled IS NULL)",
+                "SELECT count(*), min(CASE WHEN left_by IS NULL THEN opened_ms END) FROM \
+                 (SELECT opened_ms, left_by FROM sale WHERE settled IS NULL \
+                  UNION ALL SELECT opened_ms, left_by FROM undo WHERE settled IS NULL)",
                 [],
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )

@@ -84,15 +84,12 @@ impl Store {
         if path.is_dir() {
             return Err(JournalError::NoFile { path });
         }
-        let mut log = path.clone().into_os_string();
-        log.push("-wal");
-        files
-            .refresh(Path::new(&log))
-            .map_err(|source| JournalError::File {
-                operation: "writing the write-ahead log once more",
-                path: log.into(),
-                source,
-            })?;
+        let log = super::names::log_of(&path);
+        files.refresh(&log).map_err(|source| JournalError::File {
+            operation: "writing the write-ahead log once more",
+            path: log,
+            source,
+        })?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;

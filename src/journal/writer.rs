@@ -383,18 +383,15 @@ impl Writer {
     /// Damage was seen: the next start looks at everything before it says anything.
     fn doubt(&mut self) {
         self.doubted = true;
-        if let Some(note) = Checked::read(&*self.files, &self.dir) {
-            let doubted = true;
-            Checked { doubted, ..note }.write(&*self.files, &self.dir);
-        }
+        Checked::doubt(&*self.files, &self.dir);
     }
 
     fn take_note_back(&mut self) {
-        self.taken_back = true;
-        let path = Checked::path(&self.dir);
-        let taken = self.files.write_note(&path, b"");
-        if let Err(error) = taken.and_then(|()| self.files.sync_names(&path)) {
-            tracing::warn!(%error, "the note of how far the journal was checked was not taken back");
+        let taken = Checked::take_back(&*self.files, &self.dir);
+        // The next append tries again: a note that says more than the copy holds would prove too much.
+        self.taken_back = taken.is_ok();
+        if let Err(error) = taken {
+            tracing::warn!(%error, "the note of what is checked was not taken back");
         }
     }
 

@@ -21,7 +21,8 @@ use super::state::State;
 pub struct Unsettled {
     /// Sales, voids and refunds that no settlement has counted.
     pub entries: u64,
-    /// When the oldest of them was opened, in UTC milliseconds.
+    /// When the oldest of them was opened that no settlement has left open, in UTC milliseconds. What was left open
+    /// waits for the next settlement and asks for none by itself.
     pub since_ms: Option<i64>,
     /// The position after which the acquirer's statement is to be read.
     pub read_after: u64,

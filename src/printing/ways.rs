@@ -25,6 +25,12 @@ const STUCK: Duration = Duration::from_secs(4);
 const ANSWER: Duration = Duration::from_millis(1_500);
 /// A printer that still prints is asked so often, and after so long each time, whether it came to a stop.
 const REPORT_TRIES: u32 = 40;
+/// A printer says little beside its answers: reports of its state, and one of the end.
+const BYTES_BESIDE_AN_ANSWER: u32 = 64;
+/// `lp` hands a job to the local scheduler and ends.
+const LP_SECONDS: &str = "30";
+/// Exit code of `timeout` (coreutils) when it stopped the program.
+const TIMED_OUT: i32 = 124;
 const REPORT_WAIT: Duration = Duration::from_millis(250);
 
 /// Where the printer is.
@@ -93,8 +99,9 @@ impl WayOut {
             begun,
             trouble: PrinterTrouble::Offline,
         };
-        let mut lp = Command::new("lp")
-            .args(["-d", queue, "-o", "raw", "-"])
+        // A queue that hangs would hold this thread, and with it the end of the program.
+        let mut lp = Command::new("timeout")
+            .args([LP_SECONDS, "lp", "-d", queue, "-o", "raw", "-"])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -105,6 +112,8 @@ impl WayOut {
         // `lp` hands a job over as a whole, or not at all.
         match (written, ended) {
             (Some(Ok(())), Ok(status)) if status.success() => Ok(()),
+            // It was stopped in the middle: nobody knows.
+            (_, Ok(status)) if status.code() == Some(TIMED_OUT) => Err(offline(true)),
             (Some(_) | None, Ok(_) | Err(_)) => Err(offline(false)),
         }
     }
@@ -210,20 +219,33 @@ impl Line {
 
     /// Asks the printer how it is: cover and paper, errors, the paper's end.
     fn ask(&mut self) -> Option<PrinterTrouble> {
+        self.ask_beside(|_| ())
+    }
+
+    /// Asks, and hands over what the printer says beside its answers.
+    fn ask_beside(&mut self, mut beside: impl FnMut(u8)) -> Option<PrinterTrouble> {
         for request in QUESTIONS {
             if self.write(&escpos::question(request)).is_err() {
                 return Some(PrinterTrouble::Offline);
             }
-            loop {
+            let mut answered = false;
+            // What says more than this beside the answer is no printer.
+            for _ in 0..BYTES_BESIDE_AN_ANSWER {
                 let Some(byte) = self.read(ANSWER) else {
                     return Some(PrinterTrouble::Offline);
                 };
                 match escpos::answer(request, byte) {
-                    Ok(None) => break,
+                    Ok(None) => {
+                        answered = true;
+                        break;
+                    }
                     Ok(trouble) => return trouble,
                     // Something that was said before.
-                    Err(()) => {}
+                    Err(()) => beside(byte),
                 }
+            }
+            if !answered {
+                return Some(PrinterTrouble::Offline);
             }
         }
         None
@@ -240,7 +262,12 @@ impl Line {
                 // Bits 2 and 3: near the end; 5 and 6: at the end. The paper was there until the last line.
                 return Ok(());
             }
-            if let Some(trouble) = self.ask() {
+            let mut reported = false;
+            let trouble = self.ask_beside(|byte| reported |= escpos::is_report(byte));
+            if reported {
+                return Ok(());
+            }
+            if let Some(trouble) = trouble {
                 return Err(trouble);
             }
         }

@@ -81,7 +81,7 @@ pub struct Comparison {
     pub ours: Vec<Line>,
     /// The acquirer's, of the same.
     pub theirs: Vec<Line>,
-    /// Unexplained first.
+    /// Unexplained first, then those with money.
     pub differences: Vec<Difference>,
     /// What is left for a later settlement.
     pub open: Vec<OpenLeft>,
@@ -127,9 +127,16 @@ pub fn compare(
     }
     let counted = batch.entries.iter();
     let ours = lines(counted.filter(|entry| !joined.kept.contains(&entry.txn)));
-    joined
-        .differences
-        .sort_by_key(|difference| (difference.reason, difference.number.clone()));
+    joined.differences.sort_by_key(|difference| {
+        let explained = difference.reason != Reason::Unexplained;
+        let moves_nothing = difference.delta() == 0;
+        (
+            explained,
+            moves_nothing,
+            difference.reason,
+            difference.number.clone(),
+        )
+    });
     let last = movements.iter().map(|movement| movement.position).max();
     let told_upto = told_upto.max(last.unwrap_or(read_after));
     let read_after = joined
@@ -207,6 +214,7 @@ struct Joined<'a> {
 impl Joined<'_> {
     fn group(&mut self, key: &Key, group: &Group<'_>) {
         let is_open = |entry: &&Entry| entry.state == EntryState::Open;
+        let late = group.entries.iter().any(|entry| entry.late);
         if group.entries.iter().any(is_open) {
             for entry in &group.entries {
                 self.kept.insert(entry.txn);
@@ -215,13 +223,19 @@ impl Joined<'_> {
                     minor: entry.amount.minor(),
                 });
             }
+            let has_sale = group
+                .entries
+                .iter()
+                .any(|entry| entry.kind == EntryKind::Sale);
+            if late && !has_sale {
+                return self.late_before_its_return(key, group);
+            }
             return self.defer(&group.movements);
         }
         let sale = group
             .entries
             .iter()
             .find(|entry| entry.kind == EntryKind::Sale);
-        let late = group.entries.iter().any(|entry| entry.late);
         match (sale, group.entries.is_empty()) {
             (Some(sale), _) => self.sale(sale, late, group),
             (None, false) if late => self.late_alone(key, group),
@@ -307,6 +321,29 @@ impl Joined<'_> {
             return;
         };
         self.differs(reason, &key, group, movements);
+    }
+
+    /// A late success of a sale that an earlier settlement has counted; its automatic return is still open and waits.
+    fn late_before_its_return(&mut self, key: &Key, group: &Group<'_>) {
+        let is_return = |movement: &&&Movement| movement.kind == MovementKind::Refund;
+        let (returns, booked): (Vec<&Movement>, Vec<&Movement>) =
+            group.movements.iter().copied().partition(|m| is_return(&m));
+        self.defer(&returns);
+        let booked = self.untold(&booked);
+        if booked.is_empty() {
+            return;
+        }
+        // What stands of its returns waits with the open one.
+        let waiting = |entry: &&&Entry| entry.state == EntryState::Open;
+        let waiting = Group {
+            entries: group.entries.iter().filter(waiting).copied().collect(),
+            movements: Vec::new(),
+        };
+        if theirs(&booked) != 0 {
+            let channel = group.entries.first().map(|entry| entry.channel);
+            self.count(channel, &booked);
+        }
+        self.differs(Reason::LateSuccess, key, &waiting, &booked);
     }
 
     /// The automatic return of a sale that an earlier settlement has counted.

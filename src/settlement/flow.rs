@@ -356,15 +356,20 @@ impl Settlement {
 
     fn page_came(&mut self, page: &StatementPage, turn: &mut Turn<'_>) {
         Arc::make_mut(&mut self.movements).extend(page.movements.iter().cloned());
-        if page.more && !page.movements.is_empty() {
+        if page.more {
             return self.go_on(turn, What::Page);
         }
         self.complete = true;
         self.read(turn, self.numbers());
     }
 
-    /// A page continues what is known, with growing positions.
+    /// A page continues what is known, with growing positions that the journal can hold, and one that has more behind
+    /// it brings something.
     fn fits(&self, page: &StatementPage) -> bool {
+        let last = page.movements.last();
+        if last.map_or(page.more, |last| i64::try_from(last.position).is_err()) {
+            return false;
+        }
         let positions = page.movements.iter().map(|movement| movement.position);
         page.after == self.read_upto()
             && positions.is_sorted_by(|one, next| one < next)
@@ -483,6 +488,7 @@ impl Settlement {
             return;
         };
         let found = self.compared(&batch, turn);
+        let differences = count(found.differences.len());
         let (mut explained, mut unexplained, mut unequal) = (0, 0, 0);
         for difference in found.differences {
             let delta = difference.delta();
@@ -494,13 +500,12 @@ impl Settlement {
             }
             turn.facts.push(SettlementFact::DifferenceFound(difference));
         }
-        let differences = turn.facts.len();
         turn.facts.push(SettlementFact::Closed(Box::new(Report {
             ours: found.ours,
             theirs: found.theirs,
             compared: turn.rules.has_statement || self.balanced.is_some(),
             balanced: self.balanced,
-            differences: count(differences),
+            differences,
             unequal,
             explained_minor: explained,
             unexplained_minor: unexplained,

@@ -26,7 +26,7 @@ use crate::journal::{Journal, JournalError, NoSales, SaleRow, SaleState};
 use crate::limits;
 use crate::payment::{
     Command, Event, Fact, FactKind, Outcome, Phase, Policy, Request, State, Step, Ticket,
-    next_deadline, step,
+    UndoOutcome, next_deadline, step,
 };
 use crate::people::Approver;
 use crate::profile::guard::Usage;
@@ -402,7 +402,9 @@ impl Driver {
     async fn after_facts(&mut self, facts: &[Fact]) {
         let mut counted = true;
         // The queue finds in the journal what has a slip; it is durable there by now.
-        self.parts.printer.look();
+        if facts.iter().any(has_a_slip) {
+            self.parts.printer.look();
+        }
         for fact in facts {
             self.carry.heard(fact);
             match &fact.kind {
@@ -533,6 +535,20 @@ impl Driver {
 fn offset_ms(now: Now) -> i64 {
     let tick = i64::try_from(now.tick.0).unwrap_or(i64::MAX);
     now.utc.0.saturating_sub(tick)
+}
+
+/// Tells whether a fact is the end of something that has a slip.
+const fn has_a_slip(fact: &Fact) -> bool {
+    matches!(
+        fact.kind,
+        FactKind::Closed {
+            outcome: Outcome::Paid(_),
+            ..
+        } | FactKind::UndoClosed {
+            outcome: UndoOutcome::Done(_),
+            ..
+        }
+    )
 }
 
 const fn no_sales(reason: NoSales) -> Cause {

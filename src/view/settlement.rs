@@ -2,11 +2,14 @@
 //!
 //! Owns its shapes and how they are made of the journal's entries. Decides nothing about a settlement.
 
+use std::collections::BTreeMap;
+
 use super::format;
 use super::notice::Notice;
 use crate::domain::{BatchNo, Channel, Now, Timestamp};
 use crate::settlement::{
-    Batch, Difference, EntryKind, EntryState, Line, Report, Settlement, Step, lines, net, verdicts,
+    Batch, Difference, Entry, EntryKind, EntryState, Line, Report, Settlement, Step, lines, net,
+    verdicts,
 };
 
 /// What the journal tells of batches.
@@ -21,8 +24,18 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// Adds up the open batch.
-    pub fn of(batch: &Batch, last: Option<ClosedBatch>) -> Self {
+    /// Adds up the open batch: what the settlement under way does not count.
+    pub fn of(mut batch: Batch, under_way: Option<&Settlement>, last: Option<ClosedBatch>) -> Self {
+        if let Some(settlement) = under_way {
+            let left = |entry: &Entry| {
+                let left = settlement.left.as_ref();
+                left.is_some_and(|left| left.contains(&entry.txn))
+            };
+            let frozen = settlement.intent.batch;
+            batch
+                .entries
+                .retain(|entry| entry.batch > frozen || left(entry));
+        }
         let open = batch.entries.iter();
         Self {
             lines: lines(&batch.entries),
@@ -202,11 +215,18 @@ fn last(closed: &ClosedBatch) -> LastBatch {
         batch: closed.batch.to_string(),
         time: format::clock(closed.at),
         verdict: BatchVerdict::of(report),
-        wallets: wallets.into_iter().collect(),
+        wallets: unequal_first(wallets),
         net: format::signed(net(&report.ours)),
         open: report.open,
         differences: closed.differences.iter().map(difference).collect(),
     }
+}
+
+/// On a narrow card the last wallets may be cut: never one that is not equal.
+fn unequal_first(wallets: BTreeMap<Channel, bool>) -> Vec<(Channel, bool)> {
+    let mut wallets: Vec<_> = wallets.into_iter().collect();
+    wallets.sort_by_key(|(_, equal)| *equal);
+    wallets
 }
 
 fn difference(difference: &Difference) -> DifferenceLine {

@@ -3,9 +3,13 @@
 
 use shouyin::domain::{BatchNo, Channel, Money, OperatorNo, OrderNo, Timestamp, TxnId, VoucherNo};
 use shouyin::journal::SettlementRow;
-use shouyin::payment::{Fact, FactKind, Intent as SaleIntent, Outcome, Presentment, Rebuilt};
-use shouyin::settlement::{Cause, EntryKind, Reason, net};
-use shouyin::view::{BatchVerdict, Intent, Page, SettlementPage};
+use shouyin::payment::{
+    Fact, FactKind, Intent as SaleIntent, Outcome, Policy, Presentment, Rebuilt,
+};
+use shouyin::settlement::{
+    Cause, EntryKind, OpenLeft, Reason, Report, SettlementFact, SettlementIntent, net,
+};
+use shouyin::view::{BatchVerdict, Desk, Intent, Page, SettlementPage};
 use tempfile::TempDir;
 
 use crate::till::{PIN, Till, ledger, runtime, sandbox, till, till_with};
@@ -160,12 +164,10 @@ fn without_a_supervisor_no_batch_is_closed() {
     });
 }
 
-/// A sale that never left, opened at a moment of wall time: the oldest entry of its batch.
-async fn sale_of(data: &std::path::Path, at: Timestamp) {
-    let (journal, _) = crate::till::open(data);
-    let txn = TxnId::from_parts(1_000, 7);
-    let intent = SaleIntent {
-        txn,
+/// The intent of a sale in the first batch.
+fn intent() -> SaleIntent {
+    SaleIntent {
+        txn: TxnId::from_parts(1_000, 7),
         order_no: OrderNo::new("A00100010001ABCDEFS00000001").unwrap(),
         sequence: 1,
         voucher: VoucherNo::new(1).unwrap(),
@@ -177,8 +179,14 @@ async fn sale_of(data: &std::path::Path, at: Timestamp) {
         code_tail: "1234".to_owned(),
         code_fingerprint: String::new(),
         instalments: None,
-    };
-    let outcome = Outcome::NotSent;
+    }
+}
+
+/// A sale that never left, opened at a moment of wall time: the oldest entry of its batch.
+async fn sale_of(data: &std::path::Path, at: Timestamp) {
+    let (journal, _) = crate::till::open(data);
+    let intent = intent();
+    let (txn, outcome) = (intent.txn, Outcome::NotSent);
     let facts = [
         FactKind::IntentRecorded(intent),
         FactKind::Closed { txn, outcome },
@@ -189,6 +197,72 @@ async fn sale_of(data: &std::path::Path, at: Timestamp) {
 
 #[test]
 fn at_the_set_time_the_batch_of_the_day_before_closes_by_itself_and_a_younger_one_does_not() {
+    // Midnight has passed on any day.
+    closes_by_itself(0);
+}
+
+#[test]
+fn what_a_settlement_left_open_asks_for_no_settlement_by_itself() {
+    runtime().block_on(async {
+        let dir = TempDir::new().unwrap();
+        let (journal, opened) = crate::till::open(dir.path());
+        let (sale, at) = (intent(), Timestamp(86_400_000));
+        let txn = TxnId::from_parts(1_000, 8);
+        let waiting = OpenLeft {
+            txn: sale.txn,
+            minor: sale.amount.minor(),
+        };
+        let frozen = SettlementIntent {
+            txn,
+            settle_no: OrderNo::new("A00100010001ABCDEFB00000002").unwrap(),
+            sequence: 2,
+            batch: opened.counters.batch,
+            cause: Cause::Automatic,
+            operator: sale.operator.clone(),
+            approver: None,
+            read_after: 0,
+            told_upto: 0,
+        };
+        let report = Report {
+            ours: Vec::new(),
+            theirs: Vec::new(),
+            compared: false,
+            balanced: None,
+            differences: 0,
+            unequal: 0,
+            explained_minor: 0,
+            unexplained_minor: 0,
+            open: 1,
+            read_after: 0,
+            told_upto: 0,
+            evidence: Vec::new(),
+        };
+        let intended = FactKind::IntentRecorded(sale);
+        journal
+            .append(vec![Fact { at, kind: intended }])
+            .await
+            .unwrap();
+        assert_eq!(journal.unsettled().await.unwrap().since_ms, Some(at.0));
+        let settling = [
+            SettlementFact::Intended(frozen),
+            SettlementFact::LeftOpen(waiting),
+            SettlementFact::Closed(Box::new(report)),
+        ];
+        let kinds = settling.map(|fact| FactKind::Settlement { txn, fact });
+        let facts = kinds.map(|kind| Fact { at, kind }).to_vec();
+        journal.append(facts).await.unwrap();
+        let unsettled = journal.unsettled().await.unwrap();
+        assert_eq!((unsettled.entries, unsettled.since_ms), (1, None));
+    });
+}
+
+#[test]
+fn a_set_time_that_passed_while_the_terminal_was_off_is_caught_up() {
+    // A minute before midnight: on all but the last minute of a day, only yesterday's has passed.
+    closes_by_itself(1_439);
+}
+
+fn closes_by_itself(at_min: u16) {
     runtime().block_on(async {
         let dir = TempDir::new().unwrap();
         let _sandbox = sandbox(&dir).await;
@@ -196,8 +270,8 @@ fn at_the_set_time_the_batch_of_the_day_before_closes_by_itself_and_a_younger_on
         std::fs::create_dir_all(&data).unwrap();
         let now = shouyin::clock::Clock::start().now().utc;
         sale_of(&data, Timestamp(now.0 - 86_400_000)).await;
-        // Midnight has passed on any day.
-        let mut till = till_with(&dir, |policy, _| policy.settlement.at_min = Some(0)).await;
+        let at = |policy: &mut Policy, _: &mut Desk| policy.settlement.at_min = Some(at_min);
+        let mut till = till_with(&dir, at).await;
         let told = |page: &Page| matches!(page, Page::Keypad(page) if page.notice.as_ref().is_some_and(|n| n.code == "B02"));
         till.wait("closed by itself", told).await;
         till.sell(1_280, "281234567890123406").await;
@@ -252,7 +326,7 @@ fn an_acquirer_without_a_statement_is_told_as_not_compared() {
     runtime().block_on(async {
         let dir = TempDir::new().unwrap();
         let _sandbox = sandbox(&dir).await;
-        let change = |policy: &mut shouyin::payment::Policy, _: &mut shouyin::view::Desk| {
+        let change = |policy: &mut Policy, _: &mut Desk| {
             policy.settlement.has_statement = false;
         };
         let mut till = till_with(&dir, change).await;

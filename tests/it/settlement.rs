@@ -250,6 +250,15 @@ impl Story {
                 self.others.insert(order.to_owned(), Some(batch_no(6)));
                 self.must_read_again(position);
             }
+            // R3: a late success of a sale that was counted before; its return is open and waits.
+            18 => {
+                let refund = self.number('R');
+                self.entry(Refund, &refund, order, fen, Open);
+                self.entries.last_mut().unwrap().late = true;
+                self.moves(MovementKind::Sale, order, None, fen);
+                self.must_tell(Reason::LateSuccess, order, i64::try_from(fen).unwrap());
+                self.open += 1;
+            }
             // Refused refund: nothing anywhere.
             _ => {
                 let refund = self.number('R');
@@ -320,7 +329,7 @@ impl Story {
 
 #[test]
 fn each_kind_of_difference_is_told_with_its_reason_and_its_fen() {
-    for which in 0..19 {
+    for which in 0..20 {
         let mut story = Story::new();
         story.happens(0, 1_280);
         story.happens(which, 500);
@@ -337,7 +346,7 @@ fn nothing_planted_is_missed_and_nothing_is_invented() {
         let (things, odd) = (1 + rng.below(60), rng.below(10));
         for _ in 0..things {
             let which = if rng.below(10) < odd {
-                rng.below(19)
+                rng.below(20)
             } else {
                 rng.below(4)
             };

@@ -126,6 +126,10 @@ impl Conversation {
     /// The line is open.
     pub fn line_up(&mut self, at: Tick) -> Vec<Output> {
         self.frames.clear();
+        if self.next_pin > Tick(0) {
+            // Times count from the opening of a line: the pause after a PIN begins again, and never lasts longer.
+            self.next_pin = at.after_ms(PIN_PAUSE_MS);
+        }
         self.send(
             None,
             Work::Greet,

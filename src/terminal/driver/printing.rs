@@ -46,7 +46,12 @@ impl Driver {
                 operator: self.parts.operator.clone(),
                 at: self.now().utc,
             };
-            self.parts.desk.told = Some(self.hand_over(job, Cause::Reprinting));
+            let told = self.hand_over(job, Cause::Reprinting);
+            let taken = told == Cause::Reprinting;
+            self.parts.desk.told = Some(told);
+            if !taken {
+                return;
+            }
         }
     }
 

@@ -17,6 +17,7 @@ use crate::view::{BatchVerdict, Batches, Cause, ClockState, ClosedBatch, DeskPag
 /// The set time is looked at so often.
 const LOOK_EVERY_MS: u64 = 30_000;
 const MINUTE_MS: i64 = 60_000;
+const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 /// Enough to find the last one that ended.
 const LAST: usize = 2;
 
@@ -43,7 +44,8 @@ impl Driver {
         match (open, journal.settlements(LAST).await) {
             (Ok(open), Ok(rows)) => {
                 let last = rows.into_iter().find_map(closed);
-                self.records.batches = Batches::of(&open, last);
+                let under_way = self.parts.state.settlement.as_deref();
+                self.records.batches = Batches::of(open, under_way, last);
             }
             (Err(problem), _) | (_, Err(problem)) => {
                 error!(error = %chain(&problem), "the batches could not be read");
@@ -87,8 +89,8 @@ impl Driver {
         self.read_settlement().await;
     }
 
-    /// Closes the batch at the set time, if anything in it is older than that. A clock that is known to be wrong
-    /// closes nothing.
+    /// Closes the batch when anything in it is older than the last set time, which may have passed while the terminal
+    /// was off. A clock that is known to be wrong closes nothing.
     pub(super) async fn settle_at_the_time(&mut self) {
         let now = self.now();
         let Some(at_min) = self.parts.policy.settlement.at_min else {
@@ -99,10 +101,9 @@ impl Driver {
             return;
         }
         self.look_at_time = Tick(now.tick.0).after_ms(LOOK_EVERY_MS);
-        let moment = format::local_day_start_ms(now.utc) + i64::from(at_min) * MINUTE_MS;
-        if now.utc.0 < moment {
-            return;
-        }
+        let today = format::local_day_start_ms(now.utc) + i64::from(at_min) * MINUTE_MS;
+        let passed = now.utc.0 >= today;
+        let moment = if passed { today } else { today - DAY_MS };
         match self.parts.journal.unsettled().await {
             Ok(unsettled) if unsettled.since_ms.is_some_and(|since| since < moment) => {
                 self.settle(Why::Automatic, None).await;
@@ -149,12 +150,17 @@ impl Driver {
             self.read_settlement().await;
         }
         if let Some(report) = settled {
-            if report.compared && facts.iter().all(nothing_is_missing_here) {
+            let read = self.parts.policy.settlement.has_statement;
+            if read && facts.iter().all(nothing_is_missing_here) {
                 self.proven_by_the_acquirer().await;
             }
             let last = self.records.batches.last.as_ref();
             let batch = last.map(|last| last.batch.to_string());
-            self.parts.desk.late = Some(told(report, batch.unwrap_or_default()));
+            // What became of a customer's money is told first; how the batch was closed stands on its page.
+            let late = &mut self.parts.desk.late;
+            if late.as_ref().is_none_or(is_of_a_batch) {
+                *late = Some(told(report, batch.unwrap_or_default()));
+            }
         }
     }
 }
@@ -180,6 +186,13 @@ fn told(report: &Report, batch: String) -> Cause {
         BatchVerdict::Unequal => Cause::SettledUnequal(batch),
         BatchVerdict::NotCompared => Cause::SettledUncompared(batch),
     }
+}
+
+const fn is_of_a_batch(cause: &Cause) -> bool {
+    matches!(
+        cause,
+        Cause::Settled(_) | Cause::SettledUnequal(_) | Cause::SettledUncompared(_)
+    )
 }
 
 fn closed(row: SettlementRow) -> Option<ClosedBatch> {
