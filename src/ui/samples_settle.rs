@@ -31,7 +31,11 @@ fn last(verdict: BatchVerdict, open: u32, differences: Vec<DifferenceLine>) -> L
         batch: "000123".to_owned(),
         time: "22:10".to_owned(),
         verdict,
-        wallets: vec![(Channel::Alipay, true), (Channel::Wechat, equal)],
+        wallets: if equal {
+            vec![(Channel::Alipay, true), (Channel::Wechat, true)]
+        } else {
+            vec![(Channel::Wechat, false), (Channel::Alipay, true)]
+        },
         net: "12,792.70".to_owned(),
         open,
         differences,
@@ -74,8 +78,8 @@ pub(super) fn all() -> Vec<Sample> {
         1,
         vec![
             difference("R12", "000433", "12.00"),
-            difference("R3", "000431", "0.00"),
             difference("R8", "000402", "-128.50"),
+            difference("R3", "000431", "0.00"),
         ],
     );
     vec![
