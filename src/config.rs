@@ -281,6 +281,8 @@ impl Config {
             code_salt,
             timing: self.profile.timing.clone(),
             timing_of: self.profile.timing_of.clone(),
+            cards: false,
+            card_word_ms: crate::limits::CARD_WORD_MS,
             voids: self.void_rules(),
             ceilings: self.ceilings,
             settlement: self.closings.rules(&self.profile.timing),
@@ -294,6 +296,7 @@ impl Config {
             customer_code: has(EntryMode::CustomerCode),
             merchant_code: has(EntryMode::MerchantCode),
             cashier_code: has(EntryMode::CashierCode),
+            card: has(EntryMode::Card),
             day_cut_min: own.same_day.then_some(self.profile.settlement.day_cut_min),
         }
     }

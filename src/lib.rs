@@ -5,14 +5,15 @@
 //! ```text
 //! domain, limits            <- nothing of ours
 //! evidence, code            <- domain, limits
+//! card                      <- domain
 //! settlement                <- domain, evidence
-//! payment                   <- domain, limits, evidence, code, settlement
+//! payment                   <- domain, limits, evidence, code, card, settlement
 //! profile                   <- domain, evidence, code, payment (its timings)
 //! people                    <- domain, limits, entropy
 //! view                      <- domain, limits, code, payment, settlement (and evidence through it)
 //! printing                  <- domain, limits, evidence, payment, view
-//! journal, acquirer, reader, scanner, sound <- domain, limits, evidence, code, payment, settlement, entropy; never
-//!                              each other
+//! journal, acquirer, reader, scanner, sound <- domain, limits, evidence, code, card, payment, settlement, entropy;
+//!                              never each other
 //! terminal                  <- all of the above, clock, entropy
 //! config                    <- domain, code, payment, profile, view, printing, settlement
 //! ui                        <- view, domain, limits, code (samples only), sound; the only user of slint
@@ -25,6 +26,7 @@
 #![cfg_attr(feature = "sim", deny(unsafe_code))]
 
 pub mod acquirer;
+pub mod card;
 pub mod clock;
 pub mod code;
 pub mod config;

@@ -291,6 +291,7 @@ async fn start(
     let told = speaker.clone();
     let printer = printer(config, data, &journal, clock, inputs.clone())?;
     let driver = Driver::new(DriverParts {
+        cards: None,
         state,
         journal,
         policy,

@@ -5,6 +5,7 @@
 //! is empty. A charge goes before every question, and one place is kept for charges. Never retries
 //! on its own: the core decides what is asked again. Tested by `tests/it/{acquirer,till}.rs`.
 
+mod cards;
 mod error;
 #[cfg(feature = "live")]
 mod http;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+pub use cards::{CardKeys, KeysError};
 pub use error::{ClockDoubt, SendError, SetupError};
 #[cfg(feature = "live")]
 pub use http::HttpsPost;
@@ -29,7 +31,7 @@ pub use receiver::{NOTICE_PATH, Receiver, ReceiverConfig, receive};
 use crate::domain::Now;
 use crate::evidence::{Claim, Rejection, Verified};
 use crate::limits;
-use crate::payment::{Event, Request, Ticket};
+use crate::payment::{CardAsk, Event, Request, Ticket};
 use crate::settlement::SettlementClaim;
 
 /// What became of one request.
@@ -87,12 +89,16 @@ impl Waiting {
             Request::Authorize { .. } | Request::Preorder { .. } => {
                 self.charges.push_back((ticket, request));
             }
+            Request::Card(card) if matches!(card.what, CardAsk::Sale(_)) => {
+                self.charges.push_back((ticket, Request::Card(card)));
+            }
             Request::Inquire { .. }
             | Request::Revoke { .. }
             | Request::Close { .. }
             | Request::Void { .. }
             | Request::Refund { .. }
             | Request::InquireRefund { .. }
+            | Request::Card(_)
             | Request::Settlement(_) => {
                 self.others.push_back((ticket, request));
             }

@@ -1,4 +1,4 @@
-//! Which wallet a payment runs over. A name only: prefixes are data (`code::cpm`), fees and limits are the profile's.
+//! Which wallet or network a payment runs over. A name only: prefixes are data (`code::cpm`), fees and limits are the profile's.
 
 /// The wallet behind a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,19 +15,22 @@ pub enum Channel {
     Bestpay,
     /// 苏宁支付.
     Suning,
+    /// 银行卡, through the reader.
+    BankCard,
     /// Not told by the code and not yet told by the acquirer.
     Unknown,
 }
 
 impl Channel {
     /// Every channel, in the order that screens list them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Alipay,
         Self::Wechat,
         Self::UnionPay,
         Self::Ecny,
         Self::Bestpay,
         Self::Suning,
+        Self::BankCard,
         Self::Unknown,
     ];
 
@@ -40,6 +43,7 @@ impl Channel {
             Self::Ecny => "ecny",
             Self::Bestpay => "bestpay",
             Self::Suning => "suning",
+            Self::BankCard => "bank_card",
             Self::Unknown => "unknown",
         }
     }

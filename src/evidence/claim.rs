@@ -60,6 +60,8 @@ pub struct TradeDetails {
     pub host_time: Option<String>,
     /// The text of the merchant code, in the answer that created an order.
     pub code_text: Option<String>,
+    /// A card host's data for the chip (ISO 8583 field 55 of the answer), not stored.
+    pub chip: Option<Vec<u8>>,
 }
 
 /// The contents of one answer.

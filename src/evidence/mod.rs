@@ -49,4 +49,4 @@ pub use keys::{KeyError, KeyId, TrustedKey, TrustedKeys};
 pub use paid::{Expected, Mismatch, PaidEvidence, PaidRecord};
 pub use seal::{BrokenSeal, Digest, SealedRow};
 pub use undo::{UndoEvidence, UndoRecord};
-pub use verified::{Rejection, SignedMessage, Verified};
+pub use verified::{MacCode, MacedMessage, Rejection, SignedMessage, Verified};

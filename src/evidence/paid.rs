@@ -85,6 +85,7 @@ impl PaidEvidence {
             amount: expected.amount,
             details: TradeDetails {
                 code_text: None,
+                chip: None,
                 ..value.details.clone()
             },
             key_id: claim.key_id().clone(),
@@ -107,6 +108,7 @@ impl PaidEvidence {
                 payer_amount: record.payer_amount.and_then(money),
                 host_time: record.host_time.clone(),
                 code_text: None,
+                chip: None,
             },
             key_id: KeyId::new(&record.key_id),
             digest: Digest::from_hex(&record.digest)?,

@@ -3,8 +3,9 @@
 //! Every command can be derived again from the facts, so running one twice is harmless: the acquirer is asked under
 //! the same number, and the camera is only switched.
 
+use crate::card::PresentedCard;
 use crate::code::PaymentCode;
-use crate::domain::{BatchNo, Channel, HostTradeNo, Money, OrderNo, TxnId};
+use crate::domain::{BatchNo, Channel, HostTradeNo, Money, OrderNo, TxnId, VoucherNo};
 use crate::settlement;
 
 use super::event::Presentment;
@@ -158,8 +159,69 @@ pub enum Request {
         /// The refund's own number.
         refund_no: OrderNo,
     },
+    /// Anything to the card host.
+    Card(Box<CardRequest>),
     /// Close a batch, or read the statement for it.
     Settlement(Box<settlement::Ask>),
+}
+
+/// A message to the card host (`docs/CARDS.md`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CardRequest {
+    /// Our number: of the sale, also in its reversal; the own one of a void or a refund. Field 63.
+    pub order_no: OrderNo,
+    /// The batch, field 60.
+    pub batch: BatchNo,
+    /// The trace, field 11: of the sale, also in its reversal; the own one of a void or a refund.
+    pub trace: VoucherNo,
+    /// Field 4.
+    pub amount: Money,
+    /// What is asked.
+    pub what: CardAsk,
+}
+
+/// What is asked of the card host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CardAsk {
+    /// 消费. Sent once, never repeated.
+    Sale(Box<PresentedCard>),
+    /// 冲正 of a sale, repeated until it is answered.
+    Reversal {
+        /// How the card had met the reader.
+        entry: Presentment,
+        /// A PIN had been typed.
+        pin: bool,
+        /// The card's sequence number.
+        sequence: Option<u8>,
+        /// Why.
+        reason: ReversalReason,
+    },
+    /// 消费撤销; a repetition gets the first answer.
+    Void(CardOriginal),
+    /// 退货; a repetition gets the first answer.
+    Refund(CardOriginal),
+}
+
+/// Names a card sale to the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CardOriginal {
+    /// Its batch.
+    pub batch: BatchNo,
+    /// Its trace.
+    pub trace: VoucherNo,
+    /// The host's reference number (RRN), field 37.
+    pub trade_no: Option<HostTradeNo>,
+}
+
+/// Why a card sale is reversed (ISO 8583 field 39 of the reversal).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReversalReason {
+    /// No answer came (98).
+    NoAnswer,
+    /// The answer's MAC was wrong (A0).
+    BadMac,
+    /// The card refused, or somebody stopped the sale (06).
+    Other,
 }
 
 /// Something for a person's ears; the screen shows the same thing.
@@ -196,6 +258,22 @@ pub enum Command {
     StartScan,
     /// Stop looking.
     StopScan,
+    /// Ask the reader for a card that pays this draft.
+    ArmCard {
+        /// The draft.
+        txn: TxnId,
+        /// What the card signs.
+        amount: Money,
+    },
+    /// Ask for no card any more.
+    DisarmCard,
+    /// Give the host's approval to the card that is still inserted.
+    CompleteCard {
+        /// The sale.
+        txn: TxnId,
+        /// The host's data for the chip (field 55 of its answer).
+        chip: Vec<u8>,
+    },
     /// Ask the acquirer.
     Send {
         /// Comes back with the answer.

@@ -3,7 +3,7 @@
 //! Owns the opening of sales. The camera is open as long as there is a draft; beside it our own order may be shown as a
 //! code. Whatever the customer presents first counts: a customer's code that comes while our order is open is held in
 //! memory until the order is proven closed, and is dropped when the order turns out to be paid. So the two never both
-//! move money. The card reader becomes a third door of the same rule.
+//! move money. The card reader is a third door of the same rule (`cards`).
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use crate::code::{Fingerprint, PaymentCode};
 use crate::domain::{Channel, Money, OperatorNo, OrderKind, Tick, TxnId};
 use crate::limits;
 
-use super::command::{Command, Request, RequestKind, Sound};
+use super::command::{Command, Request, RequestKind, ReversalReason, Sound};
 use super::event::Presentment;
 use super::fact::{FactKind, Instalments, Intent, Outcome};
 use super::machine::Turn;
@@ -148,7 +148,7 @@ pub(super) fn show_code(state: &mut State, turn: &mut Turn<'_>, txn: TxnId, chan
     state.sales.insert(txn, sale);
 }
 
-fn intent(turn: &mut Turn<'_>, draft: &Draft, txn: TxnId, channel: Channel) -> Intent {
+pub(super) fn intent(turn: &mut Turn<'_>, draft: &Draft, txn: TxnId, channel: Channel) -> Intent {
     let (order_no, sequence) = turn.numbers.order(&turn.policy.term, OrderKind::Sale);
     Intent {
         txn,
@@ -163,6 +163,7 @@ fn intent(turn: &mut Turn<'_>, draft: &Draft, txn: TxnId, channel: Channel) -> I
         code_tail: String::new(),
         code_fingerprint: String::new(),
         instalments: None,
+        card: None,
     }
 }
 
@@ -175,6 +176,7 @@ pub(super) fn opened(intent: Intent, sent: Tick, phase: Phase) -> Sale {
         cancel_wanted: false,
         attention: false,
         returned: false,
+        reversal: ReversalReason::NoAnswer,
         phase,
     }
 }
@@ -217,7 +219,10 @@ pub(super) fn drop_draft(state: &mut State, turn: &mut Turn<'_>) {
 /// Tells whether our own order can no longer be paid in time: it is being closed.
 pub const fn is_ending(order: &Sale) -> bool {
     match &order.phase {
-        Phase::Ordering { .. } | Phase::Presenting(_) | Phase::Sending { .. } => false,
+        Phase::Ordering { .. }
+        | Phase::Presenting(_)
+        | Phase::Sending { .. }
+        | Phase::Completing(_) => false,
         Phase::Polling(_)
         | Phase::Revoking(_)
         | Phase::Provisional(_)
@@ -242,6 +247,7 @@ pub(super) fn order_ended(state: &mut State, turn: &mut Turn<'_>) {
         Phase::Sending { .. }
         | Phase::Ordering { .. }
         | Phase::Presenting(_)
+        | Phase::Completing(_)
         | Phase::Polling(_)
         | Phase::Revoking(_)
         | Phase::Provisional(_) => return,

@@ -1,5 +1,6 @@
 //! What happened. Past tense, and nothing of it is believed without proof.
 
+use crate::card::PresentedCard;
 use crate::code::PaymentCode;
 use crate::domain::{Channel, Money, OperatorNo, Role, TxnId};
 use crate::evidence::{Claim, Rejection, Verified};
@@ -42,6 +43,10 @@ pub enum Presentment {
     MerchantCode,
     /// The customer scanned our one-order code that every wallet can scan.
     OneCode,
+    /// A chip card in the reader's slot.
+    CardInserted,
+    /// A card or a phone held to the reader.
+    CardTapped,
 }
 
 impl Presentment {
@@ -52,6 +57,8 @@ impl Presentment {
             Self::Manual => "manual",
             Self::MerchantCode => "merchant_code",
             Self::OneCode => "one_code",
+            Self::CardInserted => "card_inserted",
+            Self::CardTapped => "card_tapped",
         }
     }
 
@@ -62,15 +69,33 @@ impl Presentment {
             Self::Manual,
             Self::MerchantCode,
             Self::OneCode,
+            Self::CardInserted,
+            Self::CardTapped,
         ]
         .into_iter()
         .find(|mode| mode.key() == key)
+    }
+
+    /// Tells whether a bank card pays.
+    pub const fn is_card(self) -> bool {
+        matches!(self, Self::CardInserted | Self::CardTapped)
     }
 
     /// Tells whether the customer scans a code of ours.
     pub const fn is_merchant_code(self) -> bool {
         matches!(self, Self::MerchantCode | Self::OneCode)
     }
+}
+
+/// What an inserted card says to the host's approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CardWord {
+    /// It approves (TC).
+    Approved,
+    /// It refuses (AAC).
+    Refused,
+    /// It was taken away, or the reader does not tell. Never an approval.
+    Gone,
 }
 
 /// On whose word money goes back.
@@ -102,6 +127,20 @@ pub enum Event {
         code: PaymentCode,
         /// How it came in.
         entry: Presentment,
+    },
+    /// The reader read a card for the draft, and took the PIN when one was wanted.
+    CardPresented {
+        /// The draft that the reader was armed for.
+        txn: TxnId,
+        /// The card.
+        card: Box<PresentedCard>,
+    },
+    /// The inserted card gave its word on the host's answer.
+    CardEnded {
+        /// The sale.
+        txn: TxnId,
+        /// What it said.
+        word: CardWord,
     },
     /// 出码: show a code that the customer scans, beside the camera that stays open.
     MerchantCodeRequested {

@@ -2,13 +2,14 @@
 //!
 //! Owns the facts. Their stored form is `record`'s.
 
+use crate::card::CardFacts;
 use crate::domain::{
     BatchNo, Channel, Epoch, HostTradeNo, Money, OperatorNo, OrderNo, Timestamp, TxnId, VoucherNo,
 };
 use crate::evidence::{PaidEvidence, UndoEvidence};
 use crate::settlement::SettlementFact;
 
-use super::command::RequestKind;
+use super::command::{CardOriginal, RequestKind};
 use super::event::Presentment;
 
 /// How a sale ended.
@@ -66,6 +67,8 @@ pub struct Intent {
     pub code_fingerprint: String,
     /// Paid in instalments (花呗分期).
     pub instalments: Option<Instalments>,
+    /// What may be kept of a bank card.
+    pub card: Option<CardFacts>,
 }
 
 /// Instalments of the wallet's own credit (花呗分期).
@@ -142,6 +145,8 @@ pub struct UndoIntent {
     pub of_entry: Presentment,
     /// The acquirer's number of the sale, when it gave one.
     pub of_trade_no: Option<HostTradeNo>,
+    /// How the card host knows the sale, when a card paid.
+    pub of_card: Option<CardOriginal>,
     /// The undo's own number, for ever: retries keep it.
     pub undo_no: OrderNo,
     /// The counter behind it.

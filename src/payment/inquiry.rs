@@ -6,6 +6,7 @@
 
 use crate::domain::Tick;
 
+use super::cards;
 use super::command::{Request, RequestKind, Ticket};
 use super::fact::Outcome;
 use super::machine::Turn;
@@ -62,6 +63,11 @@ pub(super) fn due(sale: &mut Sale, turn: &mut Turn<'_>) {
     let Phase::Polling(polling) = &sale.phase else {
         return;
     };
+    if sale.intent.entry.is_card() {
+        // A restart found it open: there is nobody to ask, so it is reversed.
+        let reason = sale.reversal;
+        return cards::reverse(sale, turn, reason);
+    }
     if polling.in_flight.is_some() {
         unanswered(sale, turn);
     } else {

@@ -80,6 +80,10 @@ fn success(state: &mut State, turn: &mut Turn<'_>, sale: &EndedSale, claim: &Ver
     let Ok(evidence) = PaidEvidence::bind(claim, expected) else {
         return;
     };
+    // Its reversal took that back already, and was promised to hold (docs/CARDS.md, rule 2).
+    if sale.intent.entry.is_card() {
+        return;
+    }
     let txn = sale.intent.txn;
     let under_way = state.undos.values().any(|undo| undo.intent.of == txn);
     if under_way {

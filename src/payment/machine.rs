@@ -16,6 +16,7 @@
 use crate::domain::{Now, Tick, TxnId};
 use crate::evidence::{Claim, Verified};
 
+use super::cards;
 use super::command::{Command, Request, RequestKind, Ticket};
 use super::draft;
 use super::event::Event;
@@ -123,6 +124,8 @@ fn route(state: &mut State, turn: &mut Turn<'_>, event: Event) {
         Event::MerchantCodeRequested { txn, channel } => {
             draft::show_code(state, turn, txn, channel);
         }
+        Event::CardPresented { txn, card } => cards::present(state, turn, txn, *card),
+        Event::CardEnded { txn, word } => cards::ended(state, turn, txn, word),
         Event::InstalmentsChosen(plan) => draft::instalments(state, plan),
         Event::UndoRequested {
             txn,
@@ -150,7 +153,7 @@ fn route(state: &mut State, turn: &mut Turn<'_>, event: Event) {
         Event::AnswerRejected { ticket, rejection } => {
             let why = rejection.to_string();
             if let Some(sale) = state.sales.get_mut(&ticket.txn) {
-                sale::rejected(sale, turn, ticket, why);
+                sale::rejected(sale, turn, ticket, &rejection);
             } else if let Some(undo) = state.undos.get_mut(&ticket.txn) {
                 undo_flow::rejected(undo, turn, ticket, why);
             } else {
@@ -238,6 +241,7 @@ fn park(state: &mut State, turn: &mut Turn<'_>) {
             Phase::Sending { .. }
             | Phase::Ordering { .. }
             | Phase::Presenting(_)
+            | Phase::Completing(_)
             | Phase::Closed { .. } => false,
         });
     let undo_may = state
@@ -294,6 +298,7 @@ fn follow_up(state: &mut State, turn: &mut Turn<'_>) {
         state.undos.insert(undo.intent.txn, undo);
     }
     late::remember(state, turn);
+    cards::follow_up(state, turn);
     let foreground = state.foreground;
     state
         .undos

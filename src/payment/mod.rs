@@ -6,6 +6,7 @@
 //!
 //! Tested by `tests/it/payment.rs` (scenarios, random operations against a model acquirer, restart at every append).
 
+mod cards;
 mod ceiling;
 mod command;
 mod draft;
@@ -26,9 +27,10 @@ mod undo;
 mod undo_flow;
 
 pub use ceiling::{Ceiling, Ceilings};
+pub use command::{CardAsk, CardOriginal, CardRequest, ReversalReason};
 pub use command::{Command, Request, RequestKind, Sound, Ticket};
 pub use draft::is_ending;
-pub use event::{Authority, Certainty, Event, Presentment};
+pub use event::{Authority, CardWord, Certainty, Event, Presentment};
 pub use fact::{
     Fact, FactKind, Instalments, Intent, Outcome, Prover, Rebuilt, UndoCause, UndoIntent, UndoKind,
     UndoOutcome, UnreadableFact,
@@ -39,7 +41,7 @@ pub use policy::{Policy, Timing, VoidRules};
 pub use recovery::resume;
 pub use settle::{Closing, Unsettled};
 pub use state::{
-    Draft, Numbers, Phase, Polling, Presenting, Provisional, Refusal, RevokeStep, Revoking, Sale,
-    State, Undo, UndoStep,
+    Completing, Draft, Numbers, Phase, Polling, Presenting, Provisional, Refusal, RevokeStep,
+    Revoking, Sale, State, Undo, UndoStep,
 };
 pub use undo::{PaidSale, UndoRefusal, choose as choose_undo};

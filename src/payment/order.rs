@@ -41,6 +41,7 @@ pub(super) fn stop(sale: &mut Sale, turn: &mut Turn<'_>) {
             end(sale, turn);
         }
         Phase::Sending { .. }
+        | Phase::Completing(_)
         | Phase::Polling(_)
         | Phase::Revoking(_)
         | Phase::Provisional(_)
@@ -109,6 +110,7 @@ pub(super) fn due(sale: &mut Sale, turn: &mut Turn<'_>) {
         Phase::Ordering { .. } => return end(sale, turn),
         Phase::Presenting(presenting) => presenting,
         Phase::Sending { .. }
+        | Phase::Completing(_)
         | Phase::Polling(_)
         | Phase::Revoking(_)
         | Phase::Provisional(_)

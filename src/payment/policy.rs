@@ -78,6 +78,8 @@ pub struct VoidRules {
     pub merchant_code: bool,
     /// Sales by our code for all wallets.
     pub cashier_code: bool,
+    /// Sales by card.
+    pub card: bool,
     /// When the acquirer's day ends, in minutes after midnight in China; none when a void is not bound to the day.
     pub day_cut_min: Option<u16>,
 }
@@ -93,6 +95,7 @@ impl VoidRules {
             customer_code: true,
             merchant_code: false,
             cashier_code: false,
+            card: false,
             day_cut_min: None,
         }
     }
@@ -104,6 +107,7 @@ impl VoidRules {
             Presentment::Camera | Presentment::Manual => self.customer_code,
             Presentment::MerchantCode => self.merchant_code,
             Presentment::OneCode => self.cashier_code,
+            Presentment::CardInserted | Presentment::CardTapped => self.card,
         };
         let same_day = self.day_cut_min.is_none_or(|cut| {
             let cut_ms = i64::from(cut) * 60_000;
@@ -131,6 +135,10 @@ pub struct Policy {
     pub timing: Timing,
     /// Timings of single channels.
     pub timing_of: BTreeMap<Channel, Timing>,
+    /// Bank cards are taken.
+    pub cards: bool,
+    /// How long an inserted card may take for its last word, in milliseconds.
+    pub card_word_ms: u64,
     /// What can be voided.
     pub voids: VoidRules,
     /// How much money each role may send back.

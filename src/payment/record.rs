@@ -3,21 +3,18 @@
 //! Owns reading and writing it. A fact is read back only from a sealed row, so a paid fact cannot be typed into the
 //! program. Members that later versions added have defaults: old rows stay readable for ever.
 
+mod intents;
+
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{
-    BatchNo, Channel, Currency, Epoch, HostTradeNo, Money, OperatorNo, OrderNo, Timestamp, TxnId,
-    VoucherNo,
-};
+use crate::domain::{Epoch, OperatorNo, OrderNo, Timestamp, TxnId};
 use crate::evidence::{PaidEvidence, PaidRecord, SealedRow, UndoEvidence, UndoRecord};
 use crate::settlement::SettlementRecord;
 
 use super::command::RequestKind;
-use super::event::Presentment;
-use super::fact::{
-    Fact, FactKind, Instalments, Intent, Outcome, Prover, Rebuilt, UndoCause, UndoIntent, UndoKind,
-    UndoOutcome, UnreadableFact,
-};
+use super::fact::{Fact, FactKind, Outcome, Prover, Rebuilt, UndoOutcome, UnreadableFact};
+use intents::{IntentRecord, UndoIntentRecord};
+use intents::{intent_record, restore_intent, restore_undo_intent, undo_intent_record};
 
 impl Fact {
     /// Returns the stored bytes.
@@ -136,51 +133,6 @@ struct RebuiltRecord {
     missing: u64,
     whole: bool,
     aside: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct IntentRecord {
-    txn: String,
-    order_no: String,
-    sequence: u64,
-    voucher: u32,
-    batch: u32,
-    amount: u64,
-    currency: u16,
-    channel: String,
-    entry: String,
-    operator: String,
-    code_tail: String,
-    code_fingerprint: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    instalments: Option<InstalmentsRecord>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct InstalmentsRecord {
-    count: u8,
-    merchant_pays: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-struct UndoIntentRecord {
-    txn: String,
-    of: String,
-    of_order: String,
-    of_entry: String,
-    of_trade_no: Option<String>,
-    undo_no: String,
-    sequence: u64,
-    voucher: u32,
-    batch: u32,
-    kind: String,
-    cause: String,
-    attempt: u32,
-    amount: u64,
-    currency: u16,
-    channel: String,
-    operator: String,
-    approver: Option<String>,
 }
 
 impl From<&Fact> for Record {
@@ -329,49 +281,6 @@ fn undo_closed_record(txn: TxnId, outcome: &UndoOutcome) -> RecordKind {
         outcome,
         host_code,
         evidence,
-    }
-}
-
-fn undo_intent_record(intent: &UndoIntent) -> UndoIntentRecord {
-    UndoIntentRecord {
-        txn: intent.txn.to_string(),
-        of: intent.of.to_string(),
-        of_order: intent.of_order.to_string(),
-        of_entry: intent.of_entry.key().to_owned(),
-        of_trade_no: intent.of_trade_no.as_ref().map(ToString::to_string),
-        undo_no: intent.undo_no.to_string(),
-        sequence: intent.sequence,
-        voucher: intent.voucher.get(),
-        batch: intent.batch.get(),
-        kind: intent.kind.key().to_owned(),
-        cause: intent.cause.key().to_owned(),
-        attempt: intent.attempt,
-        amount: intent.amount.minor(),
-        currency: intent.amount.currency().numeric(),
-        channel: intent.channel.key().to_owned(),
-        operator: intent.operator.to_string(),
-        approver: intent.approver.as_ref().map(ToString::to_string),
-    }
-}
-
-fn intent_record(intent: &Intent) -> IntentRecord {
-    IntentRecord {
-        txn: intent.txn.to_string(),
-        order_no: intent.order_no.to_string(),
-        sequence: intent.sequence,
-        voucher: intent.voucher.get(),
-        batch: intent.batch.get(),
-        amount: intent.amount.minor(),
-        currency: intent.amount.currency().numeric(),
-        channel: intent.channel.key().to_owned(),
-        entry: intent.entry.key().to_owned(),
-        operator: intent.operator.to_string(),
-        code_tail: intent.code_tail.clone(),
-        code_fingerprint: intent.code_fingerprint.clone(),
-        instalments: intent.instalments.map(|plan| InstalmentsRecord {
-            count: plan.count,
-            merchant_pays: plan.merchant_pays,
-        }),
     }
 }
 
@@ -528,54 +437,5 @@ fn restore_undo_outcome(
         },
         "not_sent" => UndoOutcome::NotSent,
         _ => return None,
-    })
-}
-
-fn restore_undo_intent(record: &UndoIntentRecord) -> Option<UndoIntent> {
-    let approver = match &record.approver {
-        None => None,
-        Some(number) => Some(OperatorNo::new(number).ok()?),
-    };
-    let of_trade_no = match &record.of_trade_no {
-        None => None,
-        Some(number) => Some(HostTradeNo::new(number).ok()?),
-    };
-    Some(UndoIntent {
-        txn: TxnId::from_hex(&record.txn).ok()?,
-        of: TxnId::from_hex(&record.of).ok()?,
-        of_order: OrderNo::new(&record.of_order).ok()?,
-        of_entry: Presentment::from_key(&record.of_entry)?,
-        of_trade_no,
-        undo_no: OrderNo::new(&record.undo_no).ok()?,
-        sequence: record.sequence,
-        voucher: VoucherNo::new(record.voucher).ok()?,
-        batch: BatchNo::new(record.batch).ok()?,
-        kind: UndoKind::from_key(&record.kind)?,
-        cause: UndoCause::from_key(&record.cause)?,
-        attempt: record.attempt,
-        amount: Money::from_minor(record.amount, Currency::from_numeric(record.currency)?).ok()?,
-        channel: Channel::from_key(&record.channel)?,
-        operator: OperatorNo::new(&record.operator).ok()?,
-        approver,
-    })
-}
-
-fn restore_intent(record: IntentRecord) -> Option<Intent> {
-    Some(Intent {
-        txn: TxnId::from_hex(&record.txn).ok()?,
-        order_no: OrderNo::new(&record.order_no).ok()?,
-        sequence: record.sequence,
-        voucher: VoucherNo::new(record.voucher).ok()?,
-        batch: BatchNo::new(record.batch).ok()?,
-        amount: Money::from_minor(record.amount, Currency::from_numeric(record.currency)?).ok()?,
-        channel: Channel::from_key(&record.channel)?,
-        entry: Presentment::from_key(&record.entry)?,
-        operator: OperatorNo::new(&record.operator).ok()?,
-        code_tail: record.code_tail,
-        code_fingerprint: record.code_fingerprint,
-        instalments: record.instalments.map(|plan| Instalments {
-            count: plan.count,
-            merchant_pays: plan.merchant_pays,
-        }),
     })
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use crate::code::Fingerprint;
 use crate::domain::{Now, OrderNo, TxnId};
 
+use super::command::ReversalReason;
 use super::fact::{Fact, FactKind, Intent, UndoIntent};
 use super::inquiry;
 use super::policy::Policy;
@@ -140,6 +141,7 @@ fn take_over(trail: Trail, returning: Option<TxnId>, now: Now, policy: &Policy) 
         cancel_wanted,
         attention: trail.attention,
         returned: returning.is_some(),
+        reversal: ReversalReason::NoAnswer,
         phase,
     })
 }

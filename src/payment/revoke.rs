@@ -7,6 +7,7 @@
 use crate::domain::{Now, OrderKind, Tick};
 use crate::evidence::PaidEvidence;
 
+use super::cards;
 use super::command::{Request, RequestKind, Ticket};
 use super::fact::{FactKind, Outcome};
 use super::late;
@@ -24,7 +25,7 @@ const UNCHANGED_MAX: u32 = 3;
 ///
 /// The minimum age is a rule about customers' codes; an order that waits for a scan may be closed at once.
 pub(super) fn allowed_at(sale: &Sale, policy: &Policy) -> Tick {
-    if sale.intent.entry.is_merchant_code() {
+    if sale.intent.entry.is_merchant_code() || sale.intent.entry.is_card() {
         return sale.sent;
     }
     sale.sent
@@ -53,6 +54,7 @@ fn intend(sale: &mut Sale, turn: &mut Turn<'_>, attempt: u32) {
         Phase::Sending { .. }
         | Phase::Ordering { .. }
         | Phase::Presenting(_)
+        | Phase::Completing(_)
         | Phase::Polling(_)
         | Phase::Provisional(_)
         | Phase::Returning { .. }
@@ -123,10 +125,12 @@ fn wait_after(revoking: &mut Revoking, futile: u32, now: Now, timing: &Timing) {
 
 pub(super) fn due(sale: &mut Sale, turn: &mut Turn<'_>) {
     let timing = turn.policy.timing(sale.intent.channel);
+    let card = sale.intent.entry.is_card();
     let Phase::Revoking(revoking) = &mut sale.phase else {
         return;
     };
     match revoking.step {
+        RevokeStep::Sending(_) if card => wait(revoking, turn.now, timing),
         RevokeStep::Waiting => send(sale, turn),
         RevokeStep::Sending(_) => confirm(sale, turn),
         RevokeStep::Confirming(_) => wait(revoking, turn.now, timing),
@@ -138,12 +142,19 @@ pub(super) fn learned(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, lear
     let Phase::Revoking(revoking) = &mut sale.phase else {
         return;
     };
-    if let (RequestKind::Inquire, Learned::Undone { .. }) = (ticket.kind, &learned) {
+    let card = sale.intent.entry.is_card();
+    let proof = if card {
+        RequestKind::Revoke
+    } else {
+        RequestKind::Inquire
+    };
+    if ticket.kind == proof && matches!(learned, Learned::Undone { .. }) {
         return close(sale, turn, Outcome::Revoked);
     }
     if let Learned::Paid(evidence) = &learned {
         // A close cannot return money, and a revoke that is refused for good never will: a refund does.
-        if sale.intent.entry.is_merchant_code() || revoking.refused >= REFUSED_MAX {
+        // A card's reversal takes back whatever it finds.
+        if sale.intent.entry.is_merchant_code() || (!card && revoking.refused >= REFUSED_MAX) {
             let attempt = revoking.attempt;
             return give_back(sale, turn, evidence.clone(), attempt);
         }
@@ -155,6 +166,11 @@ pub(super) fn learned(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, lear
     }
     let attempt = revoking.attempt;
     match (revoking.step, ticket.kind, learned) {
+        (RevokeStep::Sending(number), RequestKind::Revoke, _) if card => {
+            if number == ticket.number {
+                wait(revoking, turn.now, timing);
+            }
+        }
         (RevokeStep::Sending(number), RequestKind::Revoke | RequestKind::Close, learned)
             if number == ticket.number =>
         {
@@ -217,6 +233,7 @@ pub(super) fn begin_later(sale: &mut Sale, turn: &mut Turn<'_>) {
         Phase::Sending { .. }
         | Phase::Ordering { .. }
         | Phase::Presenting(_)
+        | Phase::Completing(_)
         | Phase::Polling(_)
         | Phase::Revoking(_)
         | Phase::Provisional(_)
@@ -351,7 +368,9 @@ fn send(sale: &mut Sale, turn: &mut Turn<'_>) {
     revoking.tries += 1;
     let tries = revoking.tries;
     let order_no = sale.intent.order_no.clone();
-    let (kind, request) = if sale.intent.entry.is_merchant_code() {
+    let (kind, request) = if sale.intent.entry.is_card() {
+        (RequestKind::Revoke, cards::reversal(sale))
+    } else if sale.intent.entry.is_merchant_code() {
         let entry = sale.intent.entry;
         (RequestKind::Close, Request::Close { order_no, entry })
     } else {

@@ -4,9 +4,10 @@
 //! An answer moves a sale only after it was compared with the sale's own merchant, order and amount.
 
 use crate::domain::{Channel, Now};
-use crate::evidence::{Claim, ClaimState, Expected, Mismatch, PaidEvidence, Verified};
+use crate::evidence::{Claim, ClaimState, Expected, Mismatch, PaidEvidence, Rejection, Verified};
 
-use super::command::{Command, RequestKind, Sound, Ticket};
+use super::cards;
+use super::command::{Command, RequestKind, ReversalReason, Sound, Ticket};
 use super::event::Certainty;
 use super::fact::{FactKind, Outcome};
 use super::inquiry;
@@ -47,10 +48,25 @@ pub(super) fn answered(
     claim: &Verified<Claim>,
 ) {
     let learned = learn(sale, turn, ticket, claim);
+    if let (Phase::Sending { .. }, true, Learned::Paid(evidence)) =
+        (&sale.phase, sale.intent.entry.is_card(), &learned)
+    {
+        let chip = claim.value().details.chip.clone().unwrap_or_default();
+        return cards::approved(sale, turn, evidence.clone(), chip);
+    }
     route(sale, turn, ticket, learned);
 }
 
-pub(super) fn rejected(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, why: String) {
+pub(super) fn rejected(
+    sale: &mut Sale,
+    turn: &mut Turn<'_>,
+    ticket: Ticket,
+    rejection: &Rejection,
+) {
+    let why = rejection.to_string();
+    if *rejection == Rejection::BadMac {
+        sale.reversal = ReversalReason::BadMac;
+    }
     turn.fact(FactKind::AnswerRefused {
         txn: ticket.txn,
         about: ticket.kind,
@@ -94,6 +110,10 @@ pub(super) fn failed(
 
 pub(super) fn due(sale: &mut Sale, turn: &mut Turn<'_>) {
     match sale.phase {
+        Phase::Sending { .. } if sale.intent.entry.is_card() => {
+            cards::reverse(sale, turn, ReversalReason::NoAnswer);
+        }
+        Phase::Completing(_) => cards::reverse(sale, turn, ReversalReason::Other),
         Phase::Sending { .. } => inquiry::begin(sale, turn, false, None),
         Phase::Ordering { .. } | Phase::Presenting(_) => order::due(sale, turn),
         Phase::Polling(_) => inquiry::due(sale, turn),
@@ -120,6 +140,7 @@ pub(super) fn query_now(sale: &mut Sale, now: Now) {
         Phase::Sending { .. }
         | Phase::Ordering { .. }
         | Phase::Presenting(_)
+        | Phase::Completing(_)
         | Phase::Polling(_)
         | Phase::Revoking(_)
         | Phase::Provisional(_)
@@ -138,9 +159,14 @@ pub(super) fn stop_waiting(sale: &mut Sale, turn: &mut Turn<'_>) {
                     txn: sale.intent.txn,
                 });
             }
+            if sale.intent.entry.is_card() {
+                sale.cancel_wanted = true;
+                return cards::reverse(sale, turn, ReversalReason::Other);
+            }
             want_revoke(sale, turn.now, turn.policy);
         }
-        Phase::Revoking(_)
+        Phase::Completing(_)
+        | Phase::Revoking(_)
         | Phase::Provisional(_)
         | Phase::Returning { .. }
         | Phase::Closed { .. } => {}
@@ -310,7 +336,9 @@ fn route(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, learned: Learned)
         Phase::Polling(_) => inquiry::learned(sale, turn, ticket, learned),
         Phase::Revoking(_) => revoke::learned(sale, turn, ticket, learned),
         Phase::Provisional(_) => revoke::recheck_learned(sale, turn, ticket, learned),
-        Phase::Returning { .. } => {}
+        Phase::Completing(_) | Phase::Returning { .. } => {}
+        // The reversal ended it: an approval that comes now is older, and taken back already (docs/CARDS.md, rule 2).
+        Phase::Closed { .. } if sale.intent.entry.is_card() => {}
         Phase::Closed { outcome, .. } => {
             let paid = matches!(outcome, Outcome::Paid(_));
             if let (false, false, Learned::Paid(evidence)) = (paid, sale.returned, learned) {
@@ -330,7 +358,17 @@ fn sending(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, learned: Learne
     if ticket.kind != RequestKind::Authorize {
         return;
     }
+    let card = sale.intent.entry.is_card();
     match learned {
+        // A card sale is sent once, and its repetition would be answered as one: this refusal is its own.
+        Learned::Refused {
+            host_code,
+            named: true,
+        } if card => close(sale, turn, Outcome::Declined { host_code }),
+        _ if card => {
+            let reason = sale.reversal;
+            cards::reverse(sale, turn, reason);
+        }
         Learned::Refused { host_code, named } => {
             inquiry::begin(sale, turn, false, Some((host_code, named)));
         }

@@ -9,9 +9,10 @@ use crate::code::{Fingerprint, PaymentCode};
 use crate::domain::{BatchNo, Epoch, Money, OperatorNo, OrderKind, OrderNo, StartTag, TermNo};
 use crate::domain::{Tick, Timestamp, TxnId, VoucherNo};
 
+use crate::evidence::PaidEvidence;
 use crate::settlement::Settlement;
 
-use super::command::RequestKind;
+use super::command::{RequestKind, ReversalReason};
 use super::event::Presentment;
 use super::fact::{Instalments, Intent, Outcome, UndoIntent, UndoOutcome};
 use super::late::EndedSale;
@@ -163,6 +164,8 @@ pub struct Sale {
     pub attention: bool,
     /// A success that came too late is on its way back already.
     pub returned: bool,
+    /// A card sale only: why it is reversed, when it is.
+    pub reversal: ReversalReason,
     /// What it waits for.
     pub phase: Phase,
 }
@@ -182,6 +185,8 @@ pub enum Phase {
     },
     /// A customer who scans our code.
     Presenting(Presenting),
+    /// The last word of an inserted card on the host's approval.
+    Completing(Box<Completing>),
     /// The result, by asking for it.
     Polling(Polling),
     /// The end of the order. From here it can only end as not paid.
@@ -217,6 +222,15 @@ pub struct Presenting {
     pub in_flight: Option<u32>,
     /// The acquirer saw the customer: somebody scanned the code and has to confirm.
     pub customer_acts: bool,
+}
+
+/// An approval that the card has still to confirm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completing {
+    /// The host's proof; worth nothing until the card agrees.
+    pub evidence: PaidEvidence,
+    /// When the card's silence counts as a refusal.
+    pub due: Tick,
 }
 
 /// Asking for the result.
@@ -310,6 +324,7 @@ impl Phase {
             Self::Sending { due } => Some((*due, "the answer to the charge is late")),
             Self::Ordering { due } => Some((*due, "the answer to the order is late")),
             Self::Presenting(presenting) => Some((presenting.due, "our code is shown")),
+            Self::Completing(completing) => Some((completing.due, "the card's last word")),
             Self::Polling(polling) => Some((polling.due, "inquiry")),
             Self::Revoking(revoking) => Some((revoking.due, "revoke")),
             Self::Provisional(provisional) => Some((provisional.due, "re-check of a revoke")),
@@ -335,6 +350,8 @@ pub struct State {
     pub settlement: Option<Box<Settlement>>,
     /// The sale or undo on the screen.
     pub foreground: Option<TxnId>,
+    /// The draft that the reader was asked for a card for.
+    pub armed: Option<TxnId>,
     /// Codes presented lately.
     pub used_codes: VecDeque<(Fingerprint, Tick)>,
 }
@@ -350,6 +367,7 @@ impl State {
             ended: Arc::default(),
             settlement: None,
             foreground: None,
+            armed: None,
             used_codes: VecDeque::new(),
         }
     }

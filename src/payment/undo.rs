@@ -17,6 +17,7 @@ use crate::domain::{BatchNo, HostTradeNo, Money, Now, OperatorNo, OrderKind, Tim
 use crate::evidence::PaidEvidence;
 use crate::limits;
 
+use super::command::CardOriginal;
 use super::event::Authority;
 use super::fact::{FactKind, Intent, Outcome, UndoCause, UndoIntent, UndoKind, UndoOutcome};
 use super::machine::Turn;
@@ -184,6 +185,11 @@ pub(super) fn begin(turn: &mut Turn<'_>, seed: Seed, later_ms: u64) -> TxnId {
         UndoKind::Refund => OrderKind::Refund,
     };
     let (undo_no, sequence) = turn.numbers.order(&turn.policy.term, order_kind);
+    let of_card = seed.of.entry.is_card().then(|| CardOriginal {
+        batch: seed.of.batch,
+        trace: seed.of.voucher,
+        trade_no: seed.of_trade_no.clone(),
+    });
     let intent = UndoIntent {
         txn: seed.txn,
         of: seed.of.txn,
@@ -199,6 +205,7 @@ pub(super) fn begin(turn: &mut Turn<'_>, seed: Seed, later_ms: u64) -> TxnId {
         attempt: seed.attempt,
         amount: seed.amount,
         channel: seed.channel,
+        of_card,
         operator: seed.operator,
         approver: seed.approver,
     };
@@ -291,6 +298,7 @@ fn begin_again(turn: &mut Turn<'_>, old: &UndoIntent) {
         code_tail: String::new(),
         code_fingerprint: String::new(),
         instalments: None,
+        card: None,
     };
     let trade_no = old.of_trade_no.clone();
     let seed = seed(&of, trade_no, UndoCause::LateSuccess, old.attempt + 1);

@@ -6,6 +6,7 @@
 use crate::domain::Now;
 use crate::evidence::{Claim, ClaimState, Expected, UndoEvidence, Verified};
 
+use super::cards;
 use super::command::{Command, Request, RequestKind, Sound, Ticket};
 use super::event::Certainty;
 use super::fact::{FactKind, UndoCause, UndoKind, UndoOutcome};
@@ -85,6 +86,7 @@ pub(super) fn due(undo: &mut Undo, turn: &mut Turn<'_>) {
         UndoStep::Waiting { resend: false, .. } if undo.tries == 0 && !undo.resumed => {
             send(undo, turn);
         }
+        UndoStep::Waiting { .. } if undo.intent.of_card.is_some() => send(undo, turn),
         UndoStep::Waiting { resend: false, .. } => ask(undo, turn),
         UndoStep::Asked { kind, number, .. } => {
             let txn = undo.intent.txn;
@@ -110,7 +112,9 @@ fn is_under_way(undo: &Undo, ticket: Ticket) -> bool {
 }
 
 fn hear(undo: &Undo, turn: &mut Turn<'_>, ticket: Ticket, claim: &Verified<Claim>) -> Heard {
-    let about_sale = matches!(ticket.kind, RequestKind::Void | RequestKind::Inquire);
+    // A card host answers about the undo's own number, and its answer is the outcome.
+    let card = undo.intent.of_card.is_some();
+    let about_sale = !card && matches!(ticket.kind, RequestKind::Void | RequestKind::Inquire);
     let expected = Expected {
         merchant: &turn.policy.merchant,
         order_no: if about_sale {
@@ -143,7 +147,7 @@ fn hear(undo: &Undo, turn: &mut Turn<'_>, ticket: Ticket, claim: &Verified<Claim
         UndoEvidence::of_refund(claim, expected)
     };
     if let Ok(evidence) = evidence
-        && ticket.kind != RequestKind::Void
+        && (card || ticket.kind != RequestKind::Void)
     {
         return Heard::Done(evidence);
     }
@@ -189,6 +193,22 @@ fn route(undo: &mut Undo, turn: &mut Turn<'_>, ticket: Ticket, heard: Heard) {
     }
     if !is_under_way(undo, ticket) {
         return;
+    }
+    if undo.intent.of_card.is_some() {
+        // There is nobody to ask. A repetition gets the first answer, so a refusal is the first one's, too.
+        return match heard {
+            Heard::Refused {
+                host_code,
+                named: true,
+            } => close(undo, turn, UndoOutcome::Refused { host_code }),
+            Heard::Refused { .. }
+            | Heard::Done(_)
+            | Heard::Pending
+            | Heard::Failed { .. }
+            | Heard::NotFound
+            | Heard::StillPaid
+            | Heard::Nothing => wait(undo, turn, true),
+        };
     }
     let only_try = undo.tries == 1 && !undo.resumed;
     if ticket.kind == RequestKind::Inquire && must_check(undo) {
@@ -275,6 +295,10 @@ pub(super) fn send(undo: &mut Undo, turn: &mut Turn<'_>) {
         });
     }
     let intent = &undo.intent;
+    if let Some(of) = intent.of_card.clone() {
+        let (kind, request) = cards::undo(intent, of);
+        return asked(undo, turn, kind, request);
+    }
     let (kind, request) = match intent.kind {
         UndoKind::Void => (
             RequestKind::Void,

@@ -280,6 +280,7 @@ const fn wallet(channel: Channel) -> &'static str {
         Channel::Ecny => "数字人民币",
         Channel::Bestpay => "翼支付",
         Channel::Suning => "苏宁支付",
+        Channel::BankCard => "银行卡",
         Channel::Unknown => "扫码",
     }
 }
@@ -288,5 +289,7 @@ const fn way(entry: Presentment) -> &'static str {
     match entry {
         Presentment::Camera | Presentment::Manual => "付款码",
         Presentment::MerchantCode | Presentment::OneCode => "扫码",
+        Presentment::CardInserted => "插卡",
+        Presentment::CardTapped => "挥卡",
     }
 }

@@ -3,12 +3,13 @@
 //! Every [`Ask`] ends in exactly one [`Answer`] with its number; tests hold that under random events. Nothing here
 //! decides about money: no answer means that nobody knows.
 
-use super::card::Ksn;
 use super::neo2::{
     BadAnswer, CardDecision, CardTransaction, HostAnswer, PinEnd, PinRequest, ResultError, Status,
-    Tapped, WrappedKeys,
+    Tapped,
 };
+use crate::card::{Ksn, WrappedKeys};
 use crate::domain::Money;
+use crate::evidence::MacCode;
 
 /// Number of an ask, given by the asker, never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,6 +37,8 @@ pub enum Ask {
     LoadKeys(WrappedKeys),
     /// A PIN on its own keypad.
     Pin(PinRequest),
+    /// A MAC over a message to or from the host (63-06): printable ASCII, at most [`super::neo2::MAC_BYTES_MAX`] bytes.
+    Mac(Vec<u8>),
     /// To give the host's answer to the card that is still inserted.
     Complete(HostAnswer),
 }
@@ -51,6 +54,8 @@ pub enum End {
     KeysLoaded,
     /// To [`Ask::Pin`].
     Pin(PinEnd),
+    /// To [`Ask::Mac`].
+    Mac(MacCode),
     /// To [`Ask::Complete`].
     Completed(CardDecision),
     /// Cancelled by us: no card and no PIN of this ask is ever told any more.

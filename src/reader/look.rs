@@ -4,10 +4,10 @@
 
 use std::path::Path;
 
-use super::card::Ksn;
 use super::event::{KeyState, ReaderError, ReaderEvent, ReaderInfo};
 use super::neo2::{Conversation, Frame, Frames, Output, command_bytes};
 use super::port::{Line, PortError};
+use crate::card::Ksn;
 use crate::domain::Tick;
 
 /// Speeds of command 30-01, in baud.

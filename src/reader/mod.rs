@@ -8,11 +8,9 @@
 //! Owns the reader's wire. Never decides about money, never runs an EMV
 //! kernel, and has no type for a clear card number, a clear track or a PIN: the reader seals them.
 
-pub mod card;
 pub mod event;
 #[cfg(feature = "live")]
 pub mod look;
 pub mod neo2;
 #[cfg(feature = "live")]
 pub mod port;
-pub mod tlv;

@@ -4,6 +4,7 @@
 //! stored, the step never happened: nothing is sent, nothing is shown, and the till says why. Runs as one tokio task;
 //! ends on [`Input::Shutdown`] or when every sender is gone. Tested by `tests/it/till.rs` and `tests/it/kill.rs`.
 
+mod cards;
 mod looking;
 mod printing;
 mod settling;
@@ -14,7 +15,7 @@ use tracing::{error, info, warn};
 
 use self::telling::log_fact;
 use super::carry::Carry;
-use super::input::{Cue, Input, ScanCommand};
+use super::input::{CardCommand, Cue, Input, ScanCommand};
 use super::print::PrintQueue;
 use super::session::{self, Act, SessionTurn};
 use crate::clock::Clock;
@@ -59,6 +60,8 @@ pub struct DriverParts {
     pub acquirer: mpsc::Sender<(Ticket, Request)>,
     /// Orders to the scanner.
     pub scanner: mpsc::Sender<ScanCommand>,
+    /// Orders to the card reader's desk; none when no reader is set up.
+    pub cards: Option<mpsc::Sender<CardCommand>>,
     /// The latest screen; slow screens skip states.
     pub screens: watch::Sender<Option<Screen>>,
     /// Checks a supervisor's PIN; none when no PIN is set.
@@ -152,6 +155,7 @@ impl Driver {
                         self.feed(event).await;
                     }
                     Some(Input::Scan(news)) => self.scan_news(news).await,
+                    Some(Input::Card(news)) => self.card_news(news).await,
                     Some(Input::Notice(claim)) => self.notice(claim).await,
                     Some(Input::Audible(audible)) => self.parts.desk.audible = audible,
                     Some(Input::Printer(note)) => self.parts.desk.printer = note,
@@ -214,6 +218,7 @@ impl Driver {
             | Phase::Sending { .. }
             | Phase::Ordering { .. }
             | Phase::Presenting(_)
+            | Phase::Completing(_)
             | Phase::Returning { .. }
             | Phase::Polling(_)
             | Phase::Revoking(_)
@@ -483,6 +488,11 @@ impl Driver {
                     error!(txn = %ticket.txn, "the acquirer's task has ended");
                     self.parts.desk.out_of_service = Some(Cause::JournalBroken);
                 }
+            }
+            Command::ArmCard { txn, amount } => self.card(CardCommand::Arm { txn, amount }).await,
+            Command::DisarmCard => self.card(CardCommand::Disarm).await,
+            Command::CompleteCard { txn, chip } => {
+                self.card(CardCommand::Complete { txn, chip }).await;
             }
             Command::Play(sound) => (self.parts.sound)(Cue::Play(sound)),
             Command::ReadBatch {

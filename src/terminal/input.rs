@@ -1,10 +1,12 @@
 //! The one inbox of the driver: everything that happens outside, in one total order.
 
 use crate::acquirer::ClockDoubt;
+use crate::card::PresentedCard;
 use crate::code::Scanned;
+use crate::domain::{Money, TxnId};
 use crate::evidence::{Claim, Verified};
-use crate::payment::{Event, Sound};
-use crate::view::{AimHint, PrinterNote};
+use crate::payment::{CardWord, Event, Sound};
+use crate::view::{AimHint, CardHint, PrinterNote};
 
 /// Something from outside.
 #[derive(Debug)]
@@ -13,6 +15,8 @@ pub enum Input {
     Acquirer(Event),
     /// The scanner reports.
     Scan(ScanNews),
+    /// The card reader's desk reports.
+    Card(CardNews),
     /// The acquirer told of a result by itself, and its signature was checked.
     Notice(Verified<Claim>),
     /// Tones can be heard from now on, or no more.
@@ -36,6 +40,50 @@ pub enum ScanNews {
     CameraLost(String),
     /// Frames arrive.
     CameraReady,
+}
+
+/// What the card reader's desk tells.
+#[derive(Debug)]
+pub enum CardNews {
+    /// A card was read for this draft, and its PIN was typed where one was wanted.
+    Presented {
+        /// The draft.
+        txn: TxnId,
+        /// The card.
+        card: Box<PresentedCard>,
+    },
+    /// The inserted card gave its last word, or will never.
+    Ended {
+        /// The sale.
+        txn: TxnId,
+        /// What it said.
+        word: CardWord,
+    },
+    /// What the customer should do, or what went wrong; none when there is nothing to say.
+    Hint(Option<CardHint>),
+    /// The reader answers, or does not (with the reason).
+    Reader(Result<(), String>),
+}
+
+/// What the driver tells the card reader's desk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CardCommand {
+    /// Ask for a card that pays this draft, again and again until one is read.
+    Arm {
+        /// The draft.
+        txn: TxnId,
+        /// What the card signs.
+        amount: Money,
+    },
+    /// Ask for none any more; a card that was just read is let go.
+    Disarm,
+    /// Give the host's approval to the card that is still inserted.
+    Complete {
+        /// The sale.
+        txn: TxnId,
+        /// The host's data for the chip.
+        chip: Vec<u8>,
+    },
 }
 
 /// What the driver tells the loudspeaker.

@@ -16,7 +16,7 @@ mod session;
 pub use boot::{BootError, device_salt, next_start, recover};
 pub use carry::Carry;
 pub use driver::{Driver, DriverParts};
-pub use input::{Cue, Input, ScanCommand, ScanNews};
+pub use input::{CardCommand, CardNews, Cue, Input, ScanCommand, ScanNews};
 pub use print::{NoPrinter, PrintJob, PrintQueue, PrintRefusal, document, ended};
 pub use printing::start_printer;
 #[cfg(feature = "live")]

@@ -255,6 +255,7 @@ const fn kind(entry: Presentment) -> EntryMode {
         Presentment::Camera | Presentment::Manual => EntryMode::CustomerCode,
         Presentment::MerchantCode => EntryMode::MerchantCode,
         Presentment::OneCode => EntryMode::CashierCode,
+        Presentment::CardInserted | Presentment::CardTapped => EntryMode::Card,
     }
 }
 

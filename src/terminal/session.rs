@@ -532,6 +532,32 @@ pub(super) fn presented(
     }
 }
 
+/// Checks a card that was read for the draft against the shop's limits, and tells when it is refused.
+pub(super) fn card_allowed(desk: &mut Desk, turn: &SessionTurn<'_>) -> bool {
+    let Some(draft) = &turn.state.draft else {
+        return false;
+    };
+    let ask = guard::Ask {
+        amount: draft.amount,
+        entry: EntryMode::Card,
+        channel: Some(Channel::BankCard),
+        confirmed: guard::Confirmed {
+            large_amount: true,
+            same_as_last: true,
+        },
+    };
+    let verdict = guard::check(&turn.profile.limits, turn.usage, ask);
+    if let Verdict::Refused(refusal) = verdict {
+        desk.told = Some(Cause::Limit(
+            refusal.kind,
+            format::amount(refusal.remaining),
+        ));
+        return false;
+    }
+    desk.told = None;
+    true
+}
+
 /// Returns the amount of a sale on the screen that ended without money.
 fn unpaid_amount(state: &State) -> Option<Money> {
     let sale = state.foreground_sale()?;

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::notice::Cause;
 use super::printer::PrinterNote;
-use super::screen::{AimHint, Language, Link, Theme};
+use super::screen::{AimHint, CardHint, Language, Link, Theme};
 use crate::code::WallCode;
 use crate::domain::Money;
 use crate::limits::{AMOUNT_DIGITS, CODE_DIGITS_MAX};
@@ -252,6 +252,8 @@ pub struct Desk {
     pub late: Option<Cause>,
     /// Aiming hint.
     pub hint: AimHint,
+    /// How it stands with the card reader; none when there is none.
+    pub card: Option<CardHint>,
     /// Whether frames arrive.
     pub camera: bool,
     /// Whether tones can be heard.
@@ -292,6 +294,7 @@ impl Desk {
             told: None,
             late: None,
             hint: AimHint::None,
+            card: None,
             camera: false,
             audible: true,
             printer: PrinterNote::default(),

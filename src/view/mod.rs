@@ -20,8 +20,8 @@ pub use notice::{Cause, LimitKind, Notice, Severity};
 pub use present::{Records, Shop, Wall, WallMay, outcome_row, present};
 pub use printer::{PrinterNote, PrinterTrouble};
 pub use screen::{
-    AimHint, Keypad, Language, Link, Manual, OutcomeKind, OutcomePage, Page, PendingPage, Prompt,
-    Row, RowState, Screen, Status, Theme, WaitKind, Waiting,
+    AimHint, CardHint, Keypad, Language, Link, Manual, OutcomeKind, OutcomePage, Page, PendingPage,
+    Prompt, Row, RowState, Screen, Status, Theme, WaitKind, Waiting,
 };
 pub use settlement::{
     BatchVerdict, Batches, ClosedBatch, DifferenceLine, LastBatch, SettleStage, SettlementPage,

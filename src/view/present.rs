@@ -139,6 +139,7 @@ fn page(
             Phase::Sending { .. }
             | Phase::Ordering { .. }
             | Phase::Presenting(_)
+            | Phase::Completing(_)
             | Phase::Polling(_)
             | Phase::Revoking(_)
             | Phase::Provisional(_)
@@ -220,6 +221,7 @@ fn draft_page(
     Page::Prompt(Prompt {
         amount,
         hint,
+        card: desk.card.filter(|_| draft.instalments.is_none()),
         can_type,
         elapsed_s,
         codes: match draft.instalments {
@@ -303,6 +305,7 @@ fn open_row(sale: &Sale) -> Row {
             Phase::Presenting(presenting) => presenting.in_flight.is_none(),
             Phase::Sending { .. }
             | Phase::Ordering { .. }
+            | Phase::Completing(_)
             | Phase::Revoking(_)
             | Phase::Returning { .. }
             | Phase::Closed { .. } => false,
@@ -315,6 +318,7 @@ fn open_state(sale: &Sale) -> RowState {
         Phase::Sending { .. }
         | Phase::Ordering { .. }
         | Phase::Presenting(_)
+        | Phase::Completing(_)
         | Phase::Polling(_) => RowState::Checking,
         Phase::Revoking(_) | Phase::Provisional(_) | Phase::Returning { .. } => RowState::Revoking,
         Phase::Closed { outcome, .. } => outcome_row(outcome),
@@ -337,6 +341,7 @@ fn waiting(sale: &Sale, clock: ClockState, now: Now, policy: &Policy) -> Waiting
         Phase::Sending { .. } | Phase::Ordering { .. } | Phase::Presenting(_) => {
             (WaitKind::Paying, None)
         }
+        Phase::Completing(_) => (WaitKind::Card, None),
         Phase::Polling(polling) if polling.customer_acts && !sale.cancel_wanted => {
             (WaitKind::Password, Some(Cause::CustomerActs))
         }
@@ -363,6 +368,7 @@ fn waiting(sale: &Sale, clock: ClockState, now: Now, policy: &Policy) -> Waiting
         Phase::Sending { .. }
         | Phase::Ordering { .. }
         | Phase::Presenting(_)
+        | Phase::Completing(_)
         | Phase::Revoking(_)
         | Phase::Provisional(_)
         | Phase::Returning { .. }

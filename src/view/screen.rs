@@ -181,6 +181,25 @@ pub struct Row {
     pub can_query: bool,
 }
 
+/// How it stands with the card that the reader was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CardHint {
+    /// It waits for a card.
+    Ready,
+    /// A card is there; it must stay.
+    Detected,
+    /// The customer types the PIN on the reader.
+    Pin,
+    /// The card was not read, or was taken away too early: once more.
+    Again,
+    /// The tap did not work, or the card cannot be tapped: it has to be inserted.
+    Insert,
+    /// This card cannot pay here: another card or a code.
+    Other,
+    /// No card can be taken now; codes can.
+    Away,
+}
+
 /// What would make the code readable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AimHint {
@@ -199,6 +218,8 @@ pub enum AimHint {
 /// The customer shows the code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompt {
+    /// How it stands with the card reader; none when there is none.
+    pub card: Option<CardHint>,
     /// Ready to show.
     pub amount: String,
     /// Aiming hint.
@@ -237,6 +258,8 @@ pub struct Manual {
 pub enum WaitKind {
     /// The charge was sent.
     Paying,
+    /// An inserted card has the last word; it must stay in the reader.
+    Card,
     /// The customer types the password.
     Password,
     /// The result is unknown and is being asked for.

@@ -81,6 +81,7 @@ pub(super) fn code(draft: &Draft, order: &Sale, desk: &Desk, now: Now, policy: &
         ),
         Phase::Sending { .. }
         | Phase::Ordering { .. }
+        | Phase::Completing(_)
         | Phase::Polling(_)
         | Phase::Revoking(_)
         | Phase::Provisional(_)

@@ -108,6 +108,7 @@ pub(super) fn claim(request: &Request, body: &[u8]) -> Result<Claim, String> {
         | Request::Void { .. }
         | Request::Refund { .. }
         | Request::InquireRefund { .. }
+        | Request::Card(_)
         | Request::Settlement(_) => trade(request, body),
     }
 }
@@ -130,7 +131,7 @@ fn trade(request: &Request, body: &[u8]) -> Result<Claim, String> {
         | Request::Inquire { .. }
         | Request::Refund { .. }
         | Request::InquireRefund { .. } => data.out_trade_no.as_deref(),
-        Request::Settlement(_) => None,
+        Request::Card(_) | Request::Settlement(_) => None,
         Request::Revoke { .. } | Request::Void { .. } | Request::Close { .. } => {
             data.origin_out_trade_no.as_deref()
         }
@@ -147,6 +148,7 @@ fn trade(request: &Request, body: &[u8]) -> Result<Claim, String> {
         | Request::Revoke { .. }
         | Request::Void { .. }
         | Request::Close { .. }
+        | Request::Card(_)
         | Request::Settlement(_) => data.total_amount.as_deref(),
     };
     let state = state(request, &answer.code, &data);
@@ -168,6 +170,7 @@ fn trade(request: &Request, body: &[u8]) -> Result<Claim, String> {
             payer_amount: amount(data.payer_amount.as_deref())?,
             host_time: data.trade_time.map(|time| time.chars().take(14).collect()),
             code_text: code_text.filter(|text| !text.is_empty() && text.len() <= 512),
+            chip: None,
         },
     })
 }
@@ -218,7 +221,7 @@ fn state(request: &Request, code: &str, data: &Data) -> ClaimState {
         },
         Request::InquireRefund { .. } => refund_state(code, data),
         // Its answers are `statement`'s.
-        Request::Settlement(_) => ClaimState::Unknown,
+        Request::Card(_) | Request::Settlement(_) => ClaimState::Unknown,
     }
 }
 

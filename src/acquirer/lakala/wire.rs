@@ -179,6 +179,7 @@ pub(super) fn build(config: &LakalaConfig, request: &Request, now: Now) -> Resul
             let data = refund(order, *amount, trade_no.as_ref());
             (REFUND, envelope(config, now, data))
         }
+        Request::Card(_) => return Err("a card goes to the card host, not here".to_owned()),
         Request::Settlement(ask) => return statement::build(config, ask, now),
     })
 }
@@ -255,12 +256,15 @@ fn native(channel: Channel) -> Result<&'static str, String> {
     match channel {
         Channel::Alipay => Ok("ALIPAY"),
         Channel::UnionPay => Ok("UQRCODEPAY"),
-        Channel::Wechat | Channel::Ecny | Channel::Bestpay | Channel::Suning | Channel::Unknown => {
-            Err(format!(
-                "this acquirer makes no merchant code for {}",
-                channel.key()
-            ))
-        }
+        Channel::Wechat
+        | Channel::Ecny
+        | Channel::Bestpay
+        | Channel::Suning
+        | Channel::BankCard
+        | Channel::Unknown => Err(format!(
+            "this acquirer makes no merchant code for {}",
+            channel.key()
+        )),
     }
 }
 

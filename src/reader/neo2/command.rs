@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 use super::frame::{TooLong, command_bytes};
 use super::result::{currency_code, packed_amount};
 use super::tags;
+use crate::card::tlv::{Tag, put};
 use crate::reader::event::TapRequest;
-use crate::reader::tlv::{Tag, put};
 
 /// A command and its sub-command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,7 @@ pub(super) const GET_KSN: Code = Code(0x81, 0x0B);
 pub(super) const ACTIVATE: Code = Code(0x02, 0x40);
 pub(super) const CANCEL: Code = Code(0x05, 0x01);
 pub(super) const LOAD_KEY: Code = Code(0x63, 0x03);
+pub(super) const MAC: Code = Code(0x63, 0x06);
 pub(super) const PIN: Code = Code(0x62, 0x01);
 pub(super) const CANCEL_PIN: Code = Code(0x62, 0x00);
 pub(super) const APPLY_ANSWER: Code = Code(0x60, 0x12);

@@ -6,8 +6,8 @@
 
 use super::result::ResultError;
 use super::tags;
-use crate::reader::card::De55;
-use crate::reader::tlv::{Tag, put, split};
+use crate::card::De55;
+use crate::card::tlv::{Tag, put, split};
 
 /// Issuer's scripts before and after the second GENERATE AC (EMV 4.3 Book 3).
 const SCRIPTS: [Tag; 2] = [Tag(0x71), Tag(0x72)];

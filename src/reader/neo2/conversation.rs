@@ -18,10 +18,12 @@ use zeroize::Zeroizing;
 
 use super::command::{self, Code};
 use super::frame::{Frames, Heard};
-use super::keys::{self, WrappedKey};
+use super::keys;
+use super::mac;
 use super::pin::{self, PinKey, PinRequest};
 use super::result::CardTransaction;
 use super::{completion, questions::Questions};
+use crate::card::WrappedKey;
 use crate::domain::{Money, Tick};
 use crate::reader::event::{
     Answer, Ask, AskId, End, KeyState, ReaderError, ReaderEvent, ReaderInfo, Silence, TapRequest,
@@ -86,6 +88,7 @@ enum Work {
         accepted: bool,
         timeout_ms: u64,
     },
+    Mac,
     Complete,
     Cancelling {
         end: End,
@@ -158,6 +161,7 @@ impl Conversation {
                     | Work::Tap { .. }
                     | Work::Keys(_)
                     | Work::Pin { .. }
+                    | Work::Mac
                     | Work::Complete => End::Failed(ReaderError::Gone),
                 };
                 self.answer(ask, end);
@@ -270,7 +274,7 @@ impl Conversation {
         self.out.push(Output::Send(sent.clone()));
         let again = matches!(
             work,
-            Work::Greet | Work::Questions(_) | Work::Cancelling { .. }
+            Work::Greet | Work::Questions(_) | Work::Mac | Work::Cancelling { .. }
         );
         self.state = State::Running(Running {
             ask,
@@ -311,6 +315,7 @@ impl Conversation {
                 Ok(())
             }
             Ask::Pin(request) => self.start_pin(ask, request, at),
+            Ask::Mac(stream) => self.start_mac(ask, &stream, at),
             Ask::Complete(answer) => self.start_completion(ask, &answer, at),
         };
         if let Err(error) = started {
@@ -364,6 +369,12 @@ impl Conversation {
         Ok(())
     }
 
+    fn start_mac(&mut self, ask: AskId, stream: &[u8], at: Tick) -> Result<(), ReaderError> {
+        let what = (command::MAC, mac::data(stream)?);
+        self.send(Some(ask), Work::Mac, what, at.after_ms(REPLY_MS));
+        Ok(())
+    }
+
     fn start_completion(
         &mut self,
         ask: AskId,
@@ -412,6 +423,7 @@ impl Conversation {
             | Work::Questions(_)
             | Work::Tap { .. }
             | Work::Keys(_)
+            | Work::Mac
             | Work::Complete
             | Work::Cancelling { .. } => command::CANCEL,
         };
@@ -438,6 +450,7 @@ impl Conversation {
                 | Work::Tap { .. }
                 | Work::Keys(_)
                 | Work::Pin { .. }
+                | Work::Mac
                 | Work::Complete => at.after_ms(REPLY_MS),
             };
             let sent = running.sent.clone();
@@ -457,13 +470,14 @@ impl Conversation {
                         | Work::Tap { .. }
                         | Work::Keys(_)
                         | Work::Pin { .. }
+                        | Work::Mac
                         | Work::Complete => failed,
                     };
                     self.answer(ask, end);
                 }
                 self.give_up(ReaderError::NoAnswer(silence));
             }
-            Work::Tap { .. } | Work::Keys(_) | Work::Pin { .. } | Work::Complete => {
+            Work::Tap { .. } | Work::Keys(_) | Work::Pin { .. } | Work::Mac | Work::Complete => {
                 self.stop(failed, at);
             }
         }

@@ -7,6 +7,7 @@ mod completion;
 mod conversation;
 mod frame;
 mod keys;
+mod mac;
 mod pin;
 mod questions;
 mod result;
@@ -22,7 +23,7 @@ pub use frame::{
     DATA_BYTES_MAX, FRAME_BYTES_MAX, Frame, Frames, GAP_MS, Heard, Reply, TooLong, UiFrame,
     command_bytes,
 };
-pub use keys::{BadKeys, KeyKind, WrappedKey, WrappedKeys};
+pub use mac::MAC_BYTES_MAX;
 pub use pin::{PinEnd, PinEntry, PinKey, PinProblem, PinRequest};
 pub use result::{CardProblem, CardTransaction, ResultError, Tapped, read_result};
 pub use status::Status;

@@ -6,7 +6,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::reader::card::{Ksn, PinBlock};
+use crate::card::{Ksn, PinBlock};
 
 /// Longest and shortest PIN that a reader takes (guide, 62-01).
 const DIGITS: [u8; 2] = [12, 4];

@@ -6,7 +6,7 @@
 use super::command::{self, Code};
 use super::frame::Reply;
 use super::status::Status;
-use crate::reader::card::Ksn;
+use crate::card::Ksn;
 use crate::reader::event::{KeyState, ReaderError, ReaderInfo};
 
 /// Longest firmware name that is kept, in characters.

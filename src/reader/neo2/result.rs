@@ -13,11 +13,9 @@
 use zeroize::Zeroizing;
 
 use super::tags;
+use crate::card::tlv::{Tag, Tlv, TlvError, put, split};
+use crate::card::{CardEntry, CardEvidence, Cipher, Cvm, De55, Ksn, MaskError, MaskedPan, Sealed};
 use crate::domain::{Currency, Money};
-use crate::reader::card::{
-    CardEntry, CardEvidence, Cipher, Cvm, De55, Ksn, MaskError, MaskedPan, Sealed,
-};
-use crate::reader::tlv::{Tag, Tlv, TlvError, put, split};
 
 /// Templates inside templates that are looked into for clear data.
 const DEPTH_MAX: usize = 4;

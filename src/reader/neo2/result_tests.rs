@@ -1,7 +1,7 @@
 //! What a result must hold to be believed. The ciphertext is that of a published sample; the numbers are invented.
 
 use super::*;
-use crate::reader::tlv::put as put_item;
+use crate::card::tlv::put as put_item;
 
 pub(crate) const SEALED: &[u8] = &[
     0xD0, 0x18, 0x2C, 0x6B, 0x2D, 0xF9, 0xC4, 0xD2, 0xCD, 0x60, 0xB7, 0x74, 0xC7, 0x65, 0xAF, 0x14,

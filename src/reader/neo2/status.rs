@@ -31,6 +31,8 @@ pub enum Status {
     UiEvent,
     /// 12.
     SecureInterfaceDown,
+    /// 15: a key is missing or is another one.
+    Key,
     /// 1D: the reader was opened or attacked; it must go to its maker.
     Tampered,
     /// 23: the card wants an online authorisation.
@@ -41,7 +43,7 @@ pub enum Status {
     Other(u8),
 }
 
-const TABLE: [(u8, Status, &str); 16] = [
+const TABLE: [(u8, Status, &str); 17] = [
     (0x00, Status::Ok, "done"),
     (0x01, Status::BadHeader, "the header was not understood"),
     (0x02, Status::UnknownCommand, "unknown command"),
@@ -54,6 +56,7 @@ const TABLE: [(u8, Status, &str); 16] = [
     (0x0A, Status::Failed, "failed"),
     (0x0B, Status::NotAllowed, "not allowed now"),
     (0x0E, Status::UiEvent, "user interface event"),
+    (0x15, Status::Key, "a key is missing or of another type"),
     (
         0x12,
         Status::SecureInterfaceDown,

@@ -1,6 +1,6 @@
 //! Tags that we send or look at: EMV's own and ID TECH's (guide 80000503-001), and which of them go to the host.
 
-use crate::reader::tlv::Tag;
+use crate::card::tlv::Tag;
 
 pub(super) const AMOUNT: Tag = Tag(0x9F02);
 pub(super) const COUNTRY: Tag = Tag(0x9F1A);

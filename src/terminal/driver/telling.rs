@@ -48,6 +48,8 @@ impl Driver {
             Event::SaleRequested { .. }
             | Event::CodePresented { .. }
             | Event::MerchantCodeRequested { .. }
+            | Event::CardPresented { .. }
+            | Event::CardEnded { .. }
             | Event::InstalmentsChosen(_)
             | Event::UndoRequested { .. }
             | Event::Noticed { .. }

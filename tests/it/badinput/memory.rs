@@ -70,7 +70,12 @@ fn after_a_sale_by_camera_no_process_holds_the_payment_code() {
     let folder = counter.dir.path().join("frames");
     std::fs::create_dir(&folder).unwrap();
     let mut till = counter.till(&format!("folder:{}", folder.display()));
-    let worker = worker_of(till.pid()).expect("a worker runs");
+    let mut worker = None;
+    until("a worker runs", || {
+        worker = worker_of(till.pid());
+        worker.is_some()
+    });
+    let worker = worker.unwrap();
     for (amount, code) in [
         ("12.80", "281234567890800001"),
         ("13.00", "281234567890800002"),

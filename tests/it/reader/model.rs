@@ -12,7 +12,7 @@ use shouyin::domain::{Money, Tick};
 use shouyin::reader::event::{Answer, Ask, AskId, End, ReaderError, ReaderEvent, TapRequest};
 use shouyin::reader::neo2::{
     CardTransaction, Conversation, Frame, Frames, HostAnswer, Output, PinEnd, PinKey, PinRequest,
-    SETTLE_MS, Status, Tapped, WrappedKeys,
+    SETTLE_MS, Status, Tapped,
 };
 
 use super::made::{Way, online};

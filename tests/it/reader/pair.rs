@@ -1,7 +1,7 @@
 //! Our conversation and the sandbox's reader, byte for byte, in virtual time: every card and every fault of the script.
 
+use shouyin::card::{CardEntry, Cvm};
 use shouyin::domain::{Money, Tick};
-use shouyin::reader::card::{CardEntry, Cvm};
 use shouyin::reader::event::{
     Answer, Ask, AskId, End, ReaderError, ReaderEvent, Silence, TapRequest,
 };

@@ -6,7 +6,7 @@ use shouyin::reader::event::{
 };
 use shouyin::reader::neo2::{
     CardDecision, CardTransaction, Conversation, HostAnswer, Output, PinEnd, PinKey, PinRequest,
-    Tapped, WrappedKeys,
+    Tapped,
 };
 
 use super::made::{self, Way, hex};

@@ -3,14 +3,14 @@
 //! Owns the reactions to replies, prompts and late results. A frame that nobody asked for changes nothing.
 
 use super::{Conversation, Running, State, Work};
+use crate::card::CardEntry;
 use crate::domain::{Money, Tick};
-use crate::reader::card::CardEntry;
 use crate::reader::event::{AskId, End, Prompt, ReaderError, ReaderEvent, ReaderInfo};
 use crate::reader::neo2::frame::{Frame, Reply, UiFrame};
 use crate::reader::neo2::questions::Questions;
 use crate::reader::neo2::result::{CardTransaction, Tapped, read_result};
 use crate::reader::neo2::status::Status;
-use crate::reader::neo2::{command, completion, pin};
+use crate::reader::neo2::{command, completion, mac, pin};
 
 impl Conversation {
     pub(super) fn frame(&mut self, frame: Frame, at: Tick) {
@@ -96,6 +96,14 @@ impl Conversation {
                     None => self.next_key(ask, left, at),
                     Some(error) => self.finish(ask, End::Failed(error), at),
                 }
+            }
+            Work::Mac => {
+                let end = match refused(reply.status) {
+                    Some(ReaderError::Refused(Status::Key)) => End::Failed(ReaderError::KeyAbsent),
+                    Some(error) => End::Failed(error),
+                    None => mac::read(reply).map_or_else(End::Failed, End::Mac),
+                };
+                self.finish(ask, end, at);
             }
             Work::Pin { .. } => self.reply_to_pin(running, reply, at),
             Work::Complete => {

@@ -54,6 +54,10 @@ impl MaskedPan {
         if halves.last() == Some(&PAD) {
             halves.pop();
         }
+        Self::from_halves(&halves)
+    }
+
+    fn from_halves(halves: &[u8]) -> Result<Self, MaskError> {
         let known = halves.iter().all(|half| *half <= 9 || *half == MASK);
         if !known || !PAN_DIGITS.contains(&halves.len()) {
             return Err(MaskError::Malformed);
@@ -68,9 +72,26 @@ impl MaskedPan {
             return Err(MaskError::Malformed);
         }
         let mut digits = [0; 19];
-        digits[..halves.len()].copy_from_slice(&halves);
+        digits[..halves.len()].copy_from_slice(halves);
         let length = u8::try_from(halves.len()).map_err(|_| MaskError::Malformed)?;
         Ok(Self { digits, length })
+    }
+
+    /// Reads what `Display` writes: digits, `*` for a hidden one.
+    ///
+    /// # Errors
+    /// [`MaskError`]; the text is not kept.
+    pub fn from_text(text: &str) -> Result<Self, MaskError> {
+        let half = |byte: u8| match byte {
+            b'0'..=b'9' => Ok(byte - b'0'),
+            b'*' => Ok(MASK),
+            _ => Err(MaskError::Malformed),
+        };
+        let mut halves: Zeroizing<Vec<u8>> = Zeroizing::new(Vec::new());
+        for byte in text.bytes().take(PAN_DIGITS.end() + 1) {
+            halves.push(half(byte)?);
+        }
+        Self::from_halves(&halves)
     }
 
     fn halves(&self) -> &[u8] {
@@ -78,7 +99,7 @@ impl MaskedPan {
     }
 
     /// Says whether these half-bytes are this card's number in clear.
-    pub(super) fn is_mask_of(&self, halves: &[u8]) -> bool {
+    pub(crate) fn is_mask_of(&self, halves: &[u8]) -> bool {
         let own = self.halves();
         let pairs = own.iter().zip(halves);
         halves.len() >= own.len()
@@ -177,7 +198,7 @@ pub struct Sealed(Zeroizing<Vec<u8>>);
 
 impl Sealed {
     /// Keeps ciphertext; the caller has checked that it is some.
-    pub(super) fn new(bytes: &[u8]) -> Self {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
         Self(Zeroizing::new(bytes.to_vec()))
     }
 
@@ -199,7 +220,7 @@ pub struct PinBlock(Sealed);
 
 impl PinBlock {
     /// Keeps 8 or 16 bytes.
-    pub(super) fn new(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
         matches!(bytes.len(), 8 | 16).then(|| Self(Sealed::new(bytes)))
     }
 
@@ -272,7 +293,7 @@ pub struct CardEvidence {
 pub struct De55(Vec<u8>);
 
 impl De55 {
-    pub(super) const fn new(bytes: Vec<u8>) -> Self {
+    pub(crate) const fn new(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
 

@@ -1,0 +1,50 @@
+//! The driver and the card reader's desk: orders out, news in.
+//!
+//! Owns the check of a card against the shop's limits. Never asks the reader by itself: the core arms it.
+
+use tracing::{info, warn};
+
+use super::Driver;
+use crate::card::PresentedCard;
+use crate::domain::TxnId;
+use crate::payment::Event;
+use crate::terminal::input::{CardCommand, CardNews};
+use crate::terminal::session;
+
+impl Driver {
+    pub(super) async fn card(&mut self, command: CardCommand) {
+        let Some(cards) = &self.parts.cards else {
+            return;
+        };
+        if cards.send(command).await.is_err() {
+            warn!("no card reader takes orders; codes can be taken");
+        }
+    }
+
+    pub(super) async fn card_news(&mut self, news: CardNews) {
+        match news {
+            CardNews::Presented { txn, card } => self.card_presented(txn, card).await,
+            CardNews::Ended { txn, word } => {
+                info!(%txn, ?word, "the card's last word");
+                self.feed(Event::CardEnded { txn, word }).await;
+            }
+            CardNews::Hint(hint) => self.parts.desk.card = hint,
+            CardNews::Reader(Ok(())) => info!("the card reader answers"),
+            CardNews::Reader(Err(why)) => warn!(why, "no card can be taken"),
+        }
+    }
+
+    async fn card_presented(&mut self, txn: TxnId, card: Box<PresentedCard>) {
+        let mut desk = self.parts.desk.clone();
+        let allowed = session::card_allowed(&mut desk, &self.session());
+        self.parts.desk = desk;
+        if allowed {
+            return self.feed(Event::CardPresented { txn, card }).await;
+        }
+        // The same customer may have another card, or a code.
+        let draft = self.parts.state.draft.as_ref();
+        if let Some(amount) = draft.filter(|draft| draft.txn == txn).map(|d| d.amount) {
+            self.card(CardCommand::Arm { txn, amount }).await;
+        }
+    }
+}
