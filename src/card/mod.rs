@@ -6,9 +6,11 @@
 mod evidence;
 mod keys;
 mod presented;
+mod rules;
 pub mod tlv;
 
 pub use evidence::{CardEntry, CardEvidence, Cipher, Cvm, De55, Ksn, MaskError, MaskedPan};
 pub use evidence::{PinBlock, Sealed};
 pub use keys::{BadKeys, KeyKind, WrappedKey, WrappedKeys};
 pub use presented::{CardFacts, PresentedCard};
+pub use rules::CardRules;

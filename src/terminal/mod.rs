@@ -3,21 +3,27 @@
 //! Owns the order "facts to disk, then commands, then the screen". Edges meet only here, as messages.
 
 mod boot;
+mod cards;
 mod carry;
 mod driver;
 mod input;
 mod print;
 mod printing;
+#[cfg(feature = "live")]
+mod reading;
 mod records;
 #[cfg(feature = "live")]
 mod scanning;
 mod session;
 
 pub use boot::{BootError, device_salt, next_start, recover};
+pub use cards::{CardDesk, CardDeskConfig, CardOut, KeyEnd, KeyJob};
 pub use carry::Carry;
 pub use driver::{Driver, DriverParts};
 pub use input::{CardCommand, CardNews, Cue, Input, ScanCommand, ScanNews};
 pub use print::{NoPrinter, PrintJob, PrintQueue, PrintRefusal, document, ended};
 pub use printing::start_printer;
+#[cfg(feature = "live")]
+pub use reading::{KeyDoor, ReaderKeys, Reading, carry_cards, reader_keys};
 #[cfg(feature = "live")]
 pub use scanning::carry_scans;

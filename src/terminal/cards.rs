@@ -1,0 +1,400 @@
+//! The card reader's desk: the driver's orders and the host's MACs in, asks to the reader and news out. Pure.
+//!
+//! Owns which ask is under way, since a reader does one thing at a time: a card for the draft, then its PIN, then its
+//! last word; in between the MACs and keys of messages. A tap makes room for them and is asked for again. Never decides
+//! about money: a card that nobody waits for any more is forgotten, and no word of an inserted card is told as "gone",
+//! which the core reverses.
+
+use std::collections::VecDeque;
+
+use super::input::{CardCommand, CardNews};
+use crate::acquirer::KeysError;
+use crate::card::tlv::{Tag, put, split};
+use crate::card::{CardEvidence, CardRules, PinBlock, PresentedCard, WrappedKeys};
+use crate::domain::{Money, Tick, TxnId};
+use crate::evidence::MacCode;
+use crate::payment::CardWord;
+use crate::reader::event::{Answer, Ask, AskId, End, Prompt, ReaderError, ReaderEvent, TapRequest};
+use crate::reader::neo2::{CardDecision, CardProblem, CardTransaction, HostAnswer, PinEnd};
+use crate::reader::neo2::{PinKey, PinProblem, PinRequest, Tapped};
+use crate::view::CardHint;
+
+/// Most MACs and keys that wait for the reader.
+const JOBS_MAX: usize = 16;
+/// Between a card that did not work and the next ask: the customer takes it away, and reads why.
+const PAUSE_MS: u64 = 2_000;
+/// Between an ask that the reader refused and the next one.
+const TROUBLE_MS: u64 = 5_000;
+/// Approved, for the chip (ISO 8583 field 39).
+const APPROVED: [u8; 2] = *b"00";
+const AUTHENTICATION: Tag = Tag(0x91);
+
+/// What the host's messages want of the reader.
+#[derive(Debug)]
+pub enum KeyJob {
+    /// A MAC.
+    Mac(Vec<u8>),
+    /// The keys of a sign-in.
+    Load(WrappedKeys),
+}
+
+/// How such a job ended.
+#[derive(Debug)]
+pub enum KeyEnd {
+    /// The MAC.
+    Mac(MacCode),
+    /// The keys are in the reader.
+    Loaded,
+    /// It did not work.
+    Failed(KeysError),
+}
+
+/// What the desk wants done.
+#[derive(Debug)]
+pub enum CardOut {
+    /// Ask the reader.
+    Ask(AskId, Ask),
+    /// Cancel that ask.
+    Cancel(AskId),
+    /// Tell the driver.
+    Tell(CardNews),
+    /// A job with this number ended.
+    Done(u64, KeyEnd),
+    /// The reader has no keys of this session: sign in.
+    SignIn,
+}
+
+/// How long people may take, in seconds, and the PIN rule.
+#[derive(Clone, Copy, Debug)]
+pub struct CardDeskConfig {
+    /// For a card; it is asked for again after that.
+    pub tap_s: u8,
+    /// For a PIN.
+    pub pin_s: u8,
+    /// When a PIN is wanted.
+    pub rules: CardRules,
+}
+
+#[derive(Debug)]
+enum Doing {
+    Tap(TxnId, Money),
+    Pin(TxnId, Box<CardEvidence>),
+    Complete(TxnId),
+    Job(u64),
+}
+
+/// The desk.
+#[derive(Debug)]
+pub struct CardDesk {
+    config: CardDeskConfig,
+    wanted: Option<(TxnId, Money)>,
+    doing: Option<(AskId, Doing)>,
+    cancelled: bool,
+    word: Option<(TxnId, Vec<u8>)>,
+    jobs: VecDeque<(u64, KeyJob)>,
+    up: bool,
+    next: u64,
+    /// No card is asked for before this.
+    not_before: Tick,
+    hint: Option<CardHint>,
+    out: Vec<CardOut>,
+}
+
+impl CardDesk {
+    /// Returns a desk whose reader has not spoken yet.
+    pub const fn new(config: CardDeskConfig) -> Self {
+        Self {
+            config,
+            wanted: None,
+            doing: None,
+            cancelled: false,
+            word: None,
+            jobs: VecDeque::new(),
+            up: false,
+            next: 1,
+            not_before: Tick(0),
+            hint: None,
+            out: Vec::new(),
+        }
+    }
+
+    /// The driver orders.
+    pub fn order(&mut self, command: CardCommand, at: Tick) -> Vec<CardOut> {
+        match command {
+            CardCommand::Arm { txn, amount } => {
+                self.wanted = Some((txn, amount));
+                self.hint(Some(if self.up {
+                    CardHint::Ready
+                } else {
+                    CardHint::Away
+                }));
+            }
+            CardCommand::Disarm => {
+                self.wanted = None;
+                self.hint(None);
+            }
+            CardCommand::Complete { txn, chip } => self.word = Some((txn, chip)),
+        }
+        self.go(at)
+    }
+
+    /// A message needs the reader.
+    pub fn job(&mut self, number: u64, job: KeyJob, at: Tick) -> Vec<CardOut> {
+        let typing = matches!(self.doing, Some((_, Doing::Pin(..))));
+        if !self.up || typing || self.jobs.len() >= JOBS_MAX {
+            let why = if typing {
+                "a customer types a PIN"
+            } else {
+                "it does not answer, or too much waits for it"
+            };
+            self.fail(number, KeysError::Unavailable(why.to_owned()));
+        } else {
+            self.jobs.push_back((number, job));
+        }
+        self.go(at)
+    }
+
+    /// The reader tells.
+    pub fn hear(&mut self, event: ReaderEvent, at: Tick) -> Vec<CardOut> {
+        match event {
+            ReaderEvent::Ready(_) => {
+                self.up = true;
+                self.not_before = at;
+                self.tell(CardNews::Reader(Ok(())));
+                self.out.push(CardOut::SignIn);
+                if self.wanted.is_some() {
+                    self.hint(Some(CardHint::Ready));
+                }
+            }
+            ReaderEvent::Lost(why) => {
+                self.up = false;
+                self.tell(CardNews::Reader(Err(why)));
+                if self.wanted.is_some() {
+                    self.hint(Some(CardHint::Away));
+                }
+            }
+            ReaderEvent::Prompt(Prompt::CardDetected) => {
+                if self.wanted.is_some() {
+                    self.hint(Some(CardHint::Detected));
+                }
+            }
+            ReaderEvent::Prompt(Prompt::Message(_)) => {}
+            ReaderEvent::Answer(answer) => self.answer(answer, at),
+        }
+        self.go(at)
+    }
+
+    /// Time passed.
+    pub fn tick(&mut self, at: Tick) -> Vec<CardOut> {
+        self.go(at)
+    }
+
+    /// Returns when [`Self::tick`] has something to do.
+    pub fn deadline(&self) -> Option<Tick> {
+        let waits = self.doing.is_none() && self.up && self.wanted.is_some();
+        waits.then_some(self.not_before)
+    }
+
+    /// Does the next thing that the reader is free for; what nobody wants any more makes room.
+    fn go(&mut self, at: Tick) -> Vec<CardOut> {
+        if let Some((ask, doing)) = &self.doing {
+            let unwanted = match doing {
+                Doing::Tap(txn, amount) => {
+                    self.wanted != Some((*txn, *amount))
+                        || !self.jobs.is_empty()
+                        || self.word.is_some()
+                }
+                Doing::Pin(txn, _) => self.wanted.map(|(wanted, _)| wanted) != Some(*txn),
+                Doing::Complete(_) | Doing::Job(_) => false,
+            };
+            if unwanted && !self.cancelled {
+                self.cancelled = true;
+                let ask = *ask;
+                self.out.push(CardOut::Cancel(ask));
+            }
+        } else if !self.up {
+            if let Some((txn, _)) = self.word.take() {
+                let word = CardWord::Gone;
+                self.tell(CardNews::Ended { txn, word });
+            }
+            while let Some((number, _)) = self.jobs.pop_front() {
+                self.fail(
+                    number,
+                    KeysError::Unavailable("it does not answer".to_owned()),
+                );
+            }
+        } else if let Some((txn, chip)) = self.word.take() {
+            self.ask(Doing::Complete(txn), Ask::Complete(answer_for(&chip)));
+        } else if let Some((number, job)) = self.jobs.pop_front() {
+            let what = match job {
+                KeyJob::Mac(stream) => Ask::Mac(stream),
+                KeyJob::Load(keys) => Ask::LoadKeys(keys),
+            };
+            self.ask(Doing::Job(number), what);
+        } else if let Some((txn, amount)) = self.wanted.filter(|_| at >= self.not_before) {
+            if !matches!(self.hint, Some(CardHint::Ready)) {
+                self.hint(Some(CardHint::Ready));
+            }
+            let (kind, timeout_s) = (CardTransaction::Sale, self.config.tap_s);
+            let request = TapRequest {
+                amount,
+                kind,
+                timeout_s,
+            };
+            self.ask(Doing::Tap(txn, amount), Ask::Tap(request));
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    fn ask(&mut self, doing: Doing, what: Ask) {
+        let ask = AskId(self.next);
+        self.next += 1;
+        self.cancelled = false;
+        self.doing = Some((ask, doing));
+        self.out.push(CardOut::Ask(ask, what));
+    }
+
+    /// The reader's thread did not take an ask.
+    pub fn not_asked(&mut self, ask: AskId, at: Tick) -> Vec<CardOut> {
+        let end = End::Failed(ReaderError::Busy);
+        self.answer(Answer { ask, end }, at);
+        self.go(at)
+    }
+
+    fn answer(&mut self, answer: Answer, at: Tick) {
+        let Some((_, doing)) = self.doing.take_if(|(ask, _)| *ask == answer.ask) else {
+            return;
+        };
+        match doing {
+            Doing::Tap(txn, _) => self.tapped(txn, answer.end, at),
+            Doing::Pin(txn, card) => self.typed(txn, card, answer.end, at),
+            Doing::Complete(txn) => {
+                let word = match answer.end {
+                    End::Completed(CardDecision::Approved(_)) => CardWord::Approved,
+                    End::Completed(CardDecision::Refused(_)) => CardWord::Refused,
+                    _ => CardWord::Gone,
+                };
+                self.tell(CardNews::Ended { txn, word });
+            }
+            Doing::Job(number) => {
+                let end = match answer.end {
+                    End::Mac(mac) => KeyEnd::Mac(mac),
+                    End::KeysLoaded => KeyEnd::Loaded,
+                    End::Failed(ReaderError::KeyAbsent) => KeyEnd::Failed(KeysError::Absent),
+                    End::Failed(error) => KeyEnd::Failed(KeysError::Unavailable(error.to_string())),
+                    _ => {
+                        KeyEnd::Failed(KeysError::Unavailable("an answer to something else".into()))
+                    }
+                };
+                self.out.push(CardOut::Done(number, end));
+            }
+        }
+    }
+
+    fn tapped(&mut self, txn: TxnId, end: End, at: Tick) {
+        let wanted = self.wanted.is_some_and(|(wanted, _)| wanted == txn);
+        if !wanted {
+            return;
+        }
+        match end {
+            End::Tap(Tapped::Online(card)) if self.config.rules.needs_pin(&card) => {
+                self.hint(Some(CardHint::Pin));
+                let request = PinRequest {
+                    key: PinKey::Session,
+                    timeout_s: self.config.pin_s,
+                };
+                self.ask(Doing::Pin(txn, card), Ask::Pin(request));
+            }
+            End::Tap(Tapped::Online(card)) => self.presented(txn, *card, None),
+            End::Tap(Tapped::Stripe) => self.again(CardHint::Insert, at, PAUSE_MS),
+            End::Tap(Tapped::Declined | Tapped::ApprovedOffline) => {
+                self.again(CardHint::Other, at, PAUSE_MS);
+            }
+            End::Tap(Tapped::Problem(problem)) => {
+                let hint = match problem {
+                    CardProblem::Collision | CardProblem::Communication | CardProblem::Torn => {
+                        CardHint::Again
+                    }
+                    CardProblem::OverLimit | CardProblem::Unsupported => CardHint::Insert,
+                    CardProblem::Blocked | CardProblem::Expired | CardProblem::Other(_) => {
+                        CardHint::Other
+                    }
+                };
+                self.again(hint, at, PAUSE_MS);
+            }
+            // Nobody came, or something else had to go first: asked for again.
+            End::TimedOut | End::Cancelled => {}
+            End::Failed(ReaderError::Result(_)) => self.again(CardHint::Again, at, PAUSE_MS),
+            _ => self.again(CardHint::Away, at, TROUBLE_MS),
+        }
+    }
+
+    fn typed(&mut self, txn: TxnId, card: Box<CardEvidence>, end: End, at: Tick) {
+        let wanted = self.wanted.is_some_and(|(wanted, _)| wanted == txn);
+        if !wanted {
+            return;
+        }
+        match end {
+            End::Pin(PinEnd::Entered(entry)) => self.presented(txn, *card, Some(entry.block)),
+            End::Pin(PinEnd::None(PinProblem::KeyAbsent)) | End::Failed(ReaderError::KeyAbsent) => {
+                self.out.push(CardOut::SignIn);
+                self.again(CardHint::Away, at, TROUBLE_MS);
+            }
+            End::Pin(PinEnd::None(PinProblem::Refused)) | End::TimedOut => {
+                self.again(CardHint::Again, at, PAUSE_MS);
+            }
+            // The reader's own rule against guessing.
+            End::Failed(ReaderError::PinTooSoon { wait_ms }) => {
+                self.again(CardHint::Again, at, wait_ms);
+            }
+            _ => self.again(CardHint::Away, at, TROUBLE_MS),
+        }
+    }
+
+    fn presented(&mut self, txn: TxnId, evidence: CardEvidence, pin: Option<PinBlock>) {
+        self.wanted = None;
+        self.hint(None);
+        let card = Box::new(PresentedCard { evidence, pin });
+        self.tell(CardNews::Presented { txn, card });
+    }
+
+    fn again(&mut self, hint: CardHint, at: Tick, pause_ms: u64) {
+        self.hint(Some(hint));
+        self.not_before = at.after_ms(pause_ms);
+    }
+
+    fn hint(&mut self, hint: Option<CardHint>) {
+        if self.hint != hint {
+            self.hint = hint;
+            self.tell(CardNews::Hint(hint));
+        }
+    }
+
+    fn tell(&mut self, news: CardNews) {
+        self.out.push(CardOut::Tell(news));
+    }
+
+    fn fail(&mut self, number: u64, error: KeysError) {
+        self.out.push(CardOut::Done(number, KeyEnd::Failed(error)));
+    }
+}
+
+/// The host's approval for the chip, from field 55 of its answer. What is not meant for the chip is left out.
+fn answer_for(chip: &[u8]) -> HostAnswer {
+    let items = split(chip).unwrap_or_default();
+    let mut scripts = Vec::new();
+    for item in &items {
+        if matches!(item.tag, Tag(0x71 | 0x72)) {
+            put(&mut scripts, item.tag, item.value);
+        }
+    }
+    let authentication = items
+        .iter()
+        .find(|item| item.tag == AUTHENTICATION && (8..=16).contains(&item.value.len()))
+        .map(|item| item.value.to_vec());
+    HostAnswer {
+        response_code: APPROVED,
+        authentication,
+        scripts,
+    }
+}

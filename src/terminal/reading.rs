@@ -1,0 +1,160 @@
+//! Carries between the driver, the card reader's thread and the host's messages. Knows no payment state.
+//!
+//! Owns the task around [`CardDesk`] and the port through which messages get their MACs.
+
+use std::collections::HashMap;
+
+use tokio::sync::{mpsc, oneshot};
+use tracing::warn;
+
+use super::cards::{CardDesk, CardDeskConfig, CardOut, KeyEnd, KeyJob};
+use super::input::{CardCommand, Input};
+use crate::acquirer::{CardKeys, KeysError};
+use crate::card::WrappedKeys;
+use crate::clock::Clock;
+use crate::evidence::MacCode;
+use crate::reader::event::ReaderEvent;
+use crate::reader::port::ReaderHandle;
+
+/// Messages that wait for the reader at once.
+const QUEUE: usize = 8;
+
+type Wanted = (KeyJob, oneshot::Sender<KeyEnd>);
+
+/// The reader as the card host's messages see it.
+#[derive(Clone, Debug)]
+pub struct ReaderKeys(mpsc::Sender<Wanted>);
+
+/// What the task of a reader is made of.
+pub struct Reading {
+    /// The reader's thread.
+    pub reader: ReaderHandle,
+    /// Its events.
+    pub events: mpsc::Receiver<ReaderEvent>,
+    /// The driver's orders.
+    pub orders: mpsc::Receiver<CardCommand>,
+    /// To the driver.
+    pub inputs: mpsc::Sender<Input>,
+    /// The host's messages.
+    pub keys: KeyDoor,
+    /// Woken when the reader needs the keys of a new session.
+    pub sign_in: mpsc::Sender<()>,
+    /// Both clocks.
+    pub clock: Clock,
+    /// How long people may take.
+    pub config: CardDeskConfig,
+}
+
+/// The other end of [`ReaderKeys`].
+#[derive(Debug)]
+pub struct KeyDoor(mpsc::Receiver<Wanted>);
+
+/// Returns the port for messages and its other end.
+pub fn reader_keys() -> (ReaderKeys, KeyDoor) {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    (ReaderKeys(sender), KeyDoor(receiver))
+}
+
+impl ReaderKeys {
+    async fn ask(&self, job: KeyJob) -> KeyEnd {
+        let gone = || KeyEnd::Failed(KeysError::Unavailable("its task has ended".to_owned()));
+        let (reply, end) = oneshot::channel();
+        if self.0.send((job, reply)).await.is_err() {
+            return gone();
+        }
+        end.await.unwrap_or_else(|_| gone())
+    }
+}
+
+impl CardKeys for ReaderKeys {
+    async fn mac(&self, stream: Vec<u8>) -> Result<MacCode, KeysError> {
+        match self.ask(KeyJob::Mac(stream)).await {
+            KeyEnd::Mac(mac) => Ok(mac),
+            KeyEnd::Failed(error) => Err(error),
+            KeyEnd::Loaded => Err(KeysError::Unavailable("it answered something else".into())),
+        }
+    }
+
+    async fn load(&self, keys: WrappedKeys) -> Result<(), KeysError> {
+        match self.ask(KeyJob::Load(keys)).await {
+            KeyEnd::Loaded => Ok(()),
+            KeyEnd::Failed(error) => Err(error),
+            KeyEnd::Mac(_) => Err(KeysError::Unavailable("it answered something else".into())),
+        }
+    }
+}
+
+/// Runs until the driver is gone; then the reader's thread is ended.
+pub async fn carry_cards(mut reading: Reading) {
+    let mut desk = CardDesk::new(reading.config);
+    let mut replies: HashMap<u64, oneshot::Sender<KeyEnd>> = HashMap::new();
+    let mut number = 0;
+    loop {
+        let now = reading.clock.now().tick;
+        let pause = desk.deadline().map(|due| due.wait_from(now));
+        let out = tokio::select! {
+            biased;
+            order = reading.orders.recv() => match order {
+                Some(order) => desk.order(order, reading.clock.now().tick),
+                None => break,
+            },
+            event = reading.events.recv() => match event {
+                Some(event) => desk.hear(event, reading.clock.now().tick),
+                None => break,
+            },
+            Some((job, reply)) = reading.keys.0.recv() => {
+                number += 1;
+                replies.insert(number, reply);
+                desk.job(number, job, reading.clock.now().tick)
+            },
+            () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {
+                desk.tick(reading.clock.now().tick)
+            },
+        };
+        if run(&mut desk, &reading, &mut replies, out).await.is_err() {
+            break;
+        }
+    }
+    tokio::task::spawn_blocking(move || reading.reader.shutdown())
+        .await
+        .ok();
+}
+
+/// Runs what the desk wants.
+///
+/// # Errors
+/// The driver is gone.
+async fn run(
+    desk: &mut CardDesk,
+    reading: &Reading,
+    replies: &mut HashMap<u64, oneshot::Sender<KeyEnd>>,
+    out: Vec<CardOut>,
+) -> Result<(), ()> {
+    let mut todo = std::collections::VecDeque::from(out);
+    while let Some(next) = todo.pop_front() {
+        match next {
+            CardOut::Ask(ask, what) => {
+                if reading.reader.ask(ask, what).is_err() {
+                    warn!("the card reader's thread takes nothing");
+                    todo.extend(desk.not_asked(ask, reading.clock.now().tick));
+                }
+            }
+            CardOut::Cancel(ask) => reading.reader.cancel(ask),
+            CardOut::Tell(news) => {
+                let told = reading.inputs.send(Input::Card(news)).await;
+                told.map_err(|_| ())?;
+            }
+            CardOut::Done(number, end) => {
+                if let Some(reply) = replies.remove(&number) {
+                    // Who asked may have given up.
+                    reply.send(end).ok();
+                }
+            }
+            CardOut::SignIn => {
+                // One that is wanted already is enough.
+                reading.sign_in.try_send(()).ok();
+            }
+        }
+    }
+    Ok(())
+}
