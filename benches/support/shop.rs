@@ -37,6 +37,8 @@ impl Shop {
             code_salt: [7; 32],
             timing: Timing::reference(),
             timing_of: BTreeMap::new(),
+            cards: false,
+            card_word_ms: 20_000,
             voids: shouyin::payment::VoidRules::customer_codes(),
             ceilings: shouyin::payment::Ceilings::supervisor_approves_all(),
             settlement: shouyin::settlement::Rules::reference(),
@@ -104,6 +106,9 @@ impl Shop {
             Command::Send { .. }
             | Command::StartScan
             | Command::StopScan
+            | Command::ArmCard { .. }
+            | Command::DisarmCard
+            | Command::CompleteCard { .. }
             | Command::Play(_)
             | Command::ReadBatch { .. } => None,
         });

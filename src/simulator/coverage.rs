@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::TxnId;
 use crate::evidence::ClaimState;
-use crate::payment::{Certainty, Event, Phase, RequestKind, RevokeStep, State, UndoStep};
+use crate::payment::{CardWord, Certainty, Event, Phase, RequestKind, RevokeStep, State, UndoStep};
 use crate::settlement::{Says, Step, What};
 
 /// Where the run stood when the event was over.
@@ -94,7 +94,9 @@ pub fn state_name(state: &State, event: &Event) -> &'static str {
         | Event::AnswerRejected { ticket, .. }
         | Event::SendFailed { ticket, .. } => txn_name(state, ticket.txn),
         Event::SettlementAnswered { ticket, .. } => txn_name(state, ticket.txn),
-        Event::BatchRead { txn, .. } | Event::QueryRequested { txn } => txn_name(state, *txn),
+        Event::BatchRead { txn, .. }
+        | Event::QueryRequested { txn }
+        | Event::CardEnded { txn, .. } => txn_name(state, *txn),
         Event::Noticed { claim, .. } => {
             let order = claim.value().order_no.as_ref();
             let mut sales = state.sales.values();
@@ -115,6 +117,7 @@ pub fn state_name(state: &State, event: &Event) -> &'static str {
         }
         Event::SaleRequested { .. }
         | Event::CodePresented { .. }
+        | Event::CardPresented { .. }
         | Event::MerchantCodeRequested { .. }
         | Event::InstalmentsChosen(_)
         | Event::UndoRequested { .. }
@@ -138,6 +141,7 @@ fn due(phase: &Phase) -> u64 {
     match phase {
         Phase::Sending { due } | Phase::Ordering { due } => due.0,
         Phase::Presenting(presenting) => presenting.due.0,
+        Phase::Completing(completing) => completing.due.0,
         Phase::Polling(polling) => polling.due.0,
         Phase::Revoking(revoking) => revoking.due.0,
         Phase::Provisional(provisional) => provisional.due.0,
@@ -159,6 +163,7 @@ pub fn phase_name(phase: &Phase) -> &'static str {
         Phase::Ordering { .. } => "ordering",
         Phase::Presenting(presenting) if presenting.in_flight.is_some() => "presenting, asked",
         Phase::Presenting(_) => "presenting",
+        Phase::Completing(_) => "completing",
         Phase::Polling(polling) if polling.in_flight.is_some() => "polling, asked",
         Phase::Polling(_) => "polling",
         Phase::Revoking(revoking) => match revoking.step {
@@ -206,6 +211,12 @@ pub fn event_name(event: &Event) -> &'static str {
     match event {
         Event::SaleRequested { .. } => "amount",
         Event::CodePresented { .. } => "code",
+        Event::CardPresented { .. } => "card",
+        Event::CardEnded { word, .. } => match word {
+            CardWord::Approved => "the card approves",
+            CardWord::Refused => "the card refuses",
+            CardWord::Gone => "the card is gone",
+        },
         Event::MerchantCodeRequested { .. } => "our code wanted",
         Event::InstalmentsChosen(_) => "instalments",
         Event::UndoRequested { .. } => "undo wanted",

@@ -67,7 +67,9 @@ impl World<'_> {
 fn word_of(page: &Page) -> Option<Word> {
     Some(match page {
         Page::Waiting(waiting) => match waiting.kind {
-            WaitKind::Paying | WaitKind::Password | WaitKind::Checking => Word::Wait,
+            WaitKind::Paying | WaitKind::Card | WaitKind::Password | WaitKind::Checking => {
+                Word::Wait
+            }
             WaitKind::Revoking => Word::Revoking,
         },
         Page::Outcome(outcome) => match outcome.kind {

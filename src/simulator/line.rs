@@ -161,6 +161,7 @@ pub fn ask(request: &Request, bug: Bug) -> Ask {
             number: revoke_no.to_string(),
             order: order_no.to_string(),
         },
+        Request::Card(card) => super::cards::ask(card, bug),
         Request::Settlement(ask) => closing::ask(ask),
     }
 }
@@ -174,6 +175,8 @@ pub struct Asked {
     pub fen: u64,
     /// The best news: what a forger would say.
     pub news: &'static str,
+    /// It went to the card host.
+    pub card: bool,
 }
 
 /// An answer as it comes over the line.
@@ -327,7 +330,7 @@ impl Line {
         asked: &Asked,
     ) -> Event {
         let spoiled;
-        let message = if bug == Bug::B4 {
+        let message = if bug == Bug::B4 || bug == Bug::B32 && asked.card {
             let signature = host.sign_nonsense(&message.bytes);
             spoiled = Message {
                 signature,

@@ -4,7 +4,7 @@ use super::check::Invariant;
 use super::plant::{Bug, gives_up};
 use super::world::World;
 use crate::journal::Background;
-use crate::payment::Phase;
+use crate::payment::{Phase, Sale};
 
 /// Something open holds the till no longer than this; the checker's clock may differ by a fiftieth.
 const TILL_FREE_MS: u64 = 61_500;
@@ -18,6 +18,12 @@ impl World<'_> {
         let Some(till) = &mut self.till else {
             return;
         };
+        if self.bug == Bug::B31 {
+            let worn = |sale: &Sale| matches!(&sale.phase, Phase::Revoking(revoking) if revoking.tries >= 3);
+            till.state
+                .sales
+                .retain(|_, sale| !sale.intent.entry.is_card() || !worn(sale));
+        }
         if self.bug == Bug::B5 {
             let long = mono.saturating_sub(till.revoking_since);
             till.state

@@ -1,4 +1,4 @@
-//! The rows of the failure matrix (reliability.md 2.4), and which of them there is nothing to simulate of yet.
+//! The rows of the failure matrix (reliability.md 2.4).
 //!
 //! Owns the list. The runs themselves are text: `tests/it/scenarios/matrix`.
 
@@ -9,8 +9,6 @@ pub struct Row {
     pub number: u32,
     /// What it is about.
     pub about: &'static str,
-    /// What must exist before it can be simulated.
-    pub needs: Option<&'static str>,
     /// A test outside of the simulator that plays it: its file and its name.
     pub elsewhere: Option<(&'static str, &'static str)>,
 }
@@ -58,7 +56,7 @@ pub const ROWS: [Row; 37] = [
         )),
         ..row(32, "the card reader is unplugged")
     },
-    not_yet(33, "the card refuses after approval", "cards"),
+    row(33, "the card refuses after approval"),
     row(34, "the camera reads a code twice"),
     row(35, "double taps, cancel after sending"),
     row(36, "a restart while items are open"),
@@ -69,16 +67,6 @@ const fn row(number: u32, about: &'static str) -> Row {
     Row {
         number,
         about,
-        needs: None,
-        elsewhere: None,
-    }
-}
-
-const fn not_yet(number: u32, about: &'static str, needs: &'static str) -> Row {
-    Row {
-        number,
-        about,
-        needs: Some(needs),
         elsewhere: None,
     }
 }

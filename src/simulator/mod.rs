@@ -15,6 +15,7 @@
 pub mod batch;
 mod bench;
 mod boot;
+mod cards;
 mod case;
 mod check;
 mod clock;
@@ -50,6 +51,7 @@ mod words;
 mod world;
 
 pub use bench::{Bench, Book};
+pub use cards::CardManner;
 pub use case::{Broken, Case, End, Verdict};
 pub use check::{Invariant, SlipCount, Status, Violation, Word};
 pub use coverage::{Cell, Coverage, Point};

@@ -149,11 +149,11 @@ impl World<'_> {
 
     /// What a request is about, as the terminal stored it.
     fn asked(&self, ticket: Ticket) -> Asked {
+        let undo = self.watch.undos.get(&ticket.txn);
         let about_refund = matches!(
             ticket.kind,
             RequestKind::Refund | RequestKind::InquireRefund
-        );
-        let undo = self.watch.undos.get(&ticket.txn);
+        ) || undo.is_some_and(|undo| undo.card);
         let (number, fen) = match (self.watch.sales.get(&ticket.txn), undo) {
             (Some(sale), _) => (sale.order.clone(), sale.fen),
             (None, Some(undo)) if about_refund => (undo.number.clone(), undo.fen),
@@ -166,13 +166,21 @@ impl World<'_> {
         };
         let news = match ticket.kind {
             RequestKind::Authorize | RequestKind::Preorder => "paid",
+            RequestKind::Void if undo.is_some_and(|undo| undo.card) => "returned",
             RequestKind::Inquire if undo.is_some() => "refunded",
             RequestKind::Inquire => "paid",
             RequestKind::Revoke | RequestKind::Close | RequestKind::Void => "revoked",
             RequestKind::Refund | RequestKind::InquireRefund => "returned",
             RequestKind::Settlement => "balanced",
         };
-        Asked { number, fen, news }
+        let sale = self.watch.sales.get(&ticket.txn);
+        let card = sale.is_some_and(|sale| sale.card);
+        Asked {
+            number,
+            fen,
+            news,
+            card,
+        }
     }
 
     /// The customer of a charge makes up the mind later: that moment is put down, for the books and for a notice.
@@ -354,6 +362,7 @@ impl World<'_> {
             found
         };
         self.watch.sent(ticket, request, age, &mut durable, now);
+        self.look_at_card(ticket.txn, request);
         self.figures.snapshots += snapshots;
         let till_on = self.till.is_some();
         self.watch

@@ -24,6 +24,11 @@ impl World<'_> {
         match act {
             Act::Sale { sale, fen } => self.charge(sale, fen),
             Act::Code { sale, wallet } => self.present(sale, wallet),
+            Act::Card {
+                sale,
+                manner,
+                wallet,
+            } => self.present_card(sale, manner, wallet),
             Act::ShowCode { sale, every } => self.show_code(sale, every),
             Act::Scan { sale, wallet } => self.scan(sale, wallet),
             Act::Instalments(on) => {

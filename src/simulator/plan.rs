@@ -3,6 +3,7 @@
 //! Owns the drawing of a day and the text form of an act. The list is drawn before the run begins, so faults never
 //! change it.
 
+use super::cards::CardManner;
 use super::host::{Profile, Wallet};
 use super::rng::{Rng, Stream, Streams};
 use crate::domain::Role;
@@ -35,6 +36,15 @@ pub enum Act {
         /// Whose code.
         sale: u32,
         /// What the customer will do.
+        wallet: Wallet,
+    },
+    /// A customer holds a card to the reader, or inserts it.
+    Card {
+        /// Whose card.
+        sale: u32,
+        /// What the card does.
+        manner: CardManner,
+        /// What its issuer says.
         wallet: Wallet,
     },
     /// 出码: our code is shown for the draft of a sale.
@@ -198,6 +208,11 @@ fn one_sale(
     if rng.chance(250) {
         return our_code(acts, rng, sale, (at, shown), wallet);
     }
+    if profile == Profile::Unionpay && rng.chance(400) {
+        let gap = card(acts, rng, sale, shown, busy);
+        money_back(acts, rng, sale, shown + gap);
+        return shown + gap;
+    }
     let theirs = if sale > 1 && rng.chance(busy.odd) {
         sale - 1
     } else {
@@ -233,6 +248,61 @@ fn one_sale(
         });
     }
     shown + gap
+}
+
+/// The customer pays by card; now and then a code is shown as well, at the same moment or a little later.
+fn card(acts: &mut Vec<Timed>, rng: &mut Rng, sale: u32, shown: u64, busy: Busy) -> u64 {
+    let manner = *rng.pick(&[
+        CardManner::Tapped,
+        CardManner::Tapped,
+        CardManner::Tapped,
+        CardManner::Approves,
+        CardManner::Approves,
+        CardManner::Refuses,
+        CardManner::Pulled,
+        CardManner::OtherAmount,
+    ]);
+    let wallet = if rng.chance(850) {
+        Wallet::Pays
+    } else {
+        Wallet::Refused { named: true }
+    };
+    let pays = Act::Card {
+        sale,
+        manner,
+        wallet,
+    };
+    let mut put = |at, act| acts.push(Timed { at, act });
+    put(shown, pays);
+    if rng.chance(150) {
+        let wallet = Wallet::Pays;
+        put(shown + rng.below(3), Act::Code { sale, wallet });
+    }
+    if rng.chance(busy.odd) {
+        put(shown + rng.below(4_000), pays);
+    }
+    if manner == CardManner::OtherAmount {
+        let manner = CardManner::Tapped;
+        put(
+            shown + 2_500,
+            Act::Card {
+                sale,
+                manner,
+                wallet,
+            },
+        );
+    }
+    let gap = rng.between(3_000, 90_000);
+    for _ in 0..rng.below(busy.taps + 1) {
+        put(shown + rng.below(gap), tap(rng));
+    }
+    if rng.chance(busy.troubles) {
+        put(shown + rng.below(gap), trouble(rng));
+    }
+    if rng.chance(90) {
+        put(shown + rng.below(gap), Act::Settle);
+    }
+    gap
 }
 
 /// The customer scans our code: at once, late, after it expired, twice, or shows an own code instead.

@@ -1,7 +1,7 @@
 //! Bugs planted on purpose: the proof that the checker would see the real ones.
 //!
 //! Owns the list of reliability.md 2.7. Each is a runtime mutation of the driver, the adapter, the journal's settings
-//! or what the core is told, never of the core itself. A bug that needs what does not exist yet is listed as that.
+//! or what the core is told, never of the core itself.
 
 use super::line::Asked;
 use crate::domain::OrderNo;
@@ -9,7 +9,7 @@ use crate::evidence::{Claim, ClaimState, Undone};
 use crate::payment::Phase;
 
 macro_rules! bugs {
-    ($($name:ident, $says:literal, $needs:expr;)*) => {
+    ($($name:ident, $says:literal;)*) => {
         /// A planted bug.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Bug {
@@ -31,45 +31,45 @@ macro_rules! bugs {
             pub const fn says(self) -> &'static str {
                 match self { Self::None => "nothing", $(Self::$name => $says,)* }
             }
-
-            /// Returns what must exist before it can be planted.
-            pub const fn needs(self) -> Option<&'static str> {
-                match self { Self::None => None, $(Self::$name => $needs,)* }
-            }
         }
     };
 }
 
 bugs! {
-    B1, "commands run before their facts are stored", None;
-    B2, "a charge without an answer is sent again under a new order number", None;
-    B3, "\"not found\" is taken for \"failed\"", None;
-    B4, "unsigned answers are believed", None;
-    B5, "a revoke is given up after 60 s", None;
-    B6, "the record of a revoke is dropped when it is sent", None;
-    B7, "an answer about another order is believed", None;
-    B8, "a revoke of an unknown order is not checked again", None;
-    B9, "the numbers start again after a restart", None;
-    B10, "revoked sales are counted as sales", None;
-    B11, "a refund's answer that comes twice is counted twice", None;
-    B12, "deadlines go by the wall clock", None;
-    B13, "a late success turns a revoked sale into a paid one", None;
-    B14, "the batch is advanced twice", None;
-    B15, "amounts are computed as floats", None;
-    B16, "the journal runs with synchronous=NORMAL", None;
-    B17, "two instances run on one journal", None;
-    B18, "a payment code is written into a record", None;
-    B19, "a refund or revoke gets a new number after a power cut, and nothing is stored", None;
-    B20, "a result is shown before it is stored", None;
-    B21, "a request that timed out counts as not sent", None;
-    B22, "the amount of an answer is not compared", None;
-    B23, "the intent to revoke is not stored", None;
-    B24, "open sales are forgotten at a start", None;
-    B25, "after a failed sync nothing is written once more", None;
-    B26, "a customer's code is charged while our own order is open", None;
-    B27, "what went back today already is not asked for", None;
-    B28, "a slip that was interrupted is printed again without a mark", None;
-    B29, "the print queue is forgotten at every start", None;
+    B1, "commands run before their facts are stored";
+    B2, "a charge without an answer is sent again under a new order number";
+    B3, "\"not found\" is taken for \"failed\"";
+    B4, "unsigned answers are believed";
+    B5, "a revoke is given up after 60 s";
+    B6, "the record of a revoke is dropped when it is sent";
+    B7, "an answer about another order is believed";
+    B8, "a revoke of an unknown order is not checked again";
+    B9, "the numbers start again after a restart";
+    B10, "revoked sales are counted as sales";
+    B11, "a refund's answer that comes twice is counted twice";
+    B12, "deadlines go by the wall clock";
+    B13, "a late success turns a revoked sale into a paid one";
+    B14, "the batch is advanced twice";
+    B15, "amounts are computed as floats";
+    B16, "the journal runs with synchronous=NORMAL";
+    B17, "two instances run on one journal";
+    B18, "a payment code is written into a record";
+    B19, "a refund or revoke gets a new number after a power cut, and nothing is stored";
+    B20, "a result is shown before it is stored";
+    B21, "a request that timed out counts as not sent";
+    B22, "the amount of an answer is not compared";
+    B23, "the intent to revoke is not stored";
+    B24, "open sales are forgotten at a start";
+    B25, "after a failed sync nothing is written once more";
+    B26, "a customer's code is charged while our own order is open";
+    B27, "what went back today already is not asked for";
+    B28, "a slip that was interrupted is printed again without a mark";
+    B29, "the print queue is forgotten at every start";
+    B30, "a card sale without a proven answer is not reversed";
+    B31, "a reversal is given up after three tries";
+    B32, "a card host's answer is believed whatever its MAC";
+    B33, "the amount that a card signed is not compared";
+    B34, "an inserted card is not asked for its last word";
 }
 
 impl Bug {

@@ -228,10 +228,9 @@ pub struct PlantedRow {
 
 /// Returns one planted bug in words.
 pub fn planted_row(row: &PlantedRow) -> String {
-    let found = match (row.bug.needs(), &row.caught) {
-        (Some(needs), _) => format!("not yet: needs {needs}"),
-        (None, None) => "NOT CAUGHT".to_owned(),
-        (None, Some(failure)) => {
+    let found = match &row.caught {
+        None => "NOT CAUGHT".to_owned(),
+        Some(failure) => {
             let first = failure.violations.first();
             let what = first.map_or_else(String::new, |v| format!("{}: {}", v.invariant, v.what));
             let harm = row.harm.as_ref().map_or_else(
@@ -255,10 +254,9 @@ pub fn planted_section(rows: &[PlantedRow], (sales, seed): (u64, u64), commit: &
     );
     out.push_str("|---|---|---|---|---|\n");
     for row in rows {
-        let (at, by) = match (row.bug.needs(), &row.caught) {
-            (Some(needs), _) => ("not yet".to_owned(), format!("needs {needs}")),
-            (None, None) => ("**not caught**".to_owned(), String::new()),
-            (None, Some(failure)) => {
+        let (at, by) = match &row.caught {
+            None => ("**not caught**".to_owned(), String::new()),
+            Some(failure) => {
                 let first = failure.violations.first();
                 let by = first.map_or_else(String::new, |v| v.invariant.to_string());
                 (failure.at_sale.to_string(), by)

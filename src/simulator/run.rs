@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::bench::{Bench, Book};
-use super::case::{Case, End, Verdict};
+use super::case::{Broken, Case, End, Verdict};
 use super::check::{Evidence, Invariant, Sale, SlipCount, at_rest, find_canary, money_at_rest};
 use super::plant::Bug;
 use super::rng::mix;
@@ -35,7 +35,7 @@ pub fn play(case: &Case, bench: &mut Bench, trace: Trace) -> Verdict {
     }
     world.run_until(end);
     if let Some(broken) = case.broken {
-        if !broken.can_end() {
+        if !broken.can_end() || world.waits_for_the_card_host(broken) {
             world.watch_a_broken_acquirer();
             world.broken = None;
         }
@@ -121,6 +121,23 @@ impl World<'_> {
         let what = "a sale was opened when the world was at rest, and is open";
         let none = open.count() == 0 || !self.watch.found.is_empty();
         self.watch.holds(Invariant::L2, none, what, self.now());
+    }
+
+    /// A card host can be asked nothing else: without the answers to reversals and returns, an open one never ends.
+    fn waits_for_the_card_host(&self, broken: Broken) -> bool {
+        let (sales, undos) = (self.watch.sales.values(), self.watch.undos.values());
+        match broken {
+            Broken::RevokeAnswers => sales
+                .into_iter()
+                .any(|sale| sale.card && sale.ended.is_none()),
+            Broken::RefundAnswers => undos
+                .into_iter()
+                .any(|undo| undo.card && undo.ended.is_none()),
+            Broken::ChargeAnswers
+            | Broken::ChargesLost
+            | Broken::RevokesRefused
+            | Broken::Everything => false,
+        }
     }
 
     /// After an hour a broken acquirer is asked at most once in five minutes for each open sale. A try is a revoke and

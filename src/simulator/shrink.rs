@@ -80,6 +80,7 @@ impl Search<'_> {
         let of = |act: Act| match act {
             Act::Sale { sale, .. }
             | Act::Code { sale, .. }
+            | Act::Card { sale, .. }
             | Act::ShowCode { sale, .. }
             | Act::Scan { sale, .. }
             | Act::Undo { sale, .. }

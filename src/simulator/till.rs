@@ -59,6 +59,8 @@ pub struct Till {
     pub(super) slips_due: bool,
     /// When the queue wants to be told of the time.
     pub(super) printer_due: Option<u64>,
+    /// What the reader was asked for.
+    pub(super) armed: Option<(crate::domain::TxnId, Money)>,
 }
 
 impl Till {
@@ -80,6 +82,7 @@ impl Till {
             spool: None,
             slips_due: false,
             printer_due: None,
+            armed: None,
         }
     }
 
@@ -104,7 +107,12 @@ pub fn policy(bug: Bug, profile: Profile) -> Policy {
         code_salt: [7; 32],
         timing,
         timing_of: std::collections::BTreeMap::new(),
-        voids: VoidRules::customer_codes(),
+        cards: profile == Profile::Unionpay,
+        card_word_ms: 20_000,
+        voids: VoidRules {
+            card: true,
+            ..VoidRules::customer_codes()
+        },
         ceilings: ceilings(),
         settlement: Rules {
             asks_totals: profile.compares_totals(),
@@ -366,6 +374,7 @@ impl World<'_> {
             self.trace
                 .add(now, Lane::Till, Lane::Disk, || fact_text(fact));
             self.watch.stored(fact, &self.host, now);
+            self.look_at_word(fact);
             if let (Some(txn), FactKind::Closed { .. } | FactKind::UndoClosed { .. }) =
                 (fact.txn(), &fact.kind)
             {
@@ -426,6 +435,15 @@ impl World<'_> {
         self.watch.holds(Invariant::I7, honest, what, now);
         for command in commands {
             match command {
+                Command::Send { ticket, request }
+                    if self.bug == Bug::B30 && super::cards::is_reversal(&request) =>
+                {
+                    let now = self.now();
+                    let about = ticket.kind.key();
+                    self.trace.add(now, Lane::Till, Lane::Till, || {
+                        format!("{about} is left out")
+                    });
+                }
                 Command::Send { ticket, request } => {
                     if matches!(request, Request::Authorize { .. })
                         && let Some(till) = &mut self.till
@@ -447,6 +465,9 @@ impl World<'_> {
                         till.to_read = Some((txn, batch, numbers));
                     }
                 }
+                Command::ArmCard { txn, amount } => self.arm(Some((txn, amount))),
+                Command::DisarmCard => self.arm(None),
+                Command::CompleteCard { txn, .. } => self.complete_card(txn),
                 Command::StartScan | Command::StopScan | Command::Play(_) => {}
             }
         }

@@ -2,6 +2,7 @@
 //!
 //! Owns their reading and writing; `script` puts them together.
 
+use super::cards::CardManner;
 use super::check::{Invariant, Word};
 use super::fault::{Fault, Kind, Place};
 use super::host::{Manners, Wallet};
@@ -75,6 +76,11 @@ pub(super) fn act(words: &[&str]) -> Result<Act, &'static str> {
             sale: small(sale)?,
             wallet: self::wallet(wallet)?,
         },
+        ["card", sale, manner, wallet @ ..] => Act::Card {
+            sale: small(sale)?,
+            manner: CardManner::from_key(manner).ok_or("no such card")?,
+            wallet: self::wallet(wallet)?,
+        },
         ["show-code", sale] => Act::ShowCode {
             sale: small(sale)?,
             every: true,
@@ -119,6 +125,11 @@ pub fn act_text(act: Act) -> String {
     match act {
         Act::Sale { sale, fen } => format!("sale {sale} {}.{:02}", fen / 100, fen % 100),
         Act::Code { sale, wallet } => format!("code {sale} {}", wallet_text(wallet)),
+        Act::Card {
+            sale,
+            manner,
+            wallet,
+        } => format!("card {sale} {} {}", manner.key(), wallet_text(wallet)),
         Act::ShowCode { sale, every: true } => format!("show-code {sale}"),
         Act::ShowCode { sale, every: false } => format!("show-code {sale} one-wallet"),
         Act::Scan { sale, wallet } => format!("scan {sale} {}", wallet_text(wallet)),

@@ -21,7 +21,7 @@ use super::trace::Trace;
 use crate::code::CodeTable;
 use crate::domain::TxnId;
 use crate::evidence::Digest;
-use crate::payment::{Certainty, Event, Fact, Policy, Ticket, next_deadline};
+use crate::payment::{CardWord, Certainty, Event, Fact, Policy, Ticket, next_deadline};
 use crate::view::Cause;
 
 /// The merchant of every run.
@@ -44,6 +44,8 @@ pub(super) enum Item {
     Decides(String),
     /// A notice of a payment reaches the machine.
     Notice(Answer),
+    /// The card in the reader of a boot gives its word on a sale.
+    CardWord(u32, TxnId, CardWord),
     /// The printer of a boot answers, or its queue waits no longer.
     Printer(u32, crate::printing::Event),
 }
@@ -144,6 +146,8 @@ pub struct World<'a> {
     pub(super) shown_codes: BTreeMap<u32, String>,
     /// Orders that a notice was sent of.
     pub(super) noticed_orders: BTreeSet<String>,
+    /// What the card of each sale will do and say, and what it signed, in fen.
+    pub(super) cards: BTreeMap<TxnId, super::cards::Shown>,
     /// B11: how often each refund was heard to be done.
     pub(super) returned_heard: BTreeMap<TxnId, u64>,
     pub(super) table: CodeTable,
@@ -200,6 +204,7 @@ impl<'a> World<'a> {
             hash: case.seed,
             shown_codes: BTreeMap::new(),
             noticed_orders: BTreeSet::new(),
+            cards: BTreeMap::new(),
             returned_heard: BTreeMap::new(),
             table: CodeTable::built_in(),
             printer: super::printer::Printer::default(),
@@ -300,12 +305,19 @@ impl<'a> World<'a> {
             Item::Person(act) if now < frozen && !act.is_of_the_world() => {
                 self.put(frozen, Item::Person(act));
             }
-            Item::Comes(boot, ..) | Item::Fails(boot, ..) | Item::Printer(boot, _)
+            Item::Comes(boot, ..)
+            | Item::Fails(boot, ..)
+            | Item::CardWord(boot, ..)
+            | Item::Printer(boot, _)
                 if now < frozen && boot == self.boots =>
             {
                 self.put(frozen, item);
             }
             Item::Person(act) => self.act(act),
+            Item::CardWord(boot, txn, word) if boot == self.boots => {
+                self.feed(Event::CardEnded { txn, word });
+            }
+            Item::CardWord(..) => {}
             Item::Decides(order) => self.decides(&order),
             Item::Notice(answer) => self.noticed(&answer),
             Item::Printer(boot, event) if boot == self.boots => self.printer_goes_on(event),

@@ -86,6 +86,8 @@ impl Shop {
             code_salt: [7; 32],
             timing: Timing::reference(),
             timing_of: BTreeMap::new(),
+            cards: false,
+            card_word_ms: 20_000,
             voids: VoidRules {
                 customer_code: voids,
                 ..VoidRules::customer_codes()
@@ -248,6 +250,7 @@ impl Shop {
             | Request::Preorder { .. }
             | Request::Revoke { .. }
             | Request::Close { .. }
+            | Request::Card(_)
             | Request::Settlement(_) => panic!("only undos here: {request:?}"),
         };
         if heard && waited_for {

@@ -53,6 +53,7 @@ fn sale(number: u64) -> Vec<Vec<Fact>> {
         code_tail: "1234".to_owned(),
         code_fingerprint: "f".repeat(64),
         instalments: None,
+        card: None,
     }));
     let failed = fact(FactKind::SendFailed {
         txn,

@@ -148,6 +148,7 @@ async fn started<A: Acquirer>(
     let (scanner, orders) = mpsc::channel(8);
     let camera = watched(orders);
     let driver = Driver::new(DriverParts {
+        cards: None,
         state,
         journal: journal.clone(),
         policy,

@@ -119,6 +119,8 @@ impl World {
             code_salt: [7; 32],
             timing: Timing::reference(),
             timing_of: BTreeMap::new(),
+            cards: false,
+            card_word_ms: 20_000,
             voids: shouyin::payment::VoidRules::customer_codes(),
             ceilings: shouyin::payment::Ceilings::supervisor_approves_all(),
             settlement: shouyin::settlement::Rules::reference(),

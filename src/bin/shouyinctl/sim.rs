@@ -292,18 +292,10 @@ fn planted(sales: u64, seed: u64, page: Option<PathBuf>) -> anyhow::Result<ExitC
             let name = format!("planted-{}-{harm_only}", bug.key());
             batch::run(&options, &name).failures.first().cloned()
         };
-        let row = if bug.needs().is_none() {
-            PlantedRow {
-                bug: *bug,
-                caught: first(false),
-                harm: first(true),
-            }
-        } else {
-            PlantedRow {
-                bug: *bug,
-                caught: None,
-                harm: None,
-            }
+        let row = PlantedRow {
+            bug: *bug,
+            caught: first(false),
+            harm: first(true),
         };
         say(&format!("{}\n", report::planted_row(&row)));
         rows.push(row);
@@ -312,7 +304,7 @@ fn planted(sales: u64, seed: u64, page: Option<PathBuf>) -> anyhow::Result<ExitC
         let section = report::planted_section(&rows, (sales, seed), &commit());
         put_section(&page, "planted", &section)?;
     }
-    let caught = |row: &PlantedRow| row.caught.is_some() || row.bug.needs().is_some();
+    let caught = |row: &PlantedRow| row.caught.is_some();
     Ok(exit(rows.iter().all(caught)))
 }
 

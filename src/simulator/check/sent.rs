@@ -3,6 +3,7 @@
 use super::Invariant;
 use super::watch::{Watch, drifted};
 use crate::payment::{Request, RequestKind, Ticket};
+use crate::simulator::cards::is_reversal;
 
 /// A revoke is never sent earlier than this after the charge.
 const REVOKE_NOT_BEFORE_MS: u64 = 15_000;
@@ -30,9 +31,17 @@ impl Watch {
         let charges = matches!(ticket.kind, RequestKind::Authorize | RequestKind::Preorder);
         sale.charges += u32::from(charges);
         let ours = sale.order == order;
+        // A reversal goes under the sale's own number; what must be stored is that it was decided.
+        let decided = sale.revokes.last().cloned().unwrap_or_default();
+        let number = if is_reversal(request) {
+            decided.as_str()
+        } else {
+            number
+        };
         let stored = number == sale.order || sale.revokes.iter().any(|known| known == number);
         let (open, charges) = (sale.ended.is_none(), sale.charges);
-        let merchant_code = sale.merchant_code;
+        // The minimum age is a rule about customers' codes.
+        let exempt = sale.merchant_code || sale.card;
         let unsure = stored && !sale.on_disk.contains(number);
         let survives = !unsure || durable(number);
         if unsure && survives {
@@ -48,7 +57,7 @@ impl Watch {
         self.holds(Invariant::I1, charges <= 1, "a second charge was sent", now);
         self.holds(Invariant::I2, open, "a request for a closed sale", now);
         if ticket.kind == RequestKind::Revoke {
-            let grown = age_ms >= drifted(REVOKE_NOT_BEFORE_MS) || merchant_code;
+            let grown = age_ms >= drifted(REVOKE_NOT_BEFORE_MS) || exempt;
             self.holds(Invariant::L4, grown, "a revoke was sent before 15 s", now);
         }
     }
@@ -86,6 +95,7 @@ fn numbers(request: &Request) -> (&str, &str) {
             ..
         } => (order_no.as_str(), refund_no.as_str()),
         Request::InquireRefund { refund_no } => (refund_no.as_str(), refund_no.as_str()),
+        Request::Card(card) => (card.order_no.as_str(), card.order_no.as_str()),
         Request::Settlement(ask) => (ask.settle_no().as_str(), ask.settle_no().as_str()),
     }
 }

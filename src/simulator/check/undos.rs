@@ -27,6 +27,8 @@ pub struct Undo {
     pub fen: u64,
     /// The whole sale is voided.
     pub void: bool,
+    /// A bank card had paid.
+    pub card: bool,
     /// Nobody asked for it: a success came too late.
     pub late: bool,
     /// How it ended: `WentBack` or `NotReturned`.
@@ -80,6 +82,7 @@ impl Watch {
             number,
             fen: intent.amount.minor(),
             void: intent.kind == UndoKind::Void,
+            card: intent.of_card.is_some(),
             late: intent.cause == UndoCause::LateSuccess,
             ended: None,
             ended_at: 0,

@@ -88,6 +88,8 @@ pub struct Sale {
     success_noted: bool,
     cancelled: bool,
     pub(super) merchant_code: bool,
+    /// A bank card paid.
+    pub card: bool,
     pub(super) charges: u32,
     pub(super) batch: u32,
     pub(super) counted: Option<u32>,
@@ -236,6 +238,7 @@ impl Watch {
             success_noted: false,
             cancelled: false,
             merchant_code: intent.entry.is_merchant_code(),
+            card: intent.entry.is_card(),
             charges: 0,
             batch: intent.batch.get(),
             counted: None,
@@ -270,6 +273,7 @@ impl Watch {
         let open = sale.ended.is_none();
         let waited = sale.cancelled
             || sale.merchant_code
+            || sale.card
             || attempt > 1
             || now.saturating_sub(sale.since) >= drifted(SCHEDULE_MS);
         self.holds(
@@ -330,8 +334,11 @@ impl Watch {
                 let returned = host
                     .order(&order)
                     .is_some_and(|o| o.was_charged() && o.net() == 0);
-                let real =
-                    undone || refused || returned || !known && provisional_at.is_some_and(waited);
+                let real = undone
+                    || refused
+                    || returned
+                    || host.is_forbidden(&order)
+                    || !known && provisional_at.is_some_and(waited);
                 self.holds(Invariant::I2, real, "told revoked, it can be paid", now);
                 let what = "told revoked without an intent";
                 self.holds(Invariant::I6, revoking, what, now);

@@ -5,6 +5,7 @@
 //! repeated here. An order is charged at most once; a number acts at most once.
 
 mod books;
+mod cards;
 mod closing;
 mod order;
 mod profile;
@@ -128,6 +129,20 @@ impl Host {
                 fen,
                 batch,
             } => self.refund(number, order, (*fen, *batch), now),
+            Ask::ChargeCard {
+                order,
+                fen,
+                batch,
+                card,
+                wallet,
+            } => self.charge_card(order, (*fen, *batch), (card, *wallet), now),
+            Ask::Reverse { order } => self.reverse(order, now),
+            Ask::VoidCard {
+                number,
+                order,
+                fen,
+                batch,
+            } => self.void_card(number, order, (*fen, *batch), now),
             Ask::Totals {
                 number,
                 batch,
@@ -204,6 +219,11 @@ impl Host {
     /// Tells whether a charge under this number was refused for good.
     pub fn was_refused(&self, order: &str) -> bool {
         self.refused.contains_key(order)
+    }
+
+    /// Tells whether nothing can be charged under this number any more, because it was ended before it came.
+    pub fn is_forbidden(&self, order: &str) -> bool {
+        self.tombstones.contains(order)
     }
 
     /// What the customers have paid under this number, less what they got back.

@@ -35,6 +35,35 @@ pub enum Ask {
         /// The terminal's batch.
         batch: u32,
     },
+    /// Charge a card.
+    ChargeCard {
+        /// The merchant's number.
+        order: String,
+        /// The price in fen.
+        fen: u64,
+        /// The terminal's batch.
+        batch: u32,
+        /// Whose card.
+        card: String,
+        /// What its issuer says.
+        wallet: Wallet,
+    },
+    /// Take a card's charge back, whatever became of it.
+    Reverse {
+        /// The order.
+        order: String,
+    },
+    /// Take a card's paid order back.
+    VoidCard {
+        /// The void's own number.
+        number: String,
+        /// The order.
+        order: String,
+        /// Its price in fen.
+        fen: u64,
+        /// The terminal's batch.
+        batch: u32,
+    },
     /// Make an order that a customer pays by scanning its code.
     Preorder {
         /// The merchant's number.
@@ -133,6 +162,9 @@ impl Ask {
         match self {
             Self::Charge { order, .. }
             | Self::Preorder { order, .. }
+            | Self::ChargeCard { order, .. }
+            | Self::Reverse { order }
+            | Self::VoidCard { order, .. }
             | Self::Query { order }
             | Self::Revoke { order, .. }
             | Self::Close { order }

@@ -7,8 +7,8 @@
 use shouyin::domain::{Money, Now, OperatorNo, Tick, TxnId};
 use shouyin::evidence::Rejection;
 use shouyin::payment::{
-    Certainty, Command, Event, Fact, FactKind, Outcome, Phase, Policy, Presentment, Request,
-    RequestKind, Sound, State, Step, Ticket, next_deadline, resume, step,
+    CardAsk, CardWord, Certainty, Command, Event, Fact, FactKind, Outcome, Phase, Policy,
+    Presentment, Request, RequestKind, Sound, State, Step, Ticket, next_deadline, resume, step,
 };
 
 use super::kit::{self, Book, Note};
@@ -207,6 +207,7 @@ fn phase_word(phase: &Phase) -> String {
         Phase::Ordering { .. } => "ordering".to_owned(),
         Phase::Presenting(_) => "presenting".to_owned(),
         Phase::Returning { .. } => "returning".to_owned(),
+        Phase::Completing(_) => "completing".to_owned(),
     }
 }
 
@@ -242,6 +243,9 @@ fn command_word(command: &Command) -> String {
         Command::StartScan => "scan".to_owned(),
         Command::StopScan => "stop".to_owned(),
         Command::ReadBatch { .. } => "read-batch".to_owned(),
+        Command::ArmCard { .. } => "arm".to_owned(),
+        Command::DisarmCard => "disarm".to_owned(),
+        Command::CompleteCard { .. } => "complete".to_owned(),
         Command::Send { request, .. } => match request {
             Request::Authorize { .. } => "charge".to_owned(),
             Request::Inquire { .. } => "ask".to_owned(),
@@ -254,6 +258,12 @@ fn command_word(command: &Command) -> String {
             Request::Void { .. } => "void".to_owned(),
             Request::Refund { .. } => "refund".to_owned(),
             Request::InquireRefund { .. } => "ask-refund".to_owned(),
+            Request::Card(card) => match &card.what {
+                CardAsk::Sale(_) => "card".to_owned(),
+                CardAsk::Reversal { reason, .. } => format!("reverse:{reason:?}"),
+                CardAsk::Void(_) => "card-void".to_owned(),
+                CardAsk::Refund(_) => "card-refund".to_owned(),
+            },
             Request::Settlement(_) => "settle".to_owned(),
         },
         Command::Play(sound) => match sound {

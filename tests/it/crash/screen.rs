@@ -39,6 +39,7 @@ async fn counter(bench: &Bench) -> Counter {
     let (acquirer, requests) = mpsc::channel(8);
     let (scanner, orders) = mpsc::channel(64);
     let driver = Driver::new(DriverParts {
+        cards: None,
         state,
         journal,
         policy,

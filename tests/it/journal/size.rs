@@ -41,6 +41,7 @@ fn sale(number: u64) -> Vec<Fact> {
             code_tail: "1234".to_owned(),
             code_fingerprint: "f".repeat(64),
             instalments: None,
+            card: None,
         })),
         noted(RequestKind::Authorize),
         noted(RequestKind::Inquire),

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use shouyin::card::WrappedKeys;
 use shouyin::domain::{Money, Tick};
 use shouyin::reader::event::{Answer, Ask, AskId, End, ReaderError, ReaderEvent, TapRequest};
 use shouyin::reader::neo2::{

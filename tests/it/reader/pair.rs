@@ -1,13 +1,13 @@
 //! Our conversation and the sandbox's reader, byte for byte, in virtual time: every card and every fault of the script.
 
-use shouyin::card::{CardEntry, Cvm};
+use shouyin::card::{CardEntry, Cvm, WrappedKeys};
 use shouyin::domain::{Money, Tick};
 use shouyin::reader::event::{
     Answer, Ask, AskId, End, ReaderError, ReaderEvent, Silence, TapRequest,
 };
 use shouyin::reader::neo2::{
     CardDecision, CardProblem, CardTransaction, Conversation, HostAnswer, Output, PinEnd, PinKey,
-    PinProblem, PinRequest, Tapped, WrappedKeys,
+    PinProblem, PinRequest, Tapped,
 };
 use shouyin::sim::reader::{Act, CARDS, Device, Out};
 

@@ -1,5 +1,6 @@
 //! The stories of `tests/it/scenarios/reader.txt`, row by row.
 
+use shouyin::card::WrappedKeys;
 use shouyin::domain::{Money, Tick};
 use shouyin::reader::event::{
     Answer, Ask, AskId, End, Prompt, ReaderError, ReaderEvent, TapRequest,
@@ -110,6 +111,7 @@ fn end_words(end: &End) -> String {
         End::Tap(Tapped::Online(card)) => format!("online {:?} {}", card.entry, card.masked),
         End::Tap(other) => format!("{other:?}"),
         End::KeysLoaded => "keys loaded".to_owned(),
+        End::Mac(mac) => format!("mac {}", data_encoding::HEXUPPER.encode(&mac.bytes())),
         End::Pin(PinEnd::Entered(pin)) => {
             let ksn = pin
                 .ksn

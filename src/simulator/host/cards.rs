@@ -1,0 +1,78 @@
+//! Bank cards at the acquirer: a charge that is decided at once, its reversal, and money that goes back to a card.
+//!
+//! Owns the rules of a card host (readers.md 8.3): a charge acts once and its repetition is refused as one; a reversal
+//! ends it, or forbids it when it has not come yet; a return's number acts once. A host that is asked what became of a
+//! charge does not exist here.
+
+use super::books::Why;
+use super::order::{Order, Stage};
+use super::{Answer, Host, Wallet};
+
+impl Host {
+    pub(super) fn charge_card(
+        &mut self,
+        order: &str,
+        (fen, batch): (u64, u32),
+        (card, wallet): (&str, Wallet),
+        now: u64,
+    ) -> Answer {
+        if self.tombstones.contains(order) {
+            return self.answer("E-REVERSED", Some(order), Some(fen));
+        }
+        if self.orders.contains_key(order) || self.refused.contains_key(order) {
+            return self.answer("E-DUPLICATE", Some(order), Some(fen));
+        }
+        if wallet != Wallet::Pays {
+            self.refused.insert(order.to_owned(), true);
+            return self.answer("declined", Some(order), Some(fen));
+        }
+        let fresh = Order::charged((fen, batch), card, wallet, now);
+        self.orders.insert(order.to_owned(), fresh);
+        self.state(order, now)
+    }
+
+    /// 冲正: whatever became of the charge, nothing of it stays and nothing will come.
+    pub(super) fn reverse(&mut self, order: &str, now: u64) -> Answer {
+        if let Some(known) = self.orders.get_mut(order)
+            && known.refused_revokes < self.manners.refuses
+        {
+            known.refused_revokes += 1;
+            return self.answer("E-TRY-LATER", Some(order), None);
+        }
+        self.tombstones.insert(order.to_owned());
+        if let Some(known) = self.orders.get_mut(order) {
+            known.end(Stage::Revoked, order, &mut self.books, now);
+        }
+        let fen = self.orders.get(order).map(|known| known.fen);
+        self.answer("revoked", Some(order), fen)
+    }
+
+    /// 消费撤销 of a whole sale.
+    pub(super) fn void_card(
+        &mut self,
+        number: &str,
+        order: &str,
+        (fen, batch): (u64, u32),
+        now: u64,
+    ) -> Answer {
+        let done = self.answer("returned", Some(number), Some(fen));
+        if self.voids.contains_key(number) {
+            return done;
+        }
+        if self.refused_numbers.contains(number) {
+            return self.answer("declined", Some(number), Some(fen));
+        }
+        let whole = |known: &&mut Order| {
+            known.stage == Stage::Paid && known.net() == fen && known.at_work == 0
+        };
+        let Some(known) = self.orders.get_mut(order).filter(whole) else {
+            self.refused_numbers.insert(number.to_owned());
+            return self.answer("declined", Some(number), Some(fen));
+        };
+        known.stage = Stage::Revoked;
+        known.give_back(fen, (order, Why::Reversal), &mut self.books, now);
+        let void = (order.to_owned(), batch);
+        self.voids.insert(number.to_owned(), void);
+        done
+    }
+}
