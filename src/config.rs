@@ -6,6 +6,7 @@
 //! of range is an error that names the file, the line and the key. Secrets are never values here, only paths of
 //! files.
 
+mod cards;
 mod error;
 mod merchant;
 mod notices;
@@ -27,6 +28,7 @@ use crate::profile::guard::LimitRow;
 use crate::profile::{Profile, TimingLayer, Trust};
 use crate::view::{Language, Theme};
 
+pub use cards::CardsConfig;
 pub use error::ConfigError;
 pub use notices::NoticesConfig;
 pub use printer::PrinterSettings;
@@ -59,6 +61,8 @@ struct Layer {
     settlement: SettlementLayer,
     #[serde(default)]
     printer: PrinterLayer,
+    #[serde(default)]
+    cards: CardsLayer,
 }
 
 macro_rules! layer {
@@ -129,6 +133,16 @@ layer!(SettlementLayer {
 layer!(PrinterLayer {
     kind: String, address: String, path: PathBuf, baud: u32, queue: String, width_mm: u32,
     copies: Vec<String>, cut: bool, answers: bool,
+});
+layer!(CardsLayer {
+    url: String,
+    path: String,
+    reader: PathBuf,
+    baud: u32,
+    tap_s: u32,
+    pin_s: u32,
+    no_pin_max_fen: u64,
+    device_counts: bool,
 });
 layer!(NoticesLayer {
     port: u16,
@@ -224,6 +238,8 @@ pub struct Config {
     pub closings: Closings,
     /// The slip printer; none by default.
     pub printer: Option<PrinterSettings>,
+    /// Card reader and card host; none by default.
+    pub cards: Option<CardsConfig>,
 }
 
 impl Config {
@@ -267,6 +283,7 @@ impl Config {
             merged.refunds.over(layer.refunds);
             merged.settlement.over(layer.settlement);
             merged.printer.over(layer.printer);
+            merged.cards.over(layer.cards);
         }
         check(merged, &Checker { texts })
     }
@@ -281,7 +298,7 @@ impl Config {
             code_salt,
             timing: self.profile.timing.clone(),
             timing_of: self.profile.timing_of.clone(),
-            cards: false,
+            cards: self.takes_cards(),
             card_word_ms: crate::limits::CARD_WORD_MS,
             voids: self.void_rules(),
             ceilings: self.ceilings,
@@ -394,7 +411,12 @@ fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
     let closings = settlement::check(c, &layer.settlement, sandbox)?;
     let notices = notices::check(c, layer.notices, &profile)?;
     let notify_url = notices::told_url(c, &layer.acquirer, notices.as_ref())?;
+    let acquirer = AcquirerConfig {
+        notify_url,
+        ..check_acquirer(c, layer.acquirer, &profile)?
+    };
     Ok(Config {
+        cards: cards::check(c, layer.cards, &acquirer)?,
         merchant_name: merchant::name(c, &layer.merchant, &shop)?,
         shop,
         operator: OperatorNo::new(&operator)
@@ -406,10 +428,7 @@ fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
         sound: c.need("terminal.sound", t.sound)?,
         result_ms,
         scanner_source: c.need("scanner.source", layer.scanner.source)?,
-        acquirer: AcquirerConfig {
-            notify_url,
-            ..check_acquirer(c, layer.acquirer, &profile)?
-        },
+        acquirer,
         own_codes: merchant::own_codes(c, &layer.merchant)?,
         fee_class: merchant::fee_class(c, layer.merchant.fee_class.as_deref())?,
         ceilings: refunds::check(c, &layer.refunds, layer.people.manager_pin_file.is_some())?,

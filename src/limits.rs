@@ -18,6 +18,11 @@ pub const ACQUIRER_IN_FLIGHT: usize = 4;
 pub const OPEN_SALES: usize = 100;
 /// Largest answer body read from the acquirer, in bytes.
 pub const ANSWER_BYTES: usize = 64 * 1024;
+/// Largest answer read from the card host, in bytes.
+pub const CARD_ANSWER_BYTES: usize = 2 * 1024;
+/// How long a message to the card host may wait for the reader and a sign-in, in milliseconds; later it never leaves. With
+/// the time of a request it must stay near the core's wait, or a sale leaves when its reversal is due.
+pub const CARD_PREPARE_MS: u64 = 8_000;
 /// Largest request body sent, in bytes.
 pub const REQUEST_BYTES: usize = 64 * 1024;
 /// Genuine notices of the acquirer waiting for the driver; one more is refused and comes again.

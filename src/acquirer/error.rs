@@ -32,6 +32,9 @@ pub enum SendError {
         /// The `Date` header.
         date_s: i64,
     },
+    /// An answer came, and nothing could tell whether it is genuine.
+    #[error("an answer came but could not be checked: {0}")]
+    Unchecked(String),
     /// An answer longer than the limit.
     #[error("the answer of the acquirer is longer than {0} bytes")]
     TooLong(usize),
@@ -44,9 +47,11 @@ impl SendError {
             Self::NotConnected(_) | Self::CertificateTime(_) | Self::NotBuilt(_) => {
                 Certainty::NotSent
             }
-            Self::NoAnswer(_) | Self::Status(_) | Self::StatusAt { .. } | Self::TooLong(_) => {
-                Certainty::MaybeSent
-            }
+            Self::NoAnswer(_)
+            | Self::Status(_)
+            | Self::StatusAt { .. }
+            | Self::Unchecked(_)
+            | Self::TooLong(_) => Certainty::MaybeSent,
         }
     }
 }

@@ -14,8 +14,11 @@ use time::macros::format_description;
 use zeroize::Zeroizing;
 
 use super::error::{SendError, SetupError};
-use super::{Post, RawAnswer, pem};
+use super::{Exchange, Post, RawAnswer, pem};
 use crate::limits;
+
+/// What a card host is sent and answers.
+const BYTES: &str = "application/octet-stream";
 
 /// The transport.
 pub struct HttpsPost {
@@ -34,46 +37,77 @@ impl HttpsPost {
         connect: Duration,
         total: Duration,
     ) -> Result<Self, SetupError> {
-        let what = "the acquirer's TLS authority";
-        let content = |problem: String| SetupError::Content {
-            what,
-            path: ca_file.to_owned(),
-            problem,
-        };
-        let bytes = pem::read(what, ca_file)?;
-        let unusable = || {
-            let found = pem::found(&bytes);
-            content(format!(
-                "it must be a PEM certificate (BEGIN CERTIFICATE); it holds {found}"
-            ))
-        };
-        let authorities = reqwest::Certificate::from_pem_bundle(&bytes).map_err(|_| unusable())?;
-        if authorities.is_empty() {
-            return Err(unusable());
-        }
-        // A second call keeps the provider of the first.
-        rustls::crypto::ring::default_provider()
-            .install_default()
-            .ok();
-        let client = reqwest::Client::builder()
-            .tls_certs_only(authorities)
-            .tls_version_min(reqwest::tls::Version::TLS_1_2)
-            .https_only(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .referer(false)
-            .http1_only()
-            .pool_max_idle_per_host(0)
-            .connect_timeout(connect)
-            .timeout(total)
-            .build()
-            .map_err(|error| content(format!("TLS does not take it: {}", chain(&error))))?;
         Ok(Self {
-            client,
+            client: client(ca_file, connect, total)?,
             base: base.trim_end_matches('/').to_owned(),
         })
     }
+}
+
+/// The same for messages that are bytes, to one address.
+pub struct HttpsExchange {
+    client: reqwest::Client,
+    url: String,
+}
+
+impl HttpsExchange {
+    /// Makes a client that trusts only the authority in `ca_file`; `url` is the whole address.
+    ///
+    /// # Errors
+    /// [`SetupError`] names the file or setting.
+    pub fn new(
+        url: &str,
+        ca_file: &Path,
+        connect: Duration,
+        total: Duration,
+    ) -> Result<Self, SetupError> {
+        Ok(Self {
+            client: client(ca_file, connect, total)?,
+            url: url.to_owned(),
+        })
+    }
+}
+
+fn client(
+    ca_file: &Path,
+    connect: Duration,
+    total: Duration,
+) -> Result<reqwest::Client, SetupError> {
+    let what = "the acquirer's TLS authority";
+    let content = |problem: String| SetupError::Content {
+        what,
+        path: ca_file.to_owned(),
+        problem,
+    };
+    let bytes = pem::read(what, ca_file)?;
+    let unusable = || {
+        let found = pem::found(&bytes);
+        content(format!(
+            "it must be a PEM certificate (BEGIN CERTIFICATE); it holds {found}"
+        ))
+    };
+    let authorities = reqwest::Certificate::from_pem_bundle(&bytes).map_err(|_| unusable())?;
+    if authorities.is_empty() {
+        return Err(unusable());
+    }
+    // A second call keeps the provider of the first.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
+    reqwest::Client::builder()
+        .tls_certs_only(authorities)
+        .tls_version_min(reqwest::tls::Version::TLS_1_2)
+        .https_only(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .referer(false)
+        .http1_only()
+        .pool_max_idle_per_host(0)
+        .connect_timeout(connect)
+        .timeout(total)
+        .build()
+        .map_err(|error| content(format!("TLS does not take it: {}", chain(&error))))
 }
 
 impl Post for HttpsPost {
@@ -104,15 +138,38 @@ impl Post for HttpsPost {
                 (name.to_string(), text)
             })
             .collect();
-        let mut body = Vec::new();
-        while let Some(piece) = response.chunk().await.map_err(|error| failure(&error))? {
-            if body.len() + piece.len() > limits::ANSWER_BYTES {
-                return Err(SendError::TooLong(limits::ANSWER_BYTES));
-            }
-            body.extend_from_slice(&piece);
-        }
+        let body = read(&mut response, limits::ANSWER_BYTES).await?;
         Ok(RawAnswer { headers, body })
     }
+}
+
+impl Exchange for HttpsExchange {
+    async fn exchange(&self, frame: Zeroizing<Vec<u8>>) -> Result<Vec<u8>, SendError> {
+        let request = self
+            .client
+            .post(&self.url)
+            .header(CONTENT_TYPE, BYTES)
+            .header(ACCEPT, BYTES)
+            // Wiped like the body of a post.
+            .body(Bytes::from_owner(frame));
+        let mut response = request.send().await.map_err(|error| failure(&error))?;
+        if response.status() != reqwest::StatusCode::OK {
+            return Err(SendError::Status(response.status().as_u16()));
+        }
+        read(&mut response, limits::CARD_ANSWER_BYTES).await
+    }
+}
+
+/// Reads a body that must not be longer than `most`.
+async fn read(response: &mut reqwest::Response, most: usize) -> Result<Vec<u8>, SendError> {
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(|error| failure(&error))? {
+        if body.len() + piece.len() > most {
+            return Err(SendError::TooLong(most));
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body)
 }
 
 fn refusal(response: &reqwest::Response) -> SendError {

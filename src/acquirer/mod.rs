@@ -20,10 +20,10 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-pub use cards::{CardKeys, KeysError};
+pub use cards::{Both, CardHost, CardKeys, Exchange, KeysError, iso};
 pub use error::{ClockDoubt, SendError, SetupError};
 #[cfg(feature = "live")]
-pub use http::HttpsPost;
+pub use http::{HttpsExchange, HttpsPost};
 pub use lakala::{Lakala, LakalaConfig, LakalaNotices, RawAnswer};
 #[cfg(feature = "live")]
 pub use receiver::{NOTICE_PATH, Receiver, ReceiverConfig, receive};

@@ -17,7 +17,7 @@ request_ip = "127.0.0.1"
 environment = "sandbox"
 "#;
 
-fn load(later: &str) -> Result<Config, ConfigError> {
+pub(super) fn load(later: &str) -> Result<Config, ConfigError> {
     let built_in = include_str!("../../assets/config/default.toml").to_owned();
     Config::from_texts(&[
         ("(built in)".into(), built_in),

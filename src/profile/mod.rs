@@ -281,10 +281,10 @@ mod tests {
     }
 
     #[test]
-    fn only_sales_by_the_customers_code_are_voided() {
+    fn only_sales_by_the_customers_code_or_card_are_voided() {
         let profile = Profile::built_in();
         for entry in EntryMode::ALL {
-            let expected = entry == EntryMode::CustomerCode;
+            let expected = matches!(entry, EntryMode::CustomerCode | EntryMode::Card);
             assert_eq!(profile.voids(entry), expected, "{entry:?}");
         }
         // WeChat has no one-wallet code at this acquirer.

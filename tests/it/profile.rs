@@ -160,7 +160,7 @@ const REFUSED_BY_BOTH: &[(&str, &str, &[&str])] = &[
         &["limit[1].single_fen", "limits nothing"],
     ),
     (
-        "entries = [\"customer_code\"]",
+        "entries = [\"customer_code\", \"card\"]",
         "entries = [\"customer_code\", \"customer_code\"]",
         &["void.entries", "twice"],
     ),
@@ -249,7 +249,7 @@ const REFUSED_BY_US: &[(&str, &str, &[&str])] = &[
         &["capabilities.merchant_code", "channels"],
     ),
     (
-        "entries = [\"customer_code\"]",
+        "entries = [\"customer_code\", \"card\"]",
         "entries = []",
         &["capabilities.void", "void.entries"],
     ),
@@ -346,7 +346,7 @@ fn the_line_of_a_refusal_is_the_line_of_the_key() {
         ),
         ("periods = 12", "periods = 6 # again", "periods = 6 # again"),
         (
-            "entries = [\"customer_code\"]",
+            "entries = [\"customer_code\", \"card\"]",
             "entries = [\"card\", \"card\"]",
             "entries = [\"card\"",
         ),

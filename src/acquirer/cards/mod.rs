@@ -1,12 +1,22 @@
 //! The card host: ISO 8583 in HTTPS (docs/CARDS.md).
 //!
 //! Owns the message, the session (sign-in and keys) and what an answer proves. Never opens a key, a PIN block or a track:
-//! the reader seals them, makes the MACs, and takes the session's keys as they come.
+//! the reader seals them, makes the MACs, and takes the session's keys as they come. The batch that the host gives with
+//! a sign-in is not taken for now: messages name our own batch number, which the settlement counts by.
+
+mod answer;
+mod host;
+pub mod iso;
+mod message;
+#[cfg(test)]
+mod tests_kit;
 
 use std::future::Future;
 
 use crate::card::WrappedKeys;
 use crate::evidence::MacCode;
+
+pub use host::{Both, CardHost, Exchange};
 
 /// Why the reader did not help. Nothing of a message has left then, or its answer cannot be checked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -147,6 +147,7 @@ impl<P: Post> Lakala<P> {
             | SendError::NotBuilt(_)
             | SendError::NoAnswer(_)
             | SendError::Status(_)
+            | SendError::Unchecked(_)
             | SendError::TooLong(_) => {}
         }
         error

@@ -1,0 +1,271 @@
+//! One conversation with the card host: signed in, sealed with a MAC, asked, and the answer proven before it is read.
+//!
+//! Owns the session and the order "build, MAC, post, check, read". Never repeats a message: the core does. No sign-in
+//! changes the keys while a message is under way, so an answer is checked with the key that its request was sealed
+//! with. A message that has not left when [`limits::CARD_PREPARE_MS`] are over never leaves.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{RwLock, RwLockReadGuard};
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use super::answer::{self, Asked};
+use super::iso::{self, MAC_BYTES, Message, TPDU_TO_HOST, TPDU_TO_TERMINAL};
+use super::message::{self, Names};
+use super::{CardKeys, KeysError};
+use crate::acquirer::{Acquirer, Reply, SendError, SetupError};
+use crate::domain::{BatchNo, MerchantNo, Now, TermNo};
+use crate::evidence::{MacCode, MacedMessage, Rejection, Verified};
+use crate::limits;
+use crate::payment::{CardRequest, Request};
+
+/// Name of the reader's key in records of what was proven.
+const KEY: &str = "card-mak";
+/// Traces of sign-ins begin again after this.
+const TRACE_MAX: u32 = 999_999;
+
+/// Carries one framed message to the card host and brings the frame that answers it.
+pub trait Exchange: Send + Sync + 'static {
+    /// Posts once. Answers of more than [`limits::CARD_ANSWER_BYTES`] are errors.
+    fn exchange(
+        &self,
+        frame: Zeroizing<Vec<u8>>,
+    ) -> impl Future<Output = Result<Vec<u8>, SendError>> + Send;
+}
+
+/// The card host over some transport, with some reader's keys.
+pub struct CardHost<X, K> {
+    names: Names,
+    exchange: X,
+    keys: K,
+    /// Read by messages under way, written by a sign-in. Counts the sign-ins.
+    session: RwLock<u32>,
+    /// Set to false only by who reads the session, to true only by who writes it.
+    signed_in: AtomicBool,
+}
+
+/// A message is under way; no sign-in begins before this is dropped.
+type UnderWay<'a> = RwLockReadGuard<'a, u32>;
+
+/// What is ready to leave.
+struct Sealed<'a> {
+    sent: Message,
+    frame: Zeroizing<Vec<u8>>,
+    under_way: UnderWay<'a>,
+}
+
+impl<X: Exchange, K: CardKeys> CardHost<X, K> {
+    /// Sets up the host; nothing is sent. The first message signs in.
+    ///
+    /// # Errors
+    /// [`SetupError::Setting`]: the merchant's number is longer than 15 characters.
+    pub fn new(
+        term: &TermNo,
+        merchant: &MerchantNo,
+        exchange: X,
+        keys: K,
+    ) -> Result<Self, SetupError> {
+        Ok(Self {
+            names: Names::new(term, merchant)?,
+            exchange,
+            keys,
+            session: RwLock::new(0),
+            signed_in: AtomicBool::new(false),
+        })
+    }
+
+    /// Signs in now, whatever is thought of the session: the reader has lost its keys. `batch` is the open one.
+    ///
+    /// # Errors
+    /// Why there are no new keys, for people. The next message tries again.
+    pub async fn renew(&self, batch: BatchNo) -> Result<(), String> {
+        let stale = self.session.read().await;
+        self.signed_in.store(false, Ordering::Release);
+        drop(stale);
+        self.entered(batch).await.map(drop)
+    }
+
+    async fn card(&self, request: CardRequest, now: Now) -> Reply {
+        let limit = Duration::from_millis(limits::CARD_PREPARE_MS);
+        let prepared = timeout(limit, self.seal(&request)).await;
+        let sealed = match prepared {
+            Ok(Ok(sealed)) => sealed,
+            Ok(Err(problem)) => return Reply::Failed(SendError::NotBuilt(problem)),
+            Err(_) => {
+                let problem = "card reader and sign-in took too long".to_owned();
+                return Reply::Failed(SendError::NotBuilt(problem));
+            }
+        };
+        let came = match self.exchange.exchange(sealed.frame).await {
+            Ok(came) => came,
+            Err(error) => return Reply::Failed(error),
+        };
+        let asked = Asked {
+            what: &request.what,
+            sent: &sealed.sent,
+            now,
+        };
+        let reply = self.prove(&asked, &came).await;
+        if wants_sign_in(&reply) {
+            self.signed_in.store(false, Ordering::Release);
+        }
+        drop(sealed.under_way);
+        reply
+    }
+
+    /// Everything before the first byte leaves.
+    async fn seal(&self, request: &CardRequest) -> Result<Sealed<'_>, String> {
+        let sent = message::request(&self.names, request)?;
+        let mut whole = Zeroizing::new(Vec::new());
+        let before = sent.before_mac();
+        let mut under_way = self.entered(request.batch).await?;
+        let mac = match self.mac(&before).await {
+            Err(KeysError::Absent) => {
+                self.signed_in.store(false, Ordering::Release);
+                drop(under_way);
+                under_way = self.entered(request.batch).await?;
+                self.mac(&before).await
+            }
+            other => other,
+        };
+        let mac = mac.map_err(|error| error.to_string())?;
+        whole.reserve_exact(before.len() + MAC_BYTES);
+        whole.extend_from_slice(&before);
+        whole.extend_from_slice(&mac.bytes());
+        let frame = iso::frame(TPDU_TO_HOST, &whole).map_err(|error| error.to_string())?;
+        Ok(Sealed {
+            sent,
+            frame,
+            under_way,
+        })
+    }
+
+    /// Upper-case hexadecimal, because the reader takes the bytes C0 D0 for a wish (docs/CARDS.md, MAC).
+    async fn mac(&self, before: &[u8]) -> Result<MacCode, KeysError> {
+        let stream = data_encoding::HEXUPPER.encode(before);
+        self.keys.mac(stream.into_bytes()).await
+    }
+
+    /// Returns when there are keys of a session, which stay as long as the guard is held.
+    async fn entered(&self, batch: BatchNo) -> Result<UnderWay<'_>, String> {
+        let known = self.session.read().await;
+        if self.signed_in.load(Ordering::Acquire) {
+            return Ok(known);
+        }
+        drop(known);
+        let mut session = self.session.write().await;
+        // Somebody else may have signed in meanwhile.
+        if !self.signed_in.load(Ordering::Acquire) {
+            *session = *session % TRACE_MAX + 1;
+            let signed = self.sign_in(*session, batch).await;
+            signed.map_err(|problem| format!("the sign-in at the card host failed: {problem}"))?;
+            self.signed_in.store(true, Ordering::Release);
+        }
+        Ok(session.downgrade())
+    }
+
+    async fn sign_in(&self, trace: u32, batch: BatchNo) -> Result<(), String> {
+        let sent = message::sign_in(&self.names, trace, batch)?;
+        let frame = iso::frame(TPDU_TO_HOST, &sent.encode()).map_err(|error| error.to_string())?;
+        let came = self.exchange.exchange(frame).await;
+        let came = Zeroizing::new(came.map_err(|error| error.to_string())?);
+        let answer = iso::unframe(TPDU_TO_TERMINAL, &came).map_err(|error| error.to_string())?;
+        let keys = answer::keys(&sent, answer)?;
+        self.keys
+            .load(keys)
+            .await
+            .map_err(|error| error.to_string())
+    }
+
+    /// Checks frame and MAC, and only then lets anybody read.
+    async fn prove(&self, asked: &Asked<'_>, came: &[u8]) -> Reply {
+        let answer = match iso::unframe(TPDU_TO_TERMINAL, came) {
+            Ok(answer) => answer,
+            Err(error) => {
+                let problem = format!("what came is no message of a card host ({error})");
+                return Reply::Failed(SendError::NoAnswer(problem));
+            }
+        };
+        let Some((before, mac)) = iso::split_mac(answer) else {
+            return Reply::Rejected(Rejection::BadMac);
+        };
+        let computed = match self.mac(before).await {
+            Ok(computed) => computed,
+            Err(error) => return Reply::Failed(SendError::Unchecked(error.to_string())),
+        };
+        let maced = MacedMessage {
+            key_id: KEY,
+            message: before,
+            mac,
+            computed,
+        };
+        match Verified::open_maced(maced, |before| answer::claim(asked, before)) {
+            Ok(claim) => Reply::Answer(claim),
+            Err(rejection) => Reply::Rejected(rejection),
+        }
+    }
+}
+
+/// The two sides do not have the same key: the host says so, or its MAC does.
+fn wants_sign_in(reply: &Reply) -> bool {
+    match reply {
+        Reply::Answer(claim) => claim.value().host_code == answer::BAD_MAC,
+        Reply::Rejected(rejection) => *rejection == Rejection::BadMac,
+        Reply::Settlement(_) | Reply::Failed(_) => false,
+    }
+}
+
+impl<X: Exchange, K: CardKeys> Acquirer for CardHost<X, K> {
+    async fn ask(&self, request: Request, now: Now) -> Reply {
+        match request {
+            Request::Card(card) => self.card(*card, now).await,
+            Request::Authorize { .. }
+            | Request::Preorder { .. }
+            | Request::Inquire { .. }
+            | Request::Revoke { .. }
+            | Request::Close { .. }
+            | Request::Void { .. }
+            | Request::Refund { .. }
+            | Request::InquireRefund { .. }
+            | Request::Settlement(_) => {
+                let problem = "a card host takes cards only".to_owned();
+                Reply::Failed(SendError::NotBuilt(problem))
+            }
+        }
+    }
+}
+
+/// An acquirer for codes and, where one is set up, a card host.
+pub struct Both<A, C> {
+    /// Asked for everything but cards.
+    pub codes: A,
+    /// Asked for cards; without one no message about a card leaves.
+    pub cards: Option<C>,
+}
+
+impl<A: Acquirer, C: Acquirer> Acquirer for Both<A, C> {
+    async fn ask(&self, request: Request, now: Now) -> Reply {
+        match (&self.cards, &request) {
+            (Some(cards), Request::Card(_)) => cards.ask(request, now).await,
+            (None, Request::Card(_)) => {
+                let problem = "no card host is set up".to_owned();
+                Reply::Failed(SendError::NotBuilt(problem))
+            }
+            (
+                _,
+                Request::Authorize { .. }
+                | Request::Preorder { .. }
+                | Request::Inquire { .. }
+                | Request::Revoke { .. }
+                | Request::Close { .. }
+                | Request::Void { .. }
+                | Request::Refund { .. }
+                | Request::InquireRefund { .. }
+                | Request::Settlement(_),
+            ) => self.codes.ask(request, now).await,
+        }
+    }
+}
