@@ -10,10 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::routing::any;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 
 use super::books::Books;
+use super::cards;
 use super::door;
 use super::identity::Identity;
 use super::line::Lines;
@@ -76,6 +78,8 @@ pub(super) struct Sandbox {
     pub(super) shows: AtomicU64,
     /// Notices that are due or in flight.
     pub(super) notices: Mutex<Queue>,
+    /// Keys of the card host.
+    pub(super) cards: cards::Host,
     books: Mutex<Books>,
     wallet: Mutex<Wallet>,
     time_scale: u64,
@@ -139,6 +143,7 @@ pub async fn serve_with(options: Options, errors: Errors) -> io::Result<Running>
         lines: lines.clone(),
         shows: AtomicU64::new(0),
         notices: Mutex::default(),
+        cards: cards::Host::default(),
         books: Mutex::new(books),
         wallet: Mutex::new(Wallet::open(&options.dir)?),
         time_scale: options.time_scale.max(1),
@@ -146,6 +151,7 @@ pub async fn serve_with(options: Options, errors: Errors) -> io::Result<Running>
     tokio::spawn(notices::keep_time(Arc::downgrade(&sandbox), sandbox.tick()));
     let handles = [Handle::new(), Handle::new()];
     let services = Router::new()
+        .route(cards::PATH, any(cards::answer))
         .fallback(door::answer)
         .with_state(Arc::clone(&sandbox));
     let secure = axum_server::from_tcp_rustls(api, tls)?
