@@ -7,6 +7,7 @@ mod books;
 mod cards;
 mod clock;
 mod counter;
+mod desk;
 mod door;
 mod fields;
 mod identity;

@@ -16,6 +16,7 @@ use axum_server::tls_rustls::RustlsConfig;
 
 use super::books::Books;
 use super::cards;
+use super::desk::Desk;
 use super::door;
 use super::identity::Identity;
 use super::line::Lines;
@@ -58,10 +59,22 @@ pub struct Running {
     /// Port of the loopback page.
     pub page_port: u16,
     handles: [Handle<SocketAddr>; 2],
+    desk: Desk,
+}
+
+impl Running {
+    /// Plugs a card reader into the sandbox's desk; a symbolic link of that name leads to its port.
+    ///
+    /// # Errors
+    /// There is no pseudo-terminal, or the link cannot be made.
+    pub fn plug_reader(&self, link: PathBuf) -> io::Result<()> {
+        self.desk.plug(link)
+    }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.desk.clear();
         for handle in &self.handles {
             handle.shutdown();
         }
@@ -78,6 +91,8 @@ pub(super) struct Sandbox {
     pub(super) shows: AtomicU64,
     /// Notices that are due or in flight.
     pub(super) notices: Mutex<Queue>,
+    /// The reader that was plugged in.
+    pub(super) desk: Desk,
     /// Keys of the card host.
     pub(super) cards: cards::Host,
     books: Mutex<Books>,
@@ -135,7 +150,7 @@ pub async fn serve_with(options: Options, errors: Errors) -> io::Result<Running>
     identity.write_terminal_config(port)?;
     let (certificate, key) = identity.server_pem.clone();
     let tls = RustlsConfig::from_pem(certificate, key).await?;
-    let lines = Lines::default();
+    let (lines, desk) = (Lines::default(), Desk::default());
     let sandbox = Arc::new(Sandbox {
         identity,
         nonces: Mutex::default(),
@@ -143,6 +158,7 @@ pub async fn serve_with(options: Options, errors: Errors) -> io::Result<Running>
         lines: lines.clone(),
         shows: AtomicU64::new(0),
         notices: Mutex::default(),
+        desk: desk.clone(),
         cards: cards::Host::default(),
         books: Mutex::new(books),
         wallet: Mutex::new(Wallet::open(&options.dir)?),
@@ -164,5 +180,6 @@ pub async fn serve_with(options: Options, errors: Errors) -> io::Result<Running>
         port,
         page_port,
         handles,
+        desk,
     })
 }

@@ -10,6 +10,7 @@ pub(super) mod keys;
 mod line;
 mod pn532;
 mod script;
+mod session;
 mod wire;
 
 pub use card::{CARDS, Card};
