@@ -116,18 +116,18 @@ impl Sandbox {
         let mut session = self.cards.session();
         let ours = message.text(41) == TERM_NO && message.text(42) == MERCHANT_NO;
         if !ours {
-            return Ok(sealed(&reply(message, now_ms(), "03"), None));
+            return Ok(Told::Answer(sealed(&reply(message, now_ms(), "03"), None)));
         }
         if checked.wish == Wish::SignIn {
             let fresh = session.insert(Session::fresh());
             let mut answer = reply(message, now_ms(), "00");
             answer.set(62, fresh.wrapped());
-            return Ok(sealed(&answer, None));
+            return Ok(Told::Answer(sealed(&answer, None)));
         }
         let keys = session.as_ref();
         let trusted = keys.filter(|keys| message.bytes(64) == Some(&keys.mac(&request.covered)));
         let Some(trusted) = trusted else {
-            return Ok(sealed(&reply(message, now_ms(), "A0"), keys));
+            return Ok(Told::Answer(sealed(&reply(message, now_ms(), "A0"), keys)));
         };
         let case = Case {
             books: &mut self.books(),
@@ -161,13 +161,13 @@ fn reply(request: &Message, at_ms: u64, code: &str) -> Message {
     answer
 }
 
-fn sealed(answer: &Message, keys: Option<&Session>) -> Told {
+fn sealed(answer: &Message, keys: Option<&Session>) -> Vec<u8> {
     let mut message = answer.encode(keys.is_some());
     if let Some(keys) = keys {
         let mac = keys.mac(&message);
         message.extend(mac);
     }
-    Told::Answer(codec::frame(&message))
+    codec::frame(&message)
 }
 
 /// Tells a decision, or hides it, as its story wants.
@@ -200,10 +200,7 @@ fn told(request: &Message, checked: &Checked, decision: &Decision, keys: &Sessio
         | Story::NothingAtFirst
         | Story::LostAtFirst => {}
     }
-    let message = match sealed(&answer, Some(keys)) {
-        Told::Answer(message) => message,
-        other => return other,
-    };
+    let message = sealed(&answer, Some(keys));
     match story {
         Story::LostBefore | Story::LostAfter | Story::LostAtFirst => Told::Nothing,
         Story::Gateway => Told::Page,

@@ -114,10 +114,12 @@ impl Case<'_> {
             trade.account_type = CHANNEL.to_owned();
             trade.posted(TradeState::Success)
         });
-        let (told, story) = match story {
-            _ if trade.is_none() => (code, Story::Plain),
-            Story::Hidden(told) => (told, story),
-            _ => (code, story),
+        // Only an answer that tells of money is hidden or spoilt.
+        let story = if trade.is_none() { Story::Plain } else { story };
+        let told = if let Story::Hidden(told) = story {
+            told
+        } else {
+            code
         };
         let decision = Self::told(record.clone(), told, story);
         self.keep(record, trade, None);
@@ -141,16 +143,14 @@ impl Case<'_> {
         }
         let found = self.original();
         let order = found.as_ref().map_or("", |trade| &trade.out_trade_no);
-        let code = match (&found, story) {
-            (None, _) => "25",
-            (Some(_), _) if self.books.knows(self.message.text(63)) => "94",
-            (Some(trade), _) => match may_return(trade, void, amount) {
-                Some(code) => code,
-                None => match story {
-                    Story::Declined(code) => code,
-                    _ => "00",
-                },
-            },
+        let refused = match &found {
+            None => Some("25"),
+            Some(_) if self.books.knows(self.message.text(63)) => Some("94"),
+            Some(trade) => may_return(trade, void, amount),
+        };
+        let code = match (refused, story) {
+            (Some(code), _) | (None, Story::Declined(code)) => code,
+            _ => "00",
         };
         let record = self.record(order, code);
         let (mut trade, mut refund) = (None, None);
