@@ -1,6 +1,8 @@
-//! The card reader that runs inside the sandbox's process, and what a customer does at it: `/reader` and `/desk/reader`.
+//! The card reader that runs inside the sandbox's process, and what a customer does at it: `/reader` and
+//! `/desk/reader`.
 //!
-//! Owns the page and the one reader that may be plugged in. Never looks into a card: a line of words goes to the reader.
+//! Owns the page and the one reader that may be plugged in. Never looks into a card: a line of words goes to the
+//! reader.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! The issuer behind the card host: opens the card data, and decides about card, expiry, cryptogram and PIN.
 //!
-//! Owns the only place where a number is in clear. It is compared and forgotten; what is kept is six and four digits. Its
-//! cards are the simulated reader's, and its keys are printed in a standard.
+//! Owns the only place where a number is in clear. It is compared and forgotten; what is kept is six and four digits.
+//! Its cards are the simulated reader's, and its keys are printed in a standard.
 
 use sha2::{Digest, Sha256};
 

@@ -1,7 +1,7 @@
 //! Session keys of the card host, and the MAC of a message.
 //!
-//! Owns one set of keys at a time, for the one terminal. They live in memory only: a host that was started anew answers A0
-//! until the terminal signs in.
+//! Owns one set of keys at a time, for the one terminal. They live in memory only: a host that was started anew
+//! answers A0 until the terminal signs in.
 
 use std::fs::File;
 use std::io::Read;

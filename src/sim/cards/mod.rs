@@ -1,7 +1,8 @@
 //! The card host: `POST /card/8583` on the sandbox's HTTPS side (docs/CARDS.md). Moves no real money.
 //!
-//! Owns HTTP and the rendering of answers, spoilt as a story wants. A malformed request is refused with HTTP 400 and words;
-//! whatever has the right form is answered by a message. Written apart: nothing of the terminal's adapter is used.
+//! Owns HTTP and the rendering of answers, spoilt as a story wants. A malformed request is refused with HTTP 400 and
+//! words; whatever has the right form is answered by a message. Written apart: nothing of the terminal's adapter is
+//! used.
 
 mod codec;
 mod issuer;

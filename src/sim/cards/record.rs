@@ -1,6 +1,7 @@
 //! What the host keeps of every card message that it has decided.
 //!
-//! Owns the numbers: one trace of a batch means one message for ever. Never holds a card's number, only six and four digits.
+//! Owns the numbers: one trace of a batch means one message for ever. Never holds a card's number, only six and four
+//! digits.
 
 use std::collections::BTreeMap;
 

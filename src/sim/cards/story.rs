@@ -1,7 +1,7 @@
 //! What the last two digits of an amount make the card host do (all ours).
 //!
-//! Owns the tables of sales, voids, refunds and reversals; `rules` acts on them. All stay below 70, where the codes' tables
-//! begin.
+//! Owns the tables of sales, voids, refunds and reversals; `rules` acts on them. All stay below 70, where the codes'
+//! tables begin.
 
 /// What happens to a message, beside the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Session keys that a host loads into the simulated reader (63-03), and MACs made with them (63-06).
 //!
-//! Owns the three keys. They are gone when the cable is pulled, because the simulated reader keeps nothing without power.
+//! Owns the three keys. They are gone when the cable is pulled, because the simulated reader keeps nothing without
+//! power.
 
 use super::keys::{MASTER, encipher, tdes, untdes};
 

@@ -1,4 +1,5 @@
-//! The card host held against docs/CARDS.md by a terminal in Python that was written apart (`tests/peer/card_terminal.py`).
+//! The card host held against docs/CARDS.md by a terminal in Python that was written apart
+//! (`tests/peer/card_terminal.py`).
 //!
 //! Owns the peer's process and the words for it. The wire, the rules, the stories and the reader have one file each.
 
@@ -153,6 +154,8 @@ impl Till {
             "do": "sale", "trace": trace, "batch": BATCH, "fen": fen, "number": order,
             "pan": DEBIT, "pin": "123456",
         });
+        let named = |name: &str, own: String| more[name].as_str().map_or(own, str::to_owned);
+        let (trace, order) = (named("trace", trace), named("number", order));
         let told = self.ask(asked, more);
         Sale {
             trace,

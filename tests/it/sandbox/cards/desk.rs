@@ -1,5 +1,5 @@
-//! The reader at the sandbox's desk: its page, its words, and a whole card payment through its serial port. And the program
-//! as people start it, killed right after a line of its books.
+//! The reader at the sandbox's desk: its page, its words, and a whole card payment through its serial port. And the
+//! program as people start it, killed right after a line of its books.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
