@@ -15,19 +15,23 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use shouyin::acquirer::{
-    self, HttpsPost, Lakala, LakalaConfig, LakalaNotices, Receiver, ReceiverConfig,
+    self, Both, CardHost, HttpsExchange, HttpsPost, Lakala, LakalaConfig, LakalaNotices, Receiver,
+    ReceiverConfig,
 };
+use shouyin::card::CardRules;
 use shouyin::clock::Clock;
 use shouyin::config::{Config, Environment};
-use shouyin::domain::{Tick, Timestamp};
+use shouyin::domain::{BatchNo, Tick, Timestamp};
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig, Opened, Report};
 use shouyin::payment::{Request, Ticket};
 use shouyin::people::{Approver, PinHash, Pins, Role, TriesFile};
 use shouyin::printing::{self, PrinterConfig, Rules};
+use shouyin::reader::port::PortConfig;
 use shouyin::scanner::{self, Preview, Scanner, ScannerConfig};
 use shouyin::sound::{self, Speaker, Tone};
 use shouyin::terminal::{self, Cue, Driver, DriverParts, Input, NoPrinter, PrintQueue};
+use shouyin::terminal::{CardDeskConfig, ReaderAtTill, ReaderKeys};
 use shouyin::view::{Cause, Desk, Screen, Shop, Tap, Wall};
 use shouyin::{limits, telemetry};
 use tokio::sync::{mpsc, watch};
@@ -274,7 +278,11 @@ async fn start(
     let (inputs, inbox) = mpsc::channel(limits::INPUT_QUEUE);
     let (taps, tapped) = mpsc::channel(limits::INTENT_QUEUE);
     let (screens, shown) = watch::channel(None);
-    let acquirer = start_acquirer(config, clock, &entropy, inputs.clone())?;
+    let reader = start_reader(config, clock, inputs.clone())?;
+    let cards = reader.as_ref().map(|reader| reader.orders.clone());
+    let batch = state.numbers.batch;
+    let host = card_host(config, reader, batch)?;
+    let acquirer = start_acquirer(config, clock, &entropy, inputs.clone(), host)?;
     start_receiver(config, clock, inputs.clone())?;
     let (scanner, orders) = mpsc::channel(4);
     let program = std::env::current_exe().context("cannot find this program's own file")?;
@@ -291,7 +299,7 @@ async fn start(
     let told = speaker.clone();
     let printer = printer(config, data, &journal, clock, inputs.clone())?;
     let driver = Driver::new(DriverParts {
-        cards: None,
+        cards,
         state,
         journal,
         policy,
@@ -429,11 +437,67 @@ async fn tell_audible(mut audible: watch::Receiver<bool>, inputs: mpsc::Sender<I
     }
 }
 
+/// The card host with the keys of this terminal's reader.
+type Host = CardHost<HttpsExchange, ReaderKeys>;
+
+/// Starts the card reader's thread where a reader is configured and the profile takes cards.
+fn start_reader(
+    config: &Config,
+    clock: Clock,
+    inputs: mpsc::Sender<Input>,
+) -> anyhow::Result<Option<ReaderAtTill>> {
+    let Some(own) = config.cards.as_ref().filter(|_| config.takes_cards()) else {
+        return Ok(None);
+    };
+    let port = PortConfig {
+        baud: own.baud,
+        ..PortConfig::new(own.reader.clone())
+    };
+    let desk = CardDeskConfig {
+        tap_s: own.tap_s,
+        pin_s: own.pin_s,
+        rules: CardRules {
+            no_pin_max: own.no_pin_max,
+            device_counts: own.device_counts,
+        },
+    };
+    Ok(Some(terminal::start_reader(port, desk, inputs, clock)?))
+}
+
+/// Sets up the card host, and signs in whenever the reader asks for the keys of a session.
+fn card_host(
+    config: &Config,
+    reader: Option<ReaderAtTill>,
+    batch: BatchNo,
+) -> anyhow::Result<Option<Arc<Host>>> {
+    let (Some(own), Some(mut reader)) = (&config.cards, reader) else {
+        return Ok(None);
+    };
+    let a = &config.acquirer;
+    let (connect, total) = (
+        Duration::from_millis(a.connect_ms),
+        Duration::from_millis(a.total_ms),
+    );
+    let exchange = HttpsExchange::new(&own.url, &a.ca_file, connect, total)?;
+    let host = Arc::new(CardHost::new(&a.term, &a.merchant, exchange, reader.keys)?);
+    let signing = Arc::clone(&host);
+    tokio::spawn(async move {
+        while reader.sign_in.recv().await.is_some() {
+            match signing.renew(batch).await {
+                Ok(()) => tracing::info!("signed in at the card host"),
+                Err(problem) => tracing::warn!(problem, "no sign-in at the card host"),
+            }
+        }
+    });
+    Ok(Some(host))
+}
+
 fn start_acquirer(
     config: &Config,
     clock: Clock,
     entropy: &Entropy,
     inputs: mpsc::Sender<Input>,
+    cards: Option<Arc<Host>>,
 ) -> anyhow::Result<mpsc::Sender<(Ticket, Request)>> {
     let a = config.acquirer.clone();
     let (connect, total) = (
@@ -468,7 +532,10 @@ fn start_acquirer(
     let (requests, asked) = mpsc::channel(limits::ACQUIRER_QUEUE);
     let (events, mut told) = mpsc::channel(limits::ACQUIRER_QUEUE);
     tokio::spawn(acquirer::serve(
-        Arc::new(lakala),
+        Arc::new(Both {
+            codes: lakala,
+            cards,
+        }),
         asked,
         events,
         move || clock.now(),

@@ -53,6 +53,12 @@ pub trait Acquirer: Send + Sync + 'static {
     fn ask(&self, request: Request, now: Now) -> impl Future<Output = Reply> + Send;
 }
 
+impl<A: Acquirer> Acquirer for Arc<A> {
+    fn ask(&self, request: Request, now: Now) -> impl Future<Output = Reply> + Send {
+        self.as_ref().ask(request, now)
+    }
+}
+
 /// Carries one request body to a path and brings the answer; the transport below an adapter.
 pub trait Post: Send + Sync + 'static {
     /// Posts once. The body may hold a payment code: who takes it wipes it when it is sent.

@@ -39,6 +39,9 @@ enum Command {
         /// Answer a failed signature check with HTTP 401 and no signature headers.
         #[arg(long)]
         unsigned_errors: bool,
+        /// Plug a card reader into the sandbox's desk; a symbolic link of this name leads to its port.
+        #[arg(long)]
+        reader: Option<PathBuf>,
         /// End without a goodbye after so many lines of the books were synced (kill test).
         #[arg(long, hide = true)]
         abort_after_lines: Option<u64>,
@@ -131,6 +134,7 @@ async fn serve(command: Command) -> anyhow::Result<()> {
         in_memory,
         time_scale,
         unsigned_errors,
+        reader,
         abort_after_lines,
     } = command
     else {
@@ -156,10 +160,21 @@ async fn serve(command: Command) -> anyhow::Result<()> {
     let running = serve_with(options, errors).await.with_context(|| {
         format!("cannot serve with {place}; choose another folder or port (0 picks one)")
     })?;
+    let mut told = String::new();
+    if let Some(link) = reader {
+        let place = link.display().to_string();
+        let plugged = running.plug_reader(link);
+        plugged
+            .with_context(|| format!("cannot be a reader at {place}; choose another --reader"))?;
+        told = format!(
+            ",\"reader\":{place:?},\"desk\":\"http://127.0.0.1:{}/reader\"",
+            running.page_port
+        );
+    }
     let mut out = std::io::stdout();
     writeln!(
         out,
-        "{{\"api\":\"https://localhost:{0}\",\"wallet\":\"http://127.0.0.1:{1}/\",\"ledger\":\"http://127.0.0.1:{1}/ledger\"}}",
+        "{{\"api\":\"https://localhost:{0}\",\"wallet\":\"http://127.0.0.1:{1}/\",\"ledger\":\"http://127.0.0.1:{1}/ledger\"{told}}}",
         running.port, running.page_port
     )?;
     out.flush()?;

@@ -30,7 +30,7 @@ pub struct CardsConfig {
 
 impl Config {
     /// Tells whether cards are taken: they are set up, and the acquirer's profile has them.
-    pub(super) fn takes_cards(&self) -> bool {
+    pub fn takes_cards(&self) -> bool {
         self.cards.is_some() && self.profile.has(Capability::Card)
     }
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::cards::{CardBook, CardLine};
 use super::clock::{now_ms, wire_time};
 use super::records::{Notice, Refund, Trade, TradeState};
 use super::statement::Statement;
@@ -29,6 +30,10 @@ enum Line {
     Refund(Refund),
     /// A refund that was done, with its trade: one line, so that the two cannot part.
     Refunded(Refund, Trade),
+    /// A card message that was decided, with the money that moved.
+    Card(CardLine),
+    /// A card message that was tried and did nothing.
+    CardTried(String),
 }
 
 /// The books.
@@ -47,6 +52,9 @@ pub struct Books {
     refused: BTreeSet<String>,
     tried: BTreeSet<String>,
     owed: BTreeSet<String>,
+    tried_cards: BTreeSet<String>,
+    /// Messages of the card host.
+    pub cards: CardBook,
     /// What moved, in order.
     pub statement: Statement,
     file: Option<File>,
@@ -89,6 +97,28 @@ impl Books {
                 self.learn_refund(refund);
                 self.learn_trade(trade);
             }
+            Line::Card(line) => self.learn_card(line),
+            Line::CardTried(place) => drop(self.tried_cards.insert(place)),
+        }
+    }
+
+    fn learn_card(&mut self, line: CardLine) {
+        let CardLine {
+            record,
+            trade,
+            refund,
+        } = line;
+        if record.ends_order() {
+            let (number, order) = (record.number.clone(), record.order.clone());
+            self.revokes.insert(number, order);
+        }
+        self.cards.learn(record);
+        if let (Some(refund), Some(trade)) = (refund, &trade) {
+            self.statement.refunded(&refund, trade);
+            self.learn_refund(refund);
+        }
+        if let Some(trade) = trade {
+            self.learn_trade(trade);
         }
     }
 
@@ -311,6 +341,23 @@ impl Books {
         first
     }
 
+    /// Counts a try of a card message that does nothing. Returns whether it was the first.
+    pub fn try_card(&mut self, place: &str) -> bool {
+        let first = !self.tried_cards.contains(place);
+        if first {
+            self.keep(Line::CardTried(place.to_owned()));
+        }
+        first
+    }
+
+    /// Keeps a card message and the money that moved with it.
+    pub fn keep_card(&mut self, line: CardLine) {
+        if let Some(trade) = &line.trade {
+            assert_sound(trade);
+        }
+        self.keep(Line::Card(line));
+    }
+
     /// Puts a refund into a state; done money is returned in the same line.
     pub fn put_refund(&mut self, mut refund: Refund, state: TradeState) {
         refund.state = state;
@@ -355,7 +402,13 @@ impl Books {
                 })
             })
             .collect();
-        json!({ "orders": orders, "refunds": refunds, "closes": closes, "sum": sum })
+        json!({
+            "orders": orders,
+            "refunds": refunds,
+            "closes": closes,
+            "cards": self.cards.rows(),
+            "sum": sum,
+        })
     }
 }
 

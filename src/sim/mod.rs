@@ -4,8 +4,10 @@
 //! itself. Everything marked SBX in the design facts is ours and not Lakala's. Never holds real money or real keys.
 
 mod books;
+mod cards;
 mod clock;
 mod counter;
+mod desk;
 mod door;
 mod fields;
 mod identity;

@@ -17,6 +17,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::desk;
 use super::scan::seen;
 use super::server::Sandbox;
 use super::wallet::{bars_svg, qr_svg};
@@ -44,6 +45,7 @@ pub(super) fn routes(sandbox: Arc<Sandbox>) -> Router {
         .route("/show", post(show))
         .route("/hide", post(hide))
         .route("/password", post(password))
+        .merge(desk::routes())
         .layer(from_fn(loopback_only))
         .with_state(sandbox)
 }

@@ -59,6 +59,8 @@ pub enum Kind {
     Counter,
     /// The customer scanned the printed code and typed the amount.
     Static,
+    /// A bank card.
+    Card,
 }
 
 impl Kind {
@@ -66,6 +68,7 @@ impl Kind {
     pub const fn main_type(self) -> &'static str {
         match self {
             Self::Micropay => "MICROPAY",
+            Self::Card => "CARD",
             Self::Preorder | Self::Counter | Self::Static => "PREORDER",
         }
     }
@@ -77,6 +80,7 @@ impl Kind {
             Self::Preorder => "preorder",
             Self::Counter => "counter",
             Self::Static => "static",
+            Self::Card => "card",
         }
     }
 }

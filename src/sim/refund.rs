@@ -36,6 +36,10 @@ impl Sandbox {
         let trade = books
             .trade(&order)
             .ok_or_else(|| parameter("the original trade is unknown"))?;
+        if trade.kind == Kind::Card {
+            let problem = "the original trade is a card's; the card host returns it";
+            return Err(parameter(problem));
+        }
         if trade.charged == 0 {
             return Err(parameter("the original trade is not paid"));
         }

@@ -61,7 +61,9 @@ impl Sandbox {
         }
         let payer = match trade.kind {
             Kind::Counter => wallet.unwrap_or("ALIPAY").to_owned(),
-            Kind::Preorder | Kind::Micropay | Kind::Static => trade.account_type.clone(),
+            Kind::Preorder | Kind::Micropay | Kind::Static | Kind::Card => {
+                trade.account_type.clone()
+            }
         };
         pay(&mut books, &order, &payer)
     }

@@ -10,10 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::routing::any;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 
 use super::books::Books;
+use super::cards;
+use super::desk::Desk;
 use super::door;
 use super::identity::Identity;
 use super::line::Lines;
@@ -56,10 +59,22 @@ pub struct Running {
     /// Port of the loopback page.
     pub page_port: u16,
     handles: [Handle<SocketAddr>; 2],
+    desk: Desk,
+}
+
+impl Running {
+    /// Plugs a card reader into the sandbox's desk; a symbolic link of that name leads to its port.
+    ///
+    /// # Errors
+    /// There is no pseudo-terminal, or the link cannot be made.
+    pub fn plug_reader(&self, link: PathBuf) -> io::Result<()> {
+        self.desk.plug(link)
+    }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.desk.clear();
         for handle in &self.handles {
             handle.shutdown();
         }
@@ -76,6 +91,10 @@ pub(super) struct Sandbox {
     pub(super) shows: AtomicU64,
     /// Notices that are due or in flight.
     pub(super) notices: Mutex<Queue>,
+    /// The reader that was plugged in.
+    pub(super) desk: Desk,
+    /// Keys of the card host.
+    pub(super) cards: cards::Host,
     books: Mutex<Books>,
     wallet: Mutex<Wallet>,
     time_scale: u64,
@@ -131,7 +150,7 @@ pub async fn serve_with(options: Options, errors: Errors) -> io::Result<Running>
     identity.write_terminal_config(port)?;
     let (certificate, key) = identity.server_pem.clone();
     let tls = RustlsConfig::from_pem(certificate, key).await?;
-    let lines = Lines::default();
+    let (lines, desk) = (Lines::default(), Desk::default());
     let sandbox = Arc::new(Sandbox {
         identity,
         nonces: Mutex::default(),
@@ -139,6 +158,8 @@ pub async fn serve_with(options: Options, errors: Errors) -> io::Result<Running>
         lines: lines.clone(),
         shows: AtomicU64::new(0),
         notices: Mutex::default(),
+        desk: desk.clone(),
+        cards: cards::Host::default(),
         books: Mutex::new(books),
         wallet: Mutex::new(Wallet::open(&options.dir)?),
         time_scale: options.time_scale.max(1),
@@ -146,6 +167,7 @@ pub async fn serve_with(options: Options, errors: Errors) -> io::Result<Running>
     tokio::spawn(notices::keep_time(Arc::downgrade(&sandbox), sandbox.tick()));
     let handles = [Handle::new(), Handle::new()];
     let services = Router::new()
+        .route(cards::PATH, any(cards::answer))
         .fallback(door::answer)
         .with_state(Arc::clone(&sandbox));
     let secure = axum_server::from_tcp_rustls(api, tls)?
@@ -158,5 +180,6 @@ pub async fn serve_with(options: Options, errors: Errors) -> io::Result<Running>
         port,
         page_port,
         handles,
+        desk,
     })
 }

@@ -2,7 +2,7 @@
 'use strict';
 const T = {
   zh: {
-    title: '沙箱钱包', play: '不动真钱', tongue: 'English', empty: '选择钱包，点下面的按钮出示付款码',
+    title: '沙箱钱包', play: '不动真钱', tongue: 'English', reader: '读卡器', empty: '选择钱包，点下面的按钮出示付款码',
     show: '把手机对准收银台', bills: '账单', none: '还没有账单', password: '请输入支付密码',
     hint: '任意六位数字都正确，000000 是错误密码。不输入的话，约 12 秒后自动决定。', later: '先不输入',
     digits: '查看数字', away: '拿开手机', front: '秒内在镜头前', gone: '手机已拿开', price: '订单金额',
@@ -15,7 +15,7 @@ const T = {
     CREATE: '等待扫码', DEAL: '等待支付', SUCCESS: '已支付', FAIL: '未支付', CLOSE: '已关闭', REFUND: '已退回', PART_REFUND: '部分退回',
   },
   en: {
-    title: 'Sandbox wallet', play: 'no real money', tongue: '中文', empty: 'Choose a wallet, then show its payment code',
+    title: 'Sandbox wallet', play: 'no real money', tongue: '中文', reader: 'Card reader', empty: 'Choose a wallet, then show its payment code',
     show: 'Hold the phone to the till', bills: 'Payments', none: 'No payments yet', password: 'Enter your payment password',
     hint: 'Any six digits are right; 000000 is wrong. If you type nothing, it is decided after about 12 seconds.', later: 'Not now',
     digits: 'Show digits', away: 'Put it away', front: 's in front of the camera', gone: 'The phone was taken away', price: 'Price',

@@ -24,6 +24,6 @@ pub use input::{CardCommand, CardNews, Cue, Input, ScanCommand, ScanNews};
 pub use print::{NoPrinter, PrintJob, PrintQueue, PrintRefusal, document, ended};
 pub use printing::start_printer;
 #[cfg(feature = "live")]
-pub use reading::{KeyDoor, ReaderKeys, Reading, carry_cards, reader_keys};
+pub use reading::{ReaderAtTill, ReaderKeys, start_reader};
 #[cfg(feature = "live")]
 pub use scanning::carry_scans;

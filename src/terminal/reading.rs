@@ -3,6 +3,7 @@
 //! Owns the task around [`CardDesk`] and the port through which messages get their MACs.
 
 use std::collections::HashMap;
+use std::io;
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
@@ -14,10 +15,10 @@ use crate::card::WrappedKeys;
 use crate::clock::Clock;
 use crate::evidence::MacCode;
 use crate::reader::event::ReaderEvent;
-use crate::reader::port::ReaderHandle;
+use crate::reader::port::{PortConfig, ReaderHandle};
 
-/// Messages that wait for the reader at once.
-const QUEUE: usize = 8;
+/// Messages, orders or events that wait.
+const QUEUE: usize = 16;
 
 type Wanted = (KeyJob, oneshot::Sender<KeyEnd>);
 
@@ -25,34 +26,56 @@ type Wanted = (KeyJob, oneshot::Sender<KeyEnd>);
 #[derive(Clone, Debug)]
 pub struct ReaderKeys(mpsc::Sender<Wanted>);
 
-/// What the task of a reader is made of.
-pub struct Reading {
-    /// The reader's thread.
-    pub reader: ReaderHandle,
-    /// Its events.
-    pub events: mpsc::Receiver<ReaderEvent>,
-    /// The driver's orders.
-    pub orders: mpsc::Receiver<CardCommand>,
-    /// To the driver.
-    pub inputs: mpsc::Sender<Input>,
-    /// The host's messages.
-    pub keys: KeyDoor,
-    /// Woken when the reader needs the keys of a new session.
-    pub sign_in: mpsc::Sender<()>,
-    /// Both clocks.
-    pub clock: Clock,
-    /// How long people may take.
-    pub config: CardDeskConfig,
+/// A running reader, as the rest of the terminal sees it.
+pub struct ReaderAtTill {
+    /// For the host's messages.
+    pub keys: ReaderKeys,
+    /// For the driver.
+    pub orders: mpsc::Sender<CardCommand>,
+    /// Something comes when the reader needs the keys of a new session.
+    pub sign_in: mpsc::Receiver<()>,
 }
 
-/// The other end of [`ReaderKeys`].
-#[derive(Debug)]
-pub struct KeyDoor(mpsc::Receiver<Wanted>);
+struct Reading {
+    reader: ReaderHandle,
+    events: mpsc::Receiver<ReaderEvent>,
+    orders: mpsc::Receiver<CardCommand>,
+    inputs: mpsc::Sender<Input>,
+    keys: mpsc::Receiver<Wanted>,
+    sign_in: mpsc::Sender<()>,
+    clock: Clock,
+    config: CardDeskConfig,
+}
 
-/// Returns the port for messages and its other end.
-pub fn reader_keys() -> (ReaderKeys, KeyDoor) {
-    let (sender, receiver) = mpsc::channel(QUEUE);
-    (ReaderKeys(sender), KeyDoor(receiver))
+/// Starts the thread of the reader's port and the task around it.
+///
+/// # Errors
+/// The system gives no thread. A reader that is not there is no error: it is looked for again and again.
+pub fn start_reader(
+    port: PortConfig,
+    config: CardDeskConfig,
+    inputs: mpsc::Sender<Input>,
+    clock: Clock,
+) -> io::Result<ReaderAtTill> {
+    let (told, events) = mpsc::channel(QUEUE);
+    let (orders, ordered) = mpsc::channel(QUEUE);
+    let (wanted, keys) = mpsc::channel(QUEUE);
+    let (wake, sign_in) = mpsc::channel(1);
+    tokio::spawn(carry(Reading {
+        reader: ReaderHandle::spawn(port, told)?,
+        events,
+        orders: ordered,
+        inputs,
+        keys,
+        sign_in: wake,
+        clock,
+        config,
+    }));
+    Ok(ReaderAtTill {
+        keys: ReaderKeys(wanted),
+        orders,
+        sign_in,
+    })
 }
 
 impl ReaderKeys {
@@ -85,7 +108,7 @@ impl CardKeys for ReaderKeys {
 }
 
 /// Runs until the driver is gone; then the reader's thread is ended.
-pub async fn carry_cards(mut reading: Reading) {
+async fn carry(mut reading: Reading) {
     let mut desk = CardDesk::new(reading.config);
     let mut replies: HashMap<u64, oneshot::Sender<KeyEnd>> = HashMap::new();
     let mut number = 0;
@@ -102,7 +125,7 @@ pub async fn carry_cards(mut reading: Reading) {
                 Some(event) => desk.hear(event, reading.clock.now().tick),
                 None => break,
             },
-            Some((job, reply)) = reading.keys.0.recv() => {
+            Some((job, reply)) = reading.keys.recv() => {
                 number += 1;
                 replies.insert(number, reply);
                 desk.job(number, job, reading.clock.now().tick)

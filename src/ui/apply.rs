@@ -10,8 +10,8 @@ use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
 use super::{apply_more, apply_settle, apply_wall};
 use crate::domain::Channel;
 use crate::view::{
-    AimHint, Keypad, Language, Link, Manual, Notice, OutcomeKind, OutcomePage, Page, PendingPage,
-    Prompt, Row, RowState, Screen, Severity, Status, WaitKind, Waiting,
+    AimHint, CardHint, Keypad, Language, Link, Manual, Notice, OutcomeKind, OutcomePage, Page,
+    PendingPage, Prompt, Row, RowState, Screen, Severity, Status, WaitKind, Waiting,
 };
 
 /// Sets every property of the page that `screen` names, then shows that page.
@@ -78,11 +78,25 @@ fn prompt(app: &ui::App, page: &Prompt) -> ui::PageId {
     let adapter = app.global::<ui::PromptAdapter<'_>>();
     adapter.set_amount(text(&page.amount));
     adapter.set_hint(aim(page.hint));
+    adapter.set_card(card(page.card));
     apply_more::ways(app, page);
     adapter.set_can_type(page.can_type);
     adapter.set_elapsed(seconds(page.elapsed_s));
     adapter.set_notice(notice(page.notice.as_ref()));
     ui::PageId::Prompt
+}
+
+const fn card(hint: Option<CardHint>) -> ui::CardId {
+    match hint {
+        None => ui::CardId::None,
+        Some(CardHint::Ready) => ui::CardId::Ready,
+        Some(CardHint::Detected) => ui::CardId::Detected,
+        Some(CardHint::Pin) => ui::CardId::Pin,
+        Some(CardHint::Again) => ui::CardId::Again,
+        Some(CardHint::Insert) => ui::CardId::Insert,
+        Some(CardHint::Other) => ui::CardId::Other,
+        Some(CardHint::Away) => ui::CardId::Away,
+    }
 }
 
 pub(super) const fn aim(hint: AimHint) -> ui::AimId {
@@ -109,6 +123,7 @@ fn waiting(app: &ui::App, page: &Waiting) -> ui::PageId {
     let adapter = app.global::<ui::WaitingAdapter<'_>>();
     adapter.set_kind(match page.kind {
         WaitKind::Paying => ui::WaitId::Paying,
+        WaitKind::Card => ui::WaitId::Card,
         WaitKind::Password => ui::WaitId::Password,
         WaitKind::Checking => ui::WaitId::Checking,
         WaitKind::Revoking => ui::WaitId::Revoking,
@@ -139,6 +154,8 @@ fn outcome(app: &ui::App, page: &OutcomePage) -> ui::PageId {
     adapter.set_amount(text(&page.amount));
     adapter.set_payer_amount(text(page.payer_amount.as_deref().unwrap_or_default()));
     adapter.set_channel(channel(page.channel));
+    adapter.set_card(text(&page.card));
+    adapter.set_sign(page.sign);
     adapter.set_voucher(text(&page.voucher));
     adapter.set_order_tail(text(&page.order_tail));
     adapter.set_time(text(&page.time));
@@ -190,6 +207,7 @@ pub(super) fn channel(channel: Channel) -> ui::ChannelId {
         Channel::Ecny => ui::ChannelId::Ecny,
         Channel::Bestpay => ui::ChannelId::Bestpay,
         Channel::Suning => ui::ChannelId::Suning,
+        Channel::BankCard => ui::ChannelId::BankCard,
         Channel::Unknown => ui::ChannelId::Unknown,
     }
 }

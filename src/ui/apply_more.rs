@@ -222,6 +222,7 @@ pub(super) const fn wallet(id: ui::ChannelId) -> Channel {
         ui::ChannelId::Ecny => Channel::Ecny,
         ui::ChannelId::Bestpay => Channel::Bestpay,
         ui::ChannelId::Suning => Channel::Suning,
+        ui::ChannelId::BankCard => Channel::BankCard,
         ui::ChannelId::Unknown => Channel::Unknown,
     }
 }

@@ -28,6 +28,8 @@ mod headless;
 #[cfg(feature = "sim")]
 pub mod samples;
 #[cfg(feature = "sim")]
+mod samples_cards;
+#[cfg(feature = "sim")]
 mod samples_more;
 #[cfg(feature = "sim")]
 mod samples_settle;

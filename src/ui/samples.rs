@@ -68,6 +68,7 @@ pub fn all() -> Vec<Sample> {
     all.extend(waits());
     all.extend(outcomes());
     all.extend(super::samples_more::all());
+    all.extend(super::samples_cards::all());
     all.extend(super::samples_wall::all());
     all.extend(super::samples_settle::all());
     all.push(Sample {
@@ -275,10 +276,16 @@ fn keypads() -> Vec<Sample> {
     ]
 }
 
-fn prompt(hint: AimHint, can_type: bool, elapsed_s: u64, notice: Option<Notice>) -> Page {
+pub(super) fn prompt(
+    hint: AimHint,
+    can_type: bool,
+    elapsed_s: u64,
+    notice: Option<Notice>,
+) -> Page {
     Page::Prompt(Prompt {
         amount: "128.50".to_owned(),
         hint,
+        card: None,
         can_type,
         elapsed_s,
         codes: vec![Channel::Unknown],
@@ -327,7 +334,7 @@ fn manuals() -> Vec<Sample> {
     ]
 }
 
-fn waiting(kind: WaitKind, elapsed_s: u64, asked: u32) -> Waiting {
+pub(super) fn waiting(kind: WaitKind, elapsed_s: u64, asked: u32) -> Waiting {
     Waiting {
         kind,
         amount: "128.50".to_owned(),
@@ -394,12 +401,14 @@ fn waits() -> Vec<Sample> {
     ]
 }
 
-fn ended(kind: OutcomeKind) -> OutcomePage {
+pub(super) fn ended(kind: OutcomeKind) -> OutcomePage {
     OutcomePage {
         kind,
         amount: "128.50".to_owned(),
         payer_amount: None,
         channel: Channel::Alipay,
+        card: String::new(),
+        sign: false,
         voucher: "000458".to_owned(),
         order_tail: "000463".to_owned(),
         time: "09:41:07".to_owned(),

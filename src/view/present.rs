@@ -436,6 +436,12 @@ fn outcome_page(
         channel: details
             .and_then(|d| d.channel)
             .unwrap_or(sale.intent.channel),
+        card: sale
+            .intent
+            .card
+            .as_ref()
+            .map_or_else(String::new, |card| card.masked.to_string()),
+        sign: sale.intent.card.as_ref().is_some_and(|card| card.signature),
         voucher: sale.intent.voucher.to_string(),
         order_tail: sale.intent.order_no.tail().to_owned(),
         time: format::clock_seconds(at),

@@ -323,6 +323,10 @@ pub struct OutcomePage {
     pub payer_amount: Option<String>,
     /// The wallet.
     pub channel: Channel,
+    /// The masked number of a bank card; empty otherwise.
+    pub card: String,
+    /// The customer signs on the slip.
+    pub sign: bool,
     /// Six digits for people.
     pub voucher: String,
     /// Last six characters of the order number.

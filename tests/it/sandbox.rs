@@ -3,6 +3,7 @@
 //! Owns the client: raw HTTP over `rustls`, signatures by `ring`, answers verified against the platform certificate.
 //! Each rule has one test (`gateway.rs`, `fields.rs`), each story one (`stories.rs`).
 
+mod cards;
 mod counter;
 mod fields;
 mod gateway;
@@ -222,7 +223,7 @@ impl Shop {
         self.running = Some(start(self.dir.path(), false, Errors::Signed, FASTER));
     }
 
-    fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.running.as_ref().unwrap().port
     }
 

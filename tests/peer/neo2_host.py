@@ -190,4 +190,5 @@ def main():
         print(json.dumps({"step": step, **told}), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -32,6 +32,8 @@ pub struct Card {
     pub pin: &'static str,
     /// Verification at a tap: 00 none, 02 online PIN, 03 on the device.
     pub cvm: u8,
+    /// Whether it is a credit card.
+    pub credit: bool,
     /// What it decides.
     pub mood: Mood,
 }
@@ -47,6 +49,7 @@ const DEBIT: Card = Card {
     aid: aid(1),
     pin: "123456",
     cvm: 2,
+    credit: false,
     mood: Mood::Good,
 };
 
@@ -57,6 +60,7 @@ pub const CARDS: [Card; 9] = [
         name: "credit",
         pan: "6250948736102942",
         aid: aid(2),
+        credit: true,
         ..DEBIT
     },
     // A phone: the holder was verified on it.
@@ -109,6 +113,11 @@ pub const CARDS: [Card; 9] = [
 /// Finds a card by its name.
 pub fn by_name(name: &str) -> Option<Card> {
     CARDS.into_iter().find(|card| card.name == name)
+}
+
+/// Finds a card by its number.
+pub fn by_number(pan: &str) -> Option<Card> {
+    CARDS.into_iter().find(|card| card.pan == pan)
 }
 
 /// Packs digits, `D` and `F` two a byte.

@@ -7,8 +7,9 @@
 use sha2::{Digest, Sha256};
 
 use super::card::{Card, Mood, packed};
-use super::keys::{Dukpt, MASTER, encipher, pin_block, tdes, untdes};
+use super::keys::{Dukpt, encipher, pin_block};
 use super::script::{Act, Fault, KeyLife};
+use super::session::{Refused, Session};
 use super::wire::{Commands, Heard, event, find, reply, tlv};
 
 /// One PIN in thirty seconds under a session key.
@@ -19,7 +20,6 @@ const STATUS_TIME_OUT: u8 = 0x08;
 const STATUS_FAILED: u8 = 0x0A;
 const STATUS_NOT_ALLOWED: u8 = 0x0B;
 const STATUS_EVENT: u8 = 0x0E;
-const STATUS_KEY: u8 = 0x15;
 const STATUS_TAMPERED: u8 = 0x1D;
 const STATUS_ONLINE: u8 = 0x23;
 const STATUS_ACCEPTED: u8 = 0x63;
@@ -78,7 +78,7 @@ pub struct Device {
     pin_key: KeyLife,
     data: Dukpt,
     pins: Dukpt,
-    session_pin: Option<[u8; 16]>,
+    session: Session,
     pin_allowed: u64,
     counter: u16,
     out: Vec<Out>,
@@ -100,7 +100,7 @@ impl Default for Device {
             pin_key: KeyLife::Valid,
             data: Dukpt::default(),
             pins: Dukpt::default(),
-            session_pin: None,
+            session: Session::default(),
             pin_allowed: 0,
             counter: 0,
             out: Vec::new(),
@@ -249,7 +249,14 @@ impl Device {
                 self.send(0x62, STATUS_OK, &[]);
             }
             (0x62, 0x01) => self.ask_pin(data, now),
-            (0x63, 0x03) => self.session_key(data),
+            (0x63, 0x03) => {
+                let loaded = self.session.load(data);
+                self.told(0x63, loaded.map(|()| Vec::new()));
+            }
+            (0x63, 0x06) => {
+                let mac = self.session.mac(data);
+                self.told(0x63, mac.map(Vec::from));
+            }
             (command, _) => self.send(command, 0x02, &[]),
         }
     }
@@ -439,7 +446,7 @@ impl Device {
         };
         self.send(0x62, STATUS_OK, &[]);
         let missing = match (session, self.pin_key) {
-            (true, _) if self.session_pin.is_none() => Some(5),
+            (true, _) if self.session.pin.is_none() => Some(5),
             (false, KeyLife::Absent) => Some(5),
             (false, KeyLife::UsedUp) => Some(6),
             (true | false, _) if self.last.is_none() => Some(4),
@@ -459,7 +466,7 @@ impl Device {
             return;
         };
         let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02X}")).collect::<String>();
-        let text = match (wait.session, self.session_pin) {
+        let text = match (wait.session, self.session.pin) {
             (true, Some(key)) => hex(&pin_block(&key, digits, card.pan)),
             (true, None) => String::new(),
             (false, _) => {
@@ -471,31 +478,11 @@ impl Device {
         self.result(0x62, STATUS_OK, &[&[0], text.as_bytes()].concat());
     }
 
-    /// Takes a session key when its check value is right: the first bytes of eight zeros enciphered under it.
-    fn session_key(&mut self, data: &[u8]) {
-        let [0, 1, kind, 0, length, rest @ ..] = data else {
-            return self.send(0x63, 0x05, &[]);
-        };
-        let length = usize::from(*length);
-        let (Some(wrapped), Some([0, 2, check @ ..])) = (rest.get(..length), rest.get(length..))
-        else {
-            return self.send(0x63, 0x05, &[]);
-        };
-        let mut key = [0; 16];
-        for (index, part) in wrapped.chunks_exact(8).take(2).enumerate() {
-            let mut block = [0; 8];
-            block.copy_from_slice(part);
-            key[index * 8..index * 8 + 8].copy_from_slice(&untdes(&MASTER, block));
+    /// Replies with data, or with the status of a refusal.
+    fn told(&mut self, command: u8, what: Result<Vec<u8>, Refused>) {
+        match what {
+            Ok(data) => self.send(command, STATUS_OK, &data),
+            Err(status) => self.send(command, status, &[]),
         }
-        if length == 8 {
-            key.copy_within(..8, 8);
-        }
-        if !matches!(length, 8 | 16) || tdes(&key, [0; 8])[..2] != *check {
-            return self.send(0x63, STATUS_KEY, &[]);
-        }
-        if *kind == 2 {
-            self.session_pin = Some(key);
-        }
-        self.send(0x63, STATUS_OK, &[]);
     }
 }

@@ -80,6 +80,26 @@ impl Dukpt {
         }
     }
 
+    /// The key of a serial number, if it is this reader's and can be in use.
+    pub fn at(ksn: &[u8]) -> Option<Self> {
+        let [.., high, middle, low] = ksn else {
+            return None;
+        };
+        let counter = u32::from_be_bytes([0, *high, *middle, *low]) & COUNTER;
+        let used = counter > 0 && counter.count_ones() <= 10;
+        (used && serial(counter)[..] == *ksn).then_some(Self { counter })
+    }
+
+    /// The first keys that the reader uses.
+    pub fn first(count: usize) -> impl Iterator<Item = Self> {
+        let following = |last: &Self| {
+            let mut next = last.clone();
+            next.next();
+            Some(next)
+        };
+        std::iter::successors(following(&Self::default()), following).take(count)
+    }
+
     /// Key serial number of the present key.
     pub fn ksn(&self) -> [u8; 10] {
         serial(self.counter)
@@ -151,6 +171,19 @@ pub fn encipher(key: &Key, data: &[u8]) -> Vec<u8> {
         block[..piece.len()].copy_from_slice(piece);
         last = tdes(key, xor(block, last));
         out.extend(last);
+    }
+    out
+}
+
+/// The inverse of [`encipher`]; what it was filled up with stays.
+pub fn decipher(key: &Key, data: &[u8]) -> Vec<u8> {
+    let mut last = [0; 8];
+    let mut out = Vec::new();
+    for piece in data.chunks_exact(8) {
+        let mut block = [0; 8];
+        block.copy_from_slice(piece);
+        out.extend(xor(untdes(key, block), last));
+        last = block;
     }
     out
 }

@@ -4,12 +4,13 @@
 //! agree with itself. Its keys are printed in a standard and its cards were never issued. What it does where the guide
 //! is silent is listed in docs/READERS.md.
 
-mod card;
+pub(super) mod card;
 mod device;
-mod keys;
+pub(super) mod keys;
 mod line;
 mod pn532;
 mod script;
+mod session;
 mod wire;
 
 pub use card::{CARDS, Card};

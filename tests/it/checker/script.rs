@@ -7,8 +7,8 @@
 use shouyin::domain::{Money, Now, OperatorNo, Tick, TxnId};
 use shouyin::evidence::Rejection;
 use shouyin::payment::{
-    CardAsk, CardWord, Certainty, Command, Event, Fact, FactKind, Outcome, Phase, Policy,
-    Presentment, Request, RequestKind, Sound, State, Step, Ticket, next_deadline, resume, step,
+    CardAsk, Certainty, Command, Event, Fact, FactKind, Outcome, Phase, Policy, Presentment,
+    Request, RequestKind, Sound, State, Step, Ticket, next_deadline, resume, step,
 };
 
 use super::kit::{self, Book, Note};

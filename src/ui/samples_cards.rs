@@ -1,0 +1,57 @@
+//! Samples of the pages with a card reader. See `samples`.
+
+use super::samples::{Sample, ended, prompt, sample, waiting};
+use crate::domain::Channel;
+use crate::view::{AimHint, CardHint, Cause, Notice, OutcomeKind, OutcomePage, Page, Prompt};
+use crate::view::{WaitKind, Waiting};
+
+/// Every state of these pages.
+pub(super) fn all() -> Vec<Sample> {
+    let asked = |card| {
+        let Page::Prompt(page) = prompt(AimHint::None, true, 9, None) else {
+            unreachable!("invariant: a prompt is a prompt");
+        };
+        Page::Prompt(Prompt {
+            card: Some(card),
+            ..page
+        })
+    };
+    let paid = OutcomePage {
+        channel: Channel::BankCard,
+        card: "621626******0018".to_owned(),
+        ..ended(OutcomeKind::Paid)
+    };
+    vec![
+        sample("card-ready", asked(CardHint::Ready)),
+        sample("card-detected", asked(CardHint::Detected)),
+        sample("card-pin", asked(CardHint::Pin)),
+        sample("card-again", asked(CardHint::Again)),
+        sample("card-insert", asked(CardHint::Insert)),
+        sample("card-other", asked(CardHint::Other)),
+        sample("card-away", asked(CardHint::Away)),
+        sample(
+            "card-waiting",
+            Page::Waiting(Waiting {
+                channel: Channel::BankCard,
+                ..waiting(WaitKind::Card, 3, 0)
+            }),
+        ),
+        sample("card-paid", Page::Outcome(paid.clone())),
+        sample(
+            "card-paid-signs",
+            Page::Outcome(OutcomePage {
+                sign: true,
+                ..paid.clone()
+            }),
+        ),
+        sample(
+            "card-reversed",
+            Page::Outcome(OutcomePage {
+                notice: Some(Notice::from(Cause::Revoked)),
+                can_print: false,
+                kind: OutcomeKind::Revoked,
+                ..paid
+            }),
+        ),
+    ]
+}
