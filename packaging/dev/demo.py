@@ -1,4 +1,5 @@
-"""Plays every story on the real screen: keys and buttons by their labels, codes as pixels before the virtual camera.
+"""Plays every story on the real screen: keys and buttons by their labels, codes as pixels before the virtual camera,
+cards at the reader on its serial line.
 
 Leaves a picture of each stage and report.json: per sale the order number, the state, the amounts, the stage times.
 Three parties have to agree on every sale: the screen, the terminal's journal and the sandbox's books.
@@ -16,17 +17,17 @@ OUT = sys.argv[1]
 SANDBOX = json.load(open(f"{OUT}/sandbox.json"))
 PRINTER = json.load(open(f"{OUT}/printer.json"))
 WORDS = {
-    "zh": {"keypad": "今日 ", "charge": "收款", "prompt": "请顾客出示付款码", "type": "手输付款码", "confirm": "确认",
+    "zh": {"keypad": "今日 ", "charge": "收款", "prompt": "请顾客出示付款码", "type": "手输付款码", "pin": "请顾客在读卡器上输入密码", "confirm": "确认",
            "manual": "付款码数字", "typed": "已输 {} 位", "paid": "收款成功", "unpaid": "未收款", "revoked": "已撤销，未收款", "next": "下一笔",
            "back": "返回", "stop": "停止等待", "query": "立即核实", "acts": "请顾客在手机上输入密码", "unknown": "结果未知",
            "cancel": "取消", "open": "待核实 1", "list": "1 笔待核实", "home": "返回收款", "clear": "清空"},
-    "en": {"keypad": "Today ", "charge": "Charge", "prompt": "Show your Pay code", "type": "Type the code",
+    "en": {"keypad": "Today ", "charge": "Charge", "prompt": "Show your Pay code", "type": "Type the code", "pin": "Customer: PIN",
            "confirm": "Confirm", "manual": "Digits of the code", "typed": "{} typed", "paid": "Payment received", "unpaid": "Not paid",
            "revoked": "Cancelled, not paid", "next": "Next sale", "back": "Back", "stop": "Stop waiting",
            "query": "Check now", "acts": "Customer enters password", "unknown": "Result unknown", "cancel": "Cancel",
            "open": "Open 1", "list": "1 open sales", "home": "Back to sales", "clear": "Clear"},
 }
-# language, amount in yuan, wallet (or digits to type), page between (or none), what the cashier does there, end on the
+# language, amount in yuan, wallet (or digits to type, or what is done at the card reader), page between (or none), what the cashier does there, end on the
 # screen, state in the journal, fen that the customer has paid in the end, what the last two digits of the amount mean
 STORIES = [
     ("zh", "21.01", "wechat", None, None, "paid", "paid", 2101, "paid at once"),
@@ -47,6 +48,13 @@ STORIES = [
     ("en", "24.79", "wechat", "acts", "stop", "revoked", "revoked", 0, "the first two revokes fail"),
     ("en", "27.72", "alipay", "acts", "stop", "revoked", "revoked", 0, "paid in the very moment of the revoke"),
     ("en", "29.71", "wechat", "acts", "park", None, "revoked", 0, "stopped, left to the background, checked in the list"),
+    ("zh", "33.02", "tap debit", None, None, "paid", "paid", 3302, "a card is tapped; a small amount needs no PIN"),
+    ("zh", "1288.04", "insert credit", None, None, "paid", "paid", 128804, "a chip is inserted, the PIN typed on the reader"),
+    ("zh", "37.04", "insert refuses", None, None, "revoked", "revoked", 0, "approved by the host, refused by the card: reversed"),
+    ("zh", "34.51", "tap debit", None, None, "unpaid", "declined", 0, "the card's issuer refuses"),
+    ("en", "35.33", "tap phone", None, None, "revoked", "revoked", 0, "an approval with a wrong MAC proves nothing: reversed"),
+    ("en", "36.32", "tap debit", None, None, "revoked", "revoked", 0, "approved, and the answer is lost: reversed"),
+    ("en", "38.06", "tap credit", None, None, "paid", "paid", 3806, "the next card, after the reversal was answered"),
     ("en", "13.03", "621234567890123456789"[:19], None, None, "paid", "paid", 1303, "sold after that; digits typed"),
 ]
 
@@ -109,6 +117,15 @@ def picture(name, frame=None):
     open(f"{OUT}/{pictures:02d}-{name}.png", "wb").write(frame or get(page + "frame.png"))
 
 
+def at_reader(words_of_script):
+    request = urllib.request.Request(SANDBOX["wallet"] + "desk/reader", words_of_script.encode(), method="POST")
+    urllib.request.urlopen(request, timeout=20).read()
+
+
+def is_card(how):
+    return how.split()[0] in ("tap", "insert")
+
+
 def present(how, name):
     """Shows a code to the camera, or types it. Returns when the code was taken, with the moment it was shown."""
     if how.isdigit():
@@ -120,6 +137,13 @@ def present(how, name):
         picture(f"{name}-manual")
         shown = time.monotonic()
         press(words["confirm"])
+    elif is_card(how):
+        shown = time.monotonic()
+        at_reader(how)
+        if how.startswith("insert"):
+            wait("pin")
+            picture(f"{name}-pin")
+            at_reader("pin 123456")
     else:
         shown = time.monotonic()
         post(SANDBOX["wallet"] + f"show?wallet={how}")
@@ -199,13 +223,15 @@ def play(number, story):
     seen = [label for label in labels() if label.startswith(words[end])] if end else ["P32"]
     if end:
         picture(f"{name}-{end}")
-    if how.isalpha():
+    if is_card(how):
+        at_reader("pull")
+    elif how.isalpha():
         post(SANDBOX["wallet"] + "hide")
     leave(end, act)
     stages = {"type_amount": prompted - began, "show_code": shown - prompted, "read_code": taken - shown,
               "result": ended - taken, "whole": ended - began}
-    return {"amount": amount, "language": language, "entry": "manual" if how.isdigit() else "camera",
-            "wallet": how if how.isalpha() else "digits", "story": means, "screen": seen[0] if seen else None,
+    return {"amount": amount, "language": language, "entry": "manual" if how.isdigit() else "card" if is_card(how) else "camera",
+            "wallet": "digits" if how.isdigit() else how, "story": means, "screen": seen[0] if seen else None,
             "stage_seconds": {stage: round(seconds, 3) for stage, seconds in stages.items()}}
 
 

@@ -21,5 +21,5 @@ revoke_idle_ms = 30000
 recheck_ms = 6100
 recheck_count = 6
 TOML
-printer_config "$out" >>"$out/fast.toml"
+devices_config "$out" >>"$out/fast.toml"
 python3 packaging/dev/demo.py "$out"

@@ -5,7 +5,7 @@ dir=${1:-var}
 mkdir -p "$dir"
 source packaging/dev/sandbox.sh
 start_sandbox "$dir"
-printer_config "$dir" >"$dir/printer.toml"
+devices_config "$dir" >"$dir/devices.toml"
 # The window is as large as the panel of a hand-held till; on a screen that is lower it opens smaller, so that it fits.
 : >"$dir/window.toml"
 high=$(xrandr 2>/dev/null | sed -n 's/.* current [0-9]* x \([0-9]*\),.*/\1/p' | head -n 1 || true)
@@ -22,5 +22,6 @@ echo "printer: $(cat "$dir/printer.json"); open the bench page to see slips; the
 echo "the supervisor's PIN for 退款 is $pin"
 echo "open the wallet page, charge on the till, then hold the phone to the till; or type a code with 手输 / Type"
 echo "the amount's last two digits choose a story: 12.70 waits for a password, 12.71 never pays, 12.77 is refused"
+echo "cards: the page /reader beside the wallet page taps, inserts and pulls them; their PIN stands there"
 echo "Ctrl+C ends; open sales go on at the next start"
-target/debug/shouyin --config "$dir/sandbox/terminal.toml" --config "$dir/window.toml" --config "$dir/people.toml" --config "$dir/printer.toml" --data "$dir/terminal" ${SHOUYIN_FLAGS:-}
+target/debug/shouyin --config "$dir/sandbox/terminal.toml" --config "$dir/window.toml" --config "$dir/people.toml" --config "$dir/devices.toml" --data "$dir/terminal" ${SHOUYIN_FLAGS:-}

@@ -5,6 +5,7 @@
 //! thread that drives a printer. What a slip says is read from the journal when it is printed, so nothing is queued
 //! that was not stored as paid, and nothing of a sale is stored here. A broken queue is set aside and begun anew.
 
+mod card;
 mod document;
 mod escpos;
 mod job;

@@ -3,6 +3,7 @@
 //! Owns words and order. Every slip of a transaction carries its order number as a code, which 扫小票 of the records
 //! page reads. Times are the acquirer's where it gave one.
 
+use super::card;
 use super::document::{Document, SaleSlip, Shop, UndoSlip};
 use super::job::{Copy, Mark};
 use super::paper::{Line, Paper, Width};
@@ -29,7 +30,7 @@ pub fn render(
 }
 
 /// The words for both paper widths: 80 mm has room for the English name in brackets.
-fn name(paper: &Paper, chinese: &str, english: &str) -> String {
+pub(super) fn name(paper: &Paper, chinese: &str, english: &str) -> String {
     if paper.is_wide() {
         format!("{chinese}({english})")
     } else {
@@ -111,7 +112,11 @@ fn host_time(text: &str) -> Option<String> {
 
 fn sale_slip(paper: &mut Paper, slip: &SaleSlip, shop: &Shop, how: (Copy, Mark)) {
     let (intent, details) = (&slip.paid.intent, slip.paid.evidence.details());
-    head(paper, &shop.scan_title, shop, how);
+    let title = match intent.card {
+        Some(_) => "POS签购单",
+        None => &shop.scan_title,
+    };
+    head(paper, title, shop, how);
     shop_lines(paper, shop, intent.operator.as_str());
     let channel = details.channel.unwrap_or(intent.channel);
     let label = name(paper, "支付方式", "PAID BY");
@@ -124,11 +129,14 @@ fn sale_slip(paper: &mut Paper, slip: &SaleSlip, shop: &Shop, how: (Copy, Mark))
     numbers(paper, intent.batch.to_string(), &intent.voucher.to_string());
     let label = name(paper, "商户订单号", "ORDER NO");
     paper.pair(&label, intent.order_no.as_str());
+    if let Some(own) = &intent.card {
+        card::numbers(paper, own, intent.entry, details);
+    }
     for (chinese, english, number) in [
         ("收单流水号", "ACQ TRADE NO", &details.trade_no),
         ("渠道交易号", "WALLET TRADE NO", &details.wallet_trade_no),
     ] {
-        if let Some(number) = number {
+        if let Some(number) = number.as_ref().filter(|_| intent.card.is_none()) {
             let label = name(paper, chinese, english);
             paper.pair(&label, &number.to_string());
         }
@@ -159,6 +167,9 @@ fn sale_slip(paper: &mut Paper, slip: &SaleSlip, shop: &Shop, how: (Copy, Mark))
             },
         );
     }
+    if let Some(own) = &intent.card {
+        card::consent(paper, own, intent.entry, how.0);
+    }
     paper.rule();
     foot(paper, intent.order_no.as_str(), shop, how.0);
 }
@@ -176,7 +187,10 @@ fn difference(price: Money, payer: Money) -> String {
 
 fn undo_slip(paper: &mut Paper, slip: &UndoSlip, shop: &Shop, how: (Copy, Mark)) {
     let intent = &slip.intent;
+    let card = intent.of_entry.is_card();
     let (title, kind) = match intent.kind {
+        UndoKind::Void if card => ("POS撤销签购单", "消费撤销(VOID)"),
+        UndoKind::Refund if card => ("POS退货签购单", "退货(REFUND)"),
         UndoKind::Void => ("扫码撤销凭证", "消费撤销(VOID)"),
         UndoKind::Refund => ("扫码退货凭证", "退货(REFUND)"),
     };

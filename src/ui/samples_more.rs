@@ -55,6 +55,7 @@ pub(super) fn causes() -> Vec<Cause> {
 
 fn prompts() -> Vec<Sample> {
     let prompt = |codes, can_instalments, plan| Prompt {
+        card: None,
         amount: "1,280.00".to_owned(),
         hint: AimHint::None,
         can_type: true,

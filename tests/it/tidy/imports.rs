@@ -46,7 +46,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     (
         "printing",
-        &["domain", "limits", "evidence", "payment", "view"],
+        &["domain", "limits", "evidence", "card", "payment", "view"],
     ),
     ("terminal", TERMINAL),
     ("sim", &["domain"]),
