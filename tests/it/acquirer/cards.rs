@@ -7,6 +7,8 @@ mod host;
 mod session;
 #[cfg(feature = "live")]
 mod sockets;
+#[cfg(feature = "live")]
+mod whole;
 
 use std::collections::VecDeque;
 
