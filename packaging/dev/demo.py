@@ -30,6 +30,7 @@ WORDS = {
 # language, amount in yuan, wallet (or digits to type, or what is done at the card reader), page between (or none), what the cashier does there, end on the
 # screen, state in the journal, fen that the customer has paid in the end, what the last two digits of the amount mean
 STORIES = [
+    ("zh", "1288.04", "insert credit", None, None, "paid", "paid", 128804, "a chip is inserted, the PIN typed on the reader"),
     ("zh", "21.01", "wechat", None, None, "paid", "paid", 2101, "paid at once"),
     ("zh", "1280.50", "unionpay", None, None, "paid", "paid", 128050, "paid at once, nineteen digits"),
     ("zh", "43.83", "alipay", None, None, "paid", "paid", 4383, "paid with a discount of ¥0.10"),
@@ -49,12 +50,11 @@ STORIES = [
     ("en", "27.72", "alipay", "acts", "stop", "revoked", "revoked", 0, "paid in the very moment of the revoke"),
     ("en", "29.71", "wechat", "acts", "park", None, "revoked", 0, "stopped, left to the background, checked in the list"),
     ("zh", "33.02", "tap debit", None, None, "paid", "paid", 3302, "a card is tapped; a small amount needs no PIN"),
-    ("zh", "1288.04", "insert credit", None, None, "paid", "paid", 128804, "a chip is inserted, the PIN typed on the reader"),
-    ("zh", "37.04", "insert refuses", None, None, "revoked", "revoked", 0, "approved by the host, refused by the card: reversed"),
     ("zh", "34.51", "tap debit", None, None, "unpaid", "declined", 0, "the card's issuer refuses"),
     ("en", "35.33", "tap phone", None, None, "revoked", "revoked", 0, "an approval with a wrong MAC proves nothing: reversed"),
     ("en", "36.32", "tap debit", None, None, "revoked", "revoked", 0, "approved, and the answer is lost: reversed"),
     ("en", "38.06", "tap credit", None, None, "paid", "paid", 3806, "the next card, after the reversal was answered"),
+    ("en", "37.04", "insert refuses", None, None, "revoked", "revoked", 0, "approved by the host, refused by the card: reversed"),
     ("en", "13.03", "621234567890123456789"[:19], None, None, "paid", "paid", 1303, "sold after that; digits typed"),
 ]
 

@@ -96,6 +96,8 @@ pub struct CardDesk {
     next: u64,
     /// No card is asked for before this.
     not_before: Tick,
+    /// A card that was read, and when the reader takes its PIN: it limits how often one may be typed.
+    pin_at: Option<(Tick, TxnId, Box<CardEvidence>)>,
     hint: Option<CardHint>,
     out: Vec<CardOut>,
 }
@@ -113,6 +115,7 @@ impl CardDesk {
             up: false,
             next: 1,
             not_before: Tick(0),
+            pin_at: None,
             hint: None,
             out: Vec::new(),
         }
@@ -131,6 +134,7 @@ impl CardDesk {
             }
             CardCommand::Disarm => {
                 self.wanted = None;
+                self.pin_at = None;
                 self.hint(None);
             }
             CardCommand::Complete { txn, chip } => self.word = Some((txn, chip)),
@@ -168,6 +172,7 @@ impl CardDesk {
             }
             ReaderEvent::Lost(why) => {
                 self.up = false;
+                self.pin_at = None;
                 self.tell(CardNews::Reader(Err(why)));
                 if self.wanted.is_some() {
                     self.hint(Some(CardHint::Away));
@@ -192,7 +197,8 @@ impl CardDesk {
     /// Returns when [`Self::tick`] has something to do.
     pub fn deadline(&self) -> Option<Tick> {
         let waits = self.doing.is_none() && self.up && self.wanted.is_some();
-        waits.then_some(self.not_before)
+        let pin = self.pin_at.as_ref().map(|(at, ..)| *at);
+        waits.then_some(pin.unwrap_or(self.not_before))
     }
 
     /// Does the next thing that the reader is free for; what nobody wants any more makes room.
@@ -231,6 +237,16 @@ impl CardDesk {
                 KeyJob::Load(keys) => Ask::LoadKeys(keys),
             };
             self.ask(Doing::Job(number), what);
+        } else if let Some((due, txn, card)) = self.pin_at.take() {
+            let wanted = self.wanted.is_some_and(|(wanted, _)| wanted == txn);
+            if wanted && at >= due {
+                self.ask_pin(txn, card);
+            } else if wanted {
+                self.pin_at = Some((due, txn, card));
+            } else {
+                // Nobody waits for that card any more; the next turn asks for another one.
+                return self.go(at);
+            }
         } else if let Some((txn, amount)) = self.wanted.filter(|_| at >= self.not_before) {
             if !matches!(self.hint, Some(CardHint::Ready)) {
                 self.hint(Some(CardHint::Ready));
@@ -298,12 +314,7 @@ impl CardDesk {
         }
         match end {
             End::Tap(Tapped::Online(card)) if self.config.rules.needs_pin(&card) => {
-                self.hint(Some(CardHint::Pin));
-                let request = PinRequest {
-                    key: PinKey::Session,
-                    timeout_s: self.config.pin_s,
-                };
-                self.ask(Doing::Pin(txn, card), Ask::Pin(request));
+                self.ask_pin(txn, card);
             }
             End::Tap(Tapped::Online(card)) => self.presented(txn, *card, None),
             End::Tap(Tapped::Stripe) => self.again(CardHint::Insert, at, PAUSE_MS),
@@ -329,6 +340,15 @@ impl CardDesk {
         }
     }
 
+    fn ask_pin(&mut self, txn: TxnId, card: Box<CardEvidence>) {
+        self.hint(Some(CardHint::Pin));
+        let request = PinRequest {
+            key: PinKey::Session,
+            timeout_s: self.config.pin_s,
+        };
+        self.ask(Doing::Pin(txn, card), Ask::Pin(request));
+    }
+
     fn typed(&mut self, txn: TxnId, card: Box<CardEvidence>, end: End, at: Tick) {
         let wanted = self.wanted.is_some_and(|(wanted, _)| wanted == txn);
         if !wanted {
@@ -343,9 +363,10 @@ impl CardDesk {
             End::Pin(PinEnd::None(PinProblem::Refused)) | End::TimedOut => {
                 self.again(CardHint::Again, at, PAUSE_MS);
             }
-            // The reader's own rule against guessing.
+            // The reader's own rule against guessing: the card stays where it is.
             End::Failed(ReaderError::PinTooSoon { wait_ms }) => {
-                self.again(CardHint::Again, at, wait_ms);
+                self.hint(Some(CardHint::Wait));
+                self.pin_at = Some((at.after_ms(wait_ms), txn, card));
             }
             _ => self.again(CardHint::Away, at, TROUBLE_MS),
         }

@@ -92,6 +92,7 @@ const fn card(hint: Option<CardHint>) -> ui::CardId {
         Some(CardHint::Ready) => ui::CardId::Ready,
         Some(CardHint::Detected) => ui::CardId::Detected,
         Some(CardHint::Pin) => ui::CardId::Pin,
+        Some(CardHint::Wait) => ui::CardId::Wait,
         Some(CardHint::Again) => ui::CardId::Again,
         Some(CardHint::Insert) => ui::CardId::Insert,
         Some(CardHint::Other) => ui::CardId::Other,

@@ -25,6 +25,7 @@ pub(super) fn all() -> Vec<Sample> {
         sample("card-ready", asked(CardHint::Ready)),
         sample("card-detected", asked(CardHint::Detected)),
         sample("card-pin", asked(CardHint::Pin)),
+        sample("card-pin-later", asked(CardHint::Wait)),
         sample("card-again", asked(CardHint::Again)),
         sample("card-insert", asked(CardHint::Insert)),
         sample("card-other", asked(CardHint::Other)),

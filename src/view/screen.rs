@@ -190,6 +190,8 @@ pub enum CardHint {
     Detected,
     /// The customer types the PIN on the reader.
     Pin,
+    /// The reader takes the next PIN in a moment; the card stays.
+    Wait,
     /// The card was not read, or was taken away too early: once more.
     Again,
     /// The tap did not work, or the card cannot be tapped: it has to be inserted.
