@@ -20,8 +20,8 @@ pub const OPEN_SALES: usize = 100;
 pub const ANSWER_BYTES: usize = 64 * 1024;
 /// Largest answer read from the card host, in bytes.
 pub const CARD_ANSWER_BYTES: usize = 2 * 1024;
-/// How long a message to the card host may wait for the reader and a sign-in, in milliseconds; later it never leaves. With
-/// the time of a request it must stay near the core's wait, or a sale leaves when its reversal is due.
+/// How long a message to the card host may wait for the reader and a sign-in, in milliseconds; later it never leaves.
+/// It must be shorter than the core's wait for an answer, or a sale leaves when its reversal is due.
 pub const CARD_PREPARE_MS: u64 = 8_000;
 /// Largest request body sent, in bytes.
 pub const REQUEST_BYTES: usize = 64 * 1024;

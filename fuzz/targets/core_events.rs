@@ -68,6 +68,8 @@ fn policy() -> Policy {
         code_salt: [7; 32],
         timing: Timing::reference(),
         timing_of: BTreeMap::new(),
+        cards: false,
+        card_word_ms: shouyin::limits::CARD_WORD_MS,
         voids: shouyin::payment::VoidRules::customer_codes(),
         ceilings: shouyin::payment::Ceilings::supervisor_approves_all(),
         settlement: shouyin::settlement::Rules::reference(),

@@ -6,12 +6,14 @@
 //! Each function panics when its promise is broken and returns otherwise.
 
 mod answer;
+mod cards;
 mod core_events;
 mod journal;
 mod reader;
 mod texts;
 
 pub use answer::acquirer_answer;
+pub use cards::card_message;
 pub use core_events::core_events;
 pub use journal::{fact_decode, journal_file, mirror_log};
 pub use reader::{card_result, reader_frames};
@@ -21,8 +23,9 @@ pub use texts::{code_table, config, payment_code};
 pub type Target = fn(&[u8]);
 
 /// Every target by the name of its program and its corpus.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("acquirer_answer", acquirer_answer),
+    ("card_message", card_message),
     ("card_result", card_result),
     ("code_table", code_table),
     ("config", config),

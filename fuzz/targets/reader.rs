@@ -1,12 +1,12 @@
 //! What a card reader on a serial port sends: its frames, and the data of a card's result.
 
+use shouyin::card::tlv::{put, split};
 use shouyin::domain::{Money, Tick};
 use shouyin::reader::event::{Ask, AskId, ReaderEvent, TapRequest};
 use shouyin::reader::neo2::{
     CardTransaction, Conversation, FRAME_BYTES_MAX, Frame, Frames, GAP_MS, Output, Tapped,
     read_result,
 };
-use shouyin::reader::tlv::{put, split};
 
 /// Pushes pieces at one time, then lets the line rest.
 fn read(pieces: std::slice::Chunks<'_, u8>) -> Vec<Frame> {

@@ -10,6 +10,7 @@
 )]
 
 mod answers;
+mod cards;
 mod setup;
 #[cfg(feature = "live")]
 pub mod sockets;

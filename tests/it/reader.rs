@@ -2,12 +2,12 @@
 
 #[cfg(feature = "live")]
 mod info;
-mod made;
+pub mod made;
 mod model;
 mod pair;
 #[cfg(feature = "live")]
 mod peers;
 #[cfg(feature = "live")]
 mod port;
-mod stories;
-mod wire;
+pub mod stories;
+pub mod wire;

@@ -223,6 +223,12 @@ impl Shop {
         self.running = Some(start(self.dir.path(), false, Errors::Signed, FASTER));
     }
 
+    /// Plugs a card reader in, under this name.
+    pub fn plug(&self, link: &Path) {
+        let running = self.running.as_ref().unwrap();
+        running.plug_reader(link.to_owned()).unwrap();
+    }
+
     pub fn port(&self) -> u16 {
         self.running.as_ref().unwrap().port
     }

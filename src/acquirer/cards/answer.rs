@@ -19,22 +19,22 @@ const APPROVED: &str = "00";
 /// The original was not found, and is refused if it ever comes (rule 2).
 const NO_ORIGINAL: &str = "25";
 
-/// Refusals of the issuer, or of the network in its name, after which nothing is booked. Those of docs/CARDS.md (rule 4)
-/// are 05 14 41 51 54 55 61 62 65 75; the others have the same plain meaning in ISO 8583:1987 and in the tables that
-/// Chinese acquirers print \[K\]: 01 call the issuer, 03 merchant, 04 and 43 keep the card, 12 transaction, 13 amount,
-/// 15 no such issuer, 34 and 59 fraud, 38 and 75 PIN tries, 40 and 57 not for this card, 45 no fallback, 58 not for this
-/// terminal.
+/// Refusals of the issuer, or of the network in its name, after which nothing is booked. Those of docs/CARDS.md
+/// (rule 4) are 05 14 41 51 54 55 61 62 65 75; the others have the same plain meaning in ISO 8583:1987 and in tables
+/// that Chinese acquirers print \[K\]: 01 call the issuer, 03 merchant, 04 and 43 keep the card, 12 transaction,
+/// 13 amount, 15 no such issuer, 34 and 59 fraud, 38 PIN tries, 40 and 57 not for this card, 45 no fallback, 58 not for
+/// this terminal, 63 security.
 ///
-/// Not listed, on purpose: 10, 11, A2, A4, A5, A6 (approvals of a kind), 06, 09, 22, 68, 90, 91, 92, 96, 97, 98, 99 (trouble of
-/// host, network or terminal, in which a message may have gone on to the issuer), 30 (a switch may say it of the
-/// issuer's approval), 94 (an earlier copy may have been approved), A0.
+/// Not listed, on purpose: 10, 11, A2, A4, A5, A6 (approvals of a kind); 06, 09, 22, 68, 90, 91, 92, 96, 97, 98, 99
+/// (trouble of host, network or terminal, in which a message may have gone on to the issuer); 30 (a switch may say it
+/// of the issuer's approval); 94 (an earlier copy may have been approved); A0.
 const REFUSALS: [&str; 25] = [
     "01", "03", "04", "05", "12", "13", "14", "15", "34", "38", "40", "41", "43", "45", "51", "54",
     "55", "57", "58", "59", "61", "62", "63", "65", "75",
 ];
 
-/// What a void or refund can be refused with beside these \[K\]: 22 the original is in another state, 25 there is no such
-/// original, 64 the amount does not fit it. A repetition gets the first answer (rule 1), so each is the first one's.
+/// What a void or refund can be refused with beside these \[K\]: 22 the original is in another state, 25 there is no
+/// such original, 64 the amount does not fit it. A repetition gets the first answer (rule 1): each is the first one's.
 const UNDO_REFUSALS: [&str; 3] = ["22", NO_ORIGINAL, "64"];
 
 /// What an answer is compared with.

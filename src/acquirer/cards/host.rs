@@ -2,7 +2,7 @@
 //!
 //! Owns the session and the order "build, MAC, post, check, read". Never repeats a message: the core does. No sign-in
 //! changes the keys while a message is under way, so an answer is checked with the key that its request was sealed
-//! with. A message that has not left when [`limits::CARD_PREPARE_MS`] are over never leaves.
+//! with. A message that has not left when its time is over ([`limits::CARD_PREPARE_MS`]) never leaves.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,6 +45,7 @@ pub struct CardHost<X, K> {
     session: RwLock<u32>,
     /// Set to false only by who reads the session, to true only by who writes it.
     signed_in: AtomicBool,
+    prepare: Duration,
 }
 
 /// A message is under way; no sign-in begins before this is dropped.
@@ -74,7 +75,14 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
             keys,
             session: RwLock::new(0),
             signed_in: AtomicBool::new(false),
+            prepare: Duration::from_millis(limits::CARD_PREPARE_MS),
         })
+    }
+
+    /// Sets another time for reader and sign-in before a message; later it never leaves.
+    #[must_use]
+    pub fn prepare_within(self, prepare: Duration) -> Self {
+        Self { prepare, ..self }
     }
 
     /// Signs in now, whatever is thought of the session: the reader has lost its keys. `batch` is the open one.
@@ -89,8 +97,7 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
     }
 
     async fn card(&self, request: CardRequest, now: Now) -> Reply {
-        let limit = Duration::from_millis(limits::CARD_PREPARE_MS);
-        let prepared = timeout(limit, self.seal(&request)).await;
+        let prepared = timeout(self.prepare, self.seal(&request)).await;
         let sealed = match prepared {
             Ok(Ok(sealed)) => sealed,
             Ok(Err(problem)) => return Reply::Failed(SendError::NotBuilt(problem)),

@@ -1,8 +1,8 @@
 //! ISO 8583 as the card host speaks it (docs/CARDS.md): the message, its fields, and the frame around it. Pure.
 //!
-//! Owns the layout of every field and its strict reading: an unknown field, a wrong length, a digit that is none, filler
-//! that is not zero or a byte that is left over refuses the whole message and names the field. Never knows what a field
-//! means. Bounded by its input, which the transport bounds; values are wiped when they are dropped.
+//! Owns the layout of every field and its strict reading: an unknown field, a wrong length, a digit that is none,
+//! filler that is not zero or a byte that is left over refuses the whole message and names the field. Never knows
+//! what a field means. Bounded by its input, which the transport bounds; values are wiped when they are dropped.
 
 use std::collections::BTreeMap;
 use std::fmt;

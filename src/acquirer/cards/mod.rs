@@ -1,8 +1,9 @@
 //! The card host: ISO 8583 in HTTPS (docs/CARDS.md).
 //!
-//! Owns the message, the session (sign-in and keys) and what an answer proves. Never opens a key, a PIN block or a track:
-//! the reader seals them, makes the MACs, and takes the session's keys as they come. The batch that the host gives with
-//! a sign-in is not taken for now: messages name our own batch number, which the settlement counts by.
+//! Owns the message, the session (sign-in and keys) and what an answer proves. Never opens a key, a PIN block or a
+//! track: the reader seals them, makes the MACs, and takes the session's keys as they come. The batch that the host
+//! gives with a sign-in is not taken for now: messages name our own batch number, which the settlement counts by.
+//! Tested here and by `tests/it/acquirer/cards`.
 
 mod answer;
 mod host;

@@ -24,7 +24,7 @@ struct Seen {
 }
 
 /// A server on its own thread that does one thing with every connection until it is dropped.
-struct Server {
+pub struct Server {
     port: u16,
     seen: Arc<Seen>,
     stop: Arc<AtomicUsize>,
@@ -55,7 +55,7 @@ impl Server {
     }
 
     /// A server that speaks TLS, reads one request whole and then acts.
-    fn tls(act: impl Fn(&mut Tls) + Send + 'static) -> Self {
+    pub fn tls(act: impl Fn(&mut Tls) + Send + 'static) -> Self {
         Self::start(move |stream, seen| {
             let mut tls = accept(stream, "localhost");
             if read_request(&mut tls) {
@@ -65,11 +65,11 @@ impl Server {
         })
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("https://localhost:{}", self.port)
     }
 
-    fn requests(&self) -> usize {
+    pub fn requests(&self) -> usize {
         self.seen.requests.load(Ordering::SeqCst)
     }
 }
