@@ -1,7 +1,7 @@
 //! Bank cards as far as a terminal may know them: sealed data, masked numbers, keys that nobody here can open. Pure.
 //!
-//! Owns these types. There is none for a clear card number, a clear track or a PIN. Never talks to a reader (`reader`) or
-//! a host (`acquirer`), and never decides about money (`payment`).
+//! Owns these types. There is none for a clear card number, a clear track or a PIN. Never talks to a reader (`reader`)
+//! or a host (`acquirer`), and never decides about money (`payment`).
 
 mod evidence;
 mod keys;

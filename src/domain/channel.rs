@@ -1,4 +1,6 @@
-//! Which wallet or network a payment runs over. A name only: prefixes are data (`code::cpm`), fees and limits are the profile's.
+//! Which wallet or network a payment runs over.
+//!
+//! A name only: prefixes are data (`code::cpm`), fees and limits are the profile's.
 
 /// The wallet behind a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,7 +1,7 @@
 //! Session keys into the reader (63-03). Pure.
 //!
-//! Owns the command's layout. UNVERIFIED: the guide's page does not say in which byte order the three length fields are;
-//! big endian is inferred from the frame's own length.
+//! Owns the command's layout. UNVERIFIED: the guide's page does not say in which byte order the three length fields
+//! are; big endian is inferred from the frame's own length.
 
 use zeroize::Zeroizing;
 
