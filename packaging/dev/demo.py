@@ -148,7 +148,7 @@ def present(how, name):
         shown = time.monotonic()
         post(SANDBOX["wallet"] + f"show?wallet={how}")
     seen = None
-    while shows(words["prompt"]) or shows(words["manual"]):
+    while shows(words["prompt"]) or shows(words["manual"]) or shows(words["pin"]):
         seen = get(page + "frame.png")
         if time.monotonic() > shown + 10:
             picture("not-read")

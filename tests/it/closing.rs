@@ -179,6 +179,7 @@ fn intent() -> SaleIntent {
         code_tail: "1234".to_owned(),
         code_fingerprint: String::new(),
         instalments: None,
+        card: None,
     }
 }
 

@@ -16,6 +16,7 @@ mod authority;
 #[cfg(feature = "live")]
 mod badinput;
 mod caps;
+mod cards;
 mod checker;
 #[cfg(feature = "live")]
 mod closing;

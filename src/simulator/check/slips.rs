@@ -33,20 +33,30 @@ impl Watch {
     /// the middle has its head.
     pub fn slip(&mut self, lines: &[String], code: &str, whole: bool, now: u64) {
         let has = |words: &str| lines.iter().any(|line| line.contains(words));
-        let (sale, void, refund) = (
-            has("扫码交易凭证"),
-            has("扫码撤销凭证"),
-            has("扫码退货凭证"),
-        );
         let paid = self.sales.values().find(|sale| sale.order == code);
         let back = self.undos.values().find(|undo| undo.number == code);
-        let (stored, fen) = match (paid, back) {
-            (Some(known), _) => (sale && known.ended == Some(Word::Paid), known.fen),
-            (None, Some(known)) => (
-                (void || refund) && known.ended == Some(Word::WentBack),
-                known.fen,
-            ),
-            (None, None) => (false, 0),
+        // A card's slip has other titles than a code's, and each says what was stored.
+        let (stored, fen, sale) = match (paid, back) {
+            (Some(known), _) => {
+                let title = if known.card {
+                    "POS签购单"
+                } else {
+                    "扫码交易凭证"
+                };
+                let stored = has(title) && known.ended == Some(Word::Paid);
+                (stored, known.fen, true)
+            }
+            (None, Some(known)) => {
+                let titles = if known.card {
+                    ["POS撤销签购单", "POS退货签购单"]
+                } else {
+                    ["扫码撤销凭证", "扫码退货凭证"]
+                };
+                let title = titles[usize::from(!known.void)];
+                let stored = has(title) && known.ended == Some(Word::WentBack);
+                (stored, known.fen, false)
+            }
+            (None, None) => (false, 0, false),
         };
         let sign = if sale { "" } else { "-" };
         let amount = format!("RMB {sign}{}", yuan(fen));

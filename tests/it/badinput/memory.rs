@@ -2,6 +2,7 @@
 //!
 //! Reads the processes' memory as a core dump or a curious administrator would (`/proc/PID/mem`).
 
+use crate::sandbox::until;
 use std::io::{Read, Seek, SeekFrom};
 
 use super::camera::{Counter, worker_of};

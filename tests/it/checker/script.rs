@@ -1,17 +1,18 @@
-//! Plays a ledger of events (`scenarios/sale.txt`) against the bare core and compares every row.
+//! Plays ledgers of events (`scenarios/sale.txt`, `scenarios/card.txt`) against the bare core and compares every row.
 //!
 //! Left of the bar: seconds and the event. Right of it: every fact and command that the event may
 //! cause, no more and no less, and after `->` the phase of each sale, `*` at the one on the screen.
 //! No row may skip a deadline of the core: `due` rows stand exactly at the core's own deadline.
 
-use shouyin::domain::{Money, Now, OperatorNo, Tick, TxnId};
+use shouyin::domain::{Channel, Money, Now, OperatorNo, Tick, TxnId};
 use shouyin::evidence::Rejection;
 use shouyin::payment::{
-    CardAsk, Certainty, Command, Event, Fact, FactKind, Outcome, Phase, Policy, Presentment,
-    Request, RequestKind, Sound, State, Step, Ticket, next_deadline, resume, step,
+    CardAsk, CardWord, Certainty, Command, Event, Fact, FactKind, Outcome, Phase, Policy,
+    Presentment, Request, RequestKind, Sound, State, Step, Ticket, next_deadline, resume, step,
 };
 
 use super::kit::{self, Book, Note};
+use crate::cards::shown::card;
 
 const OPERATOR: &str = "01";
 
@@ -27,9 +28,12 @@ struct Play {
 }
 
 impl Play {
-    fn new() -> Self {
+    fn new(cards: bool) -> Self {
         Self {
-            policy: kit::policy(),
+            policy: Policy {
+                cards,
+                ..kit::policy()
+            },
             state: State::empty(kit::numbers(1, 1, 1)),
             book: Book::default(),
             sent: Vec::new(),
@@ -103,6 +107,33 @@ impl Play {
             ["code", number] => Event::CodePresented {
                 code: kit::code(number.parse().expect("number")),
                 entry: Presentment::Camera,
+            },
+            ["card", words @ ..] => {
+                let drafted = self.state.draft.as_ref().map(|draft| draft.amount.minor());
+                let (words, fen) = match words {
+                    [rest @ .., "other-amount"] => (rest, 1),
+                    rest => (rest, drafted.unwrap_or(1)),
+                };
+                Event::CardPresented {
+                    txn: self.txn,
+                    card: Box::new(card(&words.join(" "), fen)),
+                }
+            }
+            ["word", word] => Event::CardEnded {
+                txn: self.txn,
+                word: match *word {
+                    "approved" => CardWord::Approved,
+                    "refused" => CardWord::Refused,
+                    _ => CardWord::Gone,
+                },
+            },
+            ["show-code", which] => Event::MerchantCodeRequested {
+                txn: TxnId::from_parts(1, which.parse().expect("number")),
+                channel: Channel::Unknown,
+            },
+            ["bad-mac", about] => Event::AnswerRejected {
+                ticket: self.ticket(kind(about), 0),
+                rejection: Rejection::BadMac,
             },
             ["cancel"] => Event::CancelRequested,
             ["park"] => Event::ParkRequested,
@@ -286,11 +317,20 @@ fn millis(text: &str) -> u64 {
 
 #[test]
 fn every_row_of_the_ledger_holds() {
-    let (mut play, mut name) = (Play::new(), "");
+    plays(include_str!("../scenarios/sale.txt"), false);
+}
+
+#[test]
+fn every_row_of_the_card_ledger_holds() {
+    plays(include_str!("../scenarios/card.txt"), true);
+}
+
+fn plays(ledger: &str, cards: bool) {
+    let (mut play, mut name) = (Play::new(cards), "");
     let (mut stories, mut rows, mut wrong) = (0, 0, Vec::new());
-    for (number, line) in include_str!("../scenarios/sale.txt").lines().enumerate() {
+    for (number, line) in ledger.lines().enumerate() {
         if let Some(title) = line.strip_prefix("== ") {
-            (play, name) = (Play::new(), title);
+            (play, name) = (Play::new(cards), title);
             stories += 1;
             continue;
         }

@@ -1,0 +1,6 @@
+//! Cards at the till: the reader's desk in virtual time, a ledger of card stories on the bare core, and the real terminal
+//! that is killed after every append of a card sale.
+
+mod desk;
+mod kill;
+pub mod shown;

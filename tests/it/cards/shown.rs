@@ -1,0 +1,99 @@
+//! Cards as a real reader's conversation tells them: the sandbox's reader behind the terminal's driver, in virtual time.
+//!
+//! Owns the pair of both ends. The only way to a card's evidence is a reader's whole result, in tests as everywhere.
+
+use shouyin::card::PresentedCard;
+use shouyin::domain::{Money, Tick};
+use shouyin::reader::event::{Answer, Ask, AskId, End, ReaderEvent, TapRequest};
+use shouyin::reader::neo2::{CardTransaction, Conversation, Output, Tapped};
+use shouyin::sim::reader::{Act, Device, Out};
+
+/// Both ends of a line.
+#[derive(Default)]
+pub struct Pair {
+    pub talk: Conversation,
+    pub device: Device,
+    pub now: u64,
+    pub told: Vec<ReaderEvent>,
+}
+
+impl Pair {
+    /// A reader that has been greeted.
+    pub fn greeted() -> Self {
+        let mut pair = Self::default();
+        let outputs = pair.talk.line_up(Tick(0));
+        pair.host(outputs);
+        pair
+    }
+
+    pub fn host(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
+            match output {
+                Output::Send(bytes) => {
+                    let outs = self.device.hear(&bytes, self.now);
+                    self.reader(outs);
+                }
+                Output::Tell(event) => self.told.push(event),
+                Output::Reopen(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    fn reader(&mut self, outs: Vec<Out>) {
+        for out in outs {
+            let Out::Bytes(bytes) = out else {
+                panic!("no faults of the line here");
+            };
+            let outputs = self.talk.hear(&bytes, Tick(self.now));
+            self.host(outputs);
+        }
+    }
+
+    /// Somebody does something at the reader.
+    pub fn act(&mut self, words: &str) {
+        let outs = self.device.act(Act::parse(words).unwrap(), self.now);
+        self.reader(outs);
+    }
+
+    pub fn ask(&mut self, ask: AskId, what: Ask) {
+        let outputs = self.talk.ask(ask, what, Tick(self.now));
+        self.host(outputs);
+    }
+
+    pub fn cancel(&mut self, ask: AskId) {
+        let outputs = self.talk.cancel(ask, Tick(self.now));
+        self.host(outputs);
+    }
+
+    /// Time passes.
+    pub fn pass(&mut self, ms: u64) {
+        self.now += ms;
+        let outs = self.device.tick(self.now);
+        self.reader(outs);
+        let outputs = self.talk.tick(Tick(self.now));
+        self.host(outputs);
+    }
+}
+
+/// A card that was shown for an amount, without a PIN.
+pub fn card(words: &str, fen: u64) -> PresentedCard {
+    let mut pair = Pair::greeted();
+    let request = TapRequest {
+        amount: Money::from_fen(fen).unwrap(),
+        kind: CardTransaction::Sale,
+        timeout_s: 30,
+    };
+    pair.ask(AskId(1), Ask::Tap(request));
+    pair.act(words);
+    let end = pair.told.into_iter().find_map(|event| match event {
+        ReaderEvent::Answer(Answer { end, .. }) => Some(end),
+        _ => None,
+    });
+    let Some(End::Tap(Tapped::Online(evidence))) = end else {
+        panic!("{words}: {end:?}");
+    };
+    PresentedCard {
+        evidence: *evidence,
+        pin: None,
+    }
+}
