@@ -1,4 +1,4 @@
-//! The adapter with the sandbox's host, its reader, and the terminal's own desk and port: nothing stands in for anything.
+//! The adapter with the sandbox's host, its reader, and the terminal's own desk and port: nothing stands in for another.
 
 use std::time::Duration;
 
