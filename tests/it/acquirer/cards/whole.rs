@@ -1,4 +1,4 @@
-//! The adapter with the sandbox's host, its reader, and the terminal's own desk and port: nothing stands in for another.
+//! The adapter with the sandbox's host, its reader, and the terminal's own desk and port: nothing stands in for any.
 
 use std::time::Duration;
 
