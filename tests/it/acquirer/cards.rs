@@ -129,11 +129,8 @@ impl CardKeys for Reader {
         desk.has_keys = true;
         let device = desk.device.get_or_insert_with(Device::new);
         assert_eq!(device.ask(Ask::LoadKeys(keys.clone())), End::KeysLoaded);
-        let mac = keys.into_keys().into_iter();
-        let mac = mac
-            .filter(|key| key.kind == KeyKind::Mac)
-            .next_back()
-            .unwrap();
+        let mut keys = keys.into_keys().into_iter();
+        let mac = keys.find(|key| key.kind == KeyKind::Mac).unwrap();
         device.key = mac.wrapped().to_vec();
         Ok(())
     }

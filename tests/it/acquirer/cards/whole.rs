@@ -1,4 +1,4 @@
-//! The adapter with the sandbox's host, its reader, and the terminal's own desk and port: nothing stands in for anything.
+//! The adapter with the sandbox's host, its reader, and the terminal's own desk and port: nothing stands in for any.
 
 use std::time::Duration;
 
@@ -193,7 +193,8 @@ async fn pays(mut counter: Counter) -> Counter {
     let more = counter.ask(150_037, "WHOLE3", part).await;
     assert_eq!(more.value().state, ClaimState::Declined);
     // A tapped card, voided.
-    let card = counter.card(2_500, &["pull", "tap debit"]).await;
+    counter.does("pull").await;
+    let card = counter.card(2_500, &["tap debit"]).await;
     assert!(card.pin.is_none());
     let ask = CardAsk::Sale(Box::new(card));
     let sale = counter.ask(2_500, "WHOLE4", ask).await;
