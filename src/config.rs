@@ -23,7 +23,7 @@ use serde::Deserialize;
 use crate::code::OwnCodes;
 use crate::domain::fee::MerchantClass;
 use crate::domain::{EntryMode, MerchantNo, Money, OperatorNo, TermNo};
-use crate::payment::{Ceilings, Policy, VoidRules};
+use crate::payment::{CARD_WORD_MS, Ceilings, Policy, VoidRules};
 use crate::profile::guard::LimitRow;
 use crate::profile::{Profile, TimingLayer, Trust};
 use crate::view::{Language, Theme};
@@ -299,7 +299,7 @@ impl Config {
             timing: self.profile.timing.clone(),
             timing_of: self.profile.timing_of.clone(),
             cards: self.takes_cards(),
-            card_word_ms: crate::limits::CARD_WORD_MS,
+            card_word_ms: CARD_WORD_MS,
             voids: self.void_rules(),
             ceilings: self.ceilings,
             settlement: self.closings.rules(&self.profile.timing),

@@ -64,5 +64,3 @@ const _: () = assert!(INTENT_QUEUE <= INPUT_QUEUE);
 const _: () = assert!(NOTICE_QUEUE <= NOTICES_REMEMBERED);
 const _: () = assert!(ACQUIRER_IN_FLIGHT <= ACQUIRER_QUEUE);
 const _: () = assert!(CODE_DIGITS_MIN < CODE_DIGITS_MAX);
-/// An inserted card gives its last word within this, or the host's approval is reversed: the reader's limit and a margin.
-pub const CARD_WORD_MS: u64 = 20_000;

@@ -37,7 +37,7 @@ pub use fact::{
 };
 pub use late::EndedSale;
 pub use machine::{Step, next_deadline, step};
-pub use policy::{Policy, Timing, VoidRules};
+pub use policy::{CARD_WORD_MS, Policy, Timing, VoidRules};
 pub use recovery::resume;
 pub use settle::{Closing, Unsettled};
 pub use state::{

@@ -69,6 +69,10 @@ impl Timing {
     }
 }
 
+/// An inserted card gives its last word within this, or the host's approval is reversed: the reader's own limit for it
+/// and a margin, in milliseconds.
+pub const CARD_WORD_MS: u64 = 20_000;
+
 /// Which paid sales can be taken back as a void, and until when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VoidRules {

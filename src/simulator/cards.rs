@@ -1,7 +1,7 @@
 //! Cards at the till: what a customer does with one, what the reader tells of it, and the words for the card host.
 //!
-//! Owns the model reader. It reads a card only while it is armed, for the amount that it was armed with; what it seals is
-//! nobody's number.
+//! Owns the model reader. It reads a card only while it is armed, for the amount that it was armed with; what it seals
+//! is nobody's number.
 
 use super::check::Invariant;
 use super::host::{Ask, Wallet};
@@ -220,7 +220,7 @@ impl World<'_> {
         }
     }
 
-    /// What leaves for the card host is what the card signed, and a sale by a card that did not approve never ends paid.
+    /// What leaves for the card host is what the card signed.
     pub(super) fn look_at_card(&mut self, txn: TxnId, request: &Request) {
         let Request::Card(card) = request else {
             return;

@@ -4,7 +4,7 @@ use super::check::Invariant;
 use super::plant::{Bug, gives_up};
 use super::world::World;
 use crate::journal::Background;
-use crate::payment::{Phase, Sale};
+use crate::payment::{Phase, State};
 
 /// Something open holds the till no longer than this; the checker's clock may differ by a fiftieth.
 const TILL_FREE_MS: u64 = 61_500;
@@ -19,10 +19,7 @@ impl World<'_> {
             return;
         };
         if self.bug == Bug::B31 {
-            let worn = |sale: &Sale| matches!(&sale.phase, Phase::Revoking(revoking) if revoking.tries >= 3);
-            till.state
-                .sales
-                .retain(|_, sale| !sale.intent.entry.is_card() || !worn(sale));
+            give_up_reversals(&mut till.state);
         }
         if self.bug == Bug::B5 {
             let long = mono.saturating_sub(till.revoking_since);
@@ -82,4 +79,12 @@ impl World<'_> {
         let sound = audited != Background::Failed || self.swarm.is_faulty();
         self.watch.holds(Invariant::I9, sound, what, now);
     }
+}
+
+/// B31: reversals that were tried three times are dropped.
+fn give_up_reversals(state: &mut State) {
+    state.sales.retain(|_, sale| {
+        let worn = matches!(&sale.phase, Phase::Revoking(revoking) if revoking.tries >= 3);
+        !(worn && sale.intent.entry.is_card())
+    });
 }

@@ -277,6 +277,10 @@ impl CardDesk {
         self.go(at)
     }
 
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "a dozen ends, of which a few are good; any other is no success"
+    )]
     fn answer(&mut self, answer: Answer, at: Tick) {
         let Some((_, doing)) = self.doing.take_if(|(ask, _)| *ask == answer.ask) else {
             return;
@@ -307,6 +311,10 @@ impl CardDesk {
         }
     }
 
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "a dozen ends, of which a few are good; any other is no success"
+    )]
     fn tapped(&mut self, txn: TxnId, end: End, at: Tick) {
         let wanted = self.wanted.is_some_and(|(wanted, _)| wanted == txn);
         if !wanted {
@@ -349,6 +357,10 @@ impl CardDesk {
         self.ask(Doing::Pin(txn, card), Ask::Pin(request));
     }
 
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "a dozen ends, of which a few are good; any other is no success"
+    )]
     fn typed(&mut self, txn: TxnId, card: Box<CardEvidence>, end: End, at: Tick) {
         let wanted = self.wanted.is_some_and(|(wanted, _)| wanted == txn);
         if !wanted {

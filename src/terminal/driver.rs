@@ -17,13 +17,14 @@ use self::telling::log_fact;
 use super::carry::Carry;
 use super::input::{CardCommand, Cue, Input, ScanCommand};
 use super::print::PrintQueue;
+use super::records::row;
 use super::session::{self, Act, SessionTurn};
 use crate::clock::Clock;
 use crate::code::CodeTable;
 use crate::domain::{BatchNo, Money, Now, OperatorNo, Tick, TxnId};
 use crate::entropy::Entropy;
 use crate::evidence::{Claim, Verified};
-use crate::journal::{Journal, JournalError, NoSales, SaleRow, SaleState};
+use crate::journal::{Journal, JournalError, NoSales};
 use crate::limits;
 use crate::payment::{
     Command, Event, Fact, FactKind, Outcome, Phase, Policy, Request, State, Step, Ticket,
@@ -32,8 +33,8 @@ use crate::payment::{
 use crate::people::Approver;
 use crate::profile::guard::Usage;
 use crate::view::{
-    AimHint, Approves, Cause, ClockState, Desk, DeskPage, Page, Records, Row, RowState, Screen,
-    Shop, Tap, format, outcome_row, present,
+    AimHint, Approves, Cause, ClockState, Desk, DeskPage, Page, Records, RowState, Screen, Shop,
+    Tap, format, outcome_row, present,
 };
 
 /// Everything the driver is made of.
@@ -567,29 +568,6 @@ const fn no_sales(reason: NoSales) -> Cause {
         NoSales::CopyFails => Cause::CopyFails,
         NoSales::Altered => Cause::JournalAltered,
         NoSales::Unproven => Cause::JournalUnproven,
-    }
-}
-
-pub(super) fn row(sale: &SaleRow) -> Row {
-    Row {
-        txn: sale.txn,
-        voucher: sale.voucher.to_string(),
-        amount: format::amount(sale.amount),
-        channel: sale.channel,
-        time: format::clock(sale.opened_at),
-        state: match sale.state {
-            SaleState::Open => RowState::Checking,
-            SaleState::Revoking => RowState::Revoking,
-            SaleState::Paid if sale.returning => RowState::Returning,
-            SaleState::Paid if sale.returned == sale.amount => RowState::Returned,
-            SaleState::Paid if sale.returned.minor() > 0 => RowState::PartReturned,
-            SaleState::Paid => RowState::Paid,
-            SaleState::Declined | SaleState::NotSent => RowState::NotPaid,
-            SaleState::Revoked => RowState::Revoked,
-        },
-        attention: sale.attention,
-        asked: 0,
-        can_query: false,
     }
 }
 

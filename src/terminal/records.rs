@@ -5,14 +5,14 @@
 use tracing::error;
 use zeroize::Zeroizing;
 
-use super::driver::{Driver, chain, row};
+use super::driver::{Driver, chain};
 use crate::domain::{EntryMode, Money, OperatorNo, Role, TxnId};
-use crate::journal::{Journal, JournalError, UndoRow, UndoState};
+use crate::journal::{Journal, JournalError, SaleRow, SaleState, UndoRow, UndoState};
 use crate::payment::{Authority, Event, PaidSale, Presentment};
 use crate::people::{Answer, Pin};
 use crate::profile::guard::{LastSale, Usage};
 use crate::view::pages::{UndoLine, UndoStateView};
-use crate::view::{Cause, DeskPage, Record, format, too_much};
+use crate::view::{Cause, DeskPage, Record, Row, RowState, format, too_much};
 
 /// Sales read at once for the list.
 const PAGE_ROWS: usize = 30;
@@ -270,5 +270,28 @@ fn line(undo: &UndoRow) -> UndoLine {
             UndoState::Done => UndoStateView::Done,
             UndoState::Refused | UndoState::NotSent => UndoStateView::Failed,
         },
+    }
+}
+
+pub(super) fn row(sale: &SaleRow) -> Row {
+    Row {
+        txn: sale.txn,
+        voucher: sale.voucher.to_string(),
+        amount: format::amount(sale.amount),
+        channel: sale.channel,
+        time: format::clock(sale.opened_at),
+        state: match sale.state {
+            SaleState::Open => RowState::Checking,
+            SaleState::Revoking => RowState::Revoking,
+            SaleState::Paid if sale.returning => RowState::Returning,
+            SaleState::Paid if sale.returned == sale.amount => RowState::Returned,
+            SaleState::Paid if sale.returned.minor() > 0 => RowState::PartReturned,
+            SaleState::Paid => RowState::Paid,
+            SaleState::Declined | SaleState::NotSent => RowState::NotPaid,
+            SaleState::Revoked => RowState::Revoked,
+        },
+        attention: sale.attention,
+        asked: 0,
+        can_query: false,
     }
 }

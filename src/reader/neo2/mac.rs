@@ -1,7 +1,8 @@
 //! A MAC over a message (63-06, "Generate MAC for Host"), made in the reader with the session's MAC key. Pure.
 //!
-//! Owns the limits of its data and the only way to a [`MacCode`]. The guide (page 437) says: ASCII in, eight bytes out,
-//! triple DES CBC MAC of ISO 16609; the bytes C0 D0 in the data stand for a track, so nothing but printable ASCII is sent.
+//! Owns the limits of its data and the only way to a [`MacCode`]. The guide (page 437) says: ASCII in, eight bytes
+//! out, triple DES CBC MAC of ISO 16609; the bytes C0 D0 in the data stand for a track, so nothing but printable ASCII
+//! is sent.
 
 use super::frame::{DATA_BYTES_MAX, Reply};
 use crate::evidence::MacCode;

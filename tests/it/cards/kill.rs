@@ -1,4 +1,5 @@
-//! The real terminal process with a reader on its serial line, ended without a goodbye after every append of a card sale.
+//! The real terminal process with a reader on its serial line, ended without a goodbye after every append of a card
+//! sale.
 //!
 //! The next start reverses what is open before it takes the next card; then journal and books agree, sale by sale.
 

@@ -1,4 +1,4 @@
-//! Cards as a real reader's conversation tells them: the sandbox's reader behind the terminal's driver, in virtual time.
+//! Cards as a reader's conversation tells them: the sandbox's reader behind the terminal's driver, in virtual time.
 //!
 //! Owns the pair of both ends. The only way to a card's evidence is a reader's whole result, in tests as everywhere.
 

@@ -97,14 +97,7 @@ impl Conversation {
                     Some(error) => self.finish(ask, End::Failed(error), at),
                 }
             }
-            Work::Mac => {
-                let end = match refused(reply.status) {
-                    Some(ReaderError::Refused(Status::Key)) => End::Failed(ReaderError::KeyAbsent),
-                    Some(error) => End::Failed(error),
-                    None => mac::read(reply).map_or_else(End::Failed, End::Mac),
-                };
-                self.finish(ask, end, at);
-            }
+            Work::Mac => self.finish(ask, made(reply), at),
             Work::Pin { .. } => self.reply_to_pin(running, reply, at),
             Work::Complete => {
                 if reply.status == Status::Accepted || reply.status == Status::UiEvent {
@@ -196,6 +189,15 @@ fn refused(status: Status) -> Option<ReaderError> {
         return Some(ReaderError::Tampered);
     }
     (status != Status::Ok).then_some(ReaderError::Refused(status))
+}
+
+/// Reads the answer to a MAC that was asked for.
+fn made(reply: &Reply) -> End {
+    match refused(reply.status) {
+        Some(ReaderError::Refused(Status::Key)) => End::Failed(ReaderError::KeyAbsent),
+        Some(error) => End::Failed(error),
+        None => mac::read(reply).map_or_else(End::Failed, End::Mac),
+    }
 }
 
 fn tapped(reply: &Reply, amount: Money, kind: CardTransaction) -> End {
