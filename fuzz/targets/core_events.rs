@@ -69,7 +69,7 @@ fn policy() -> Policy {
         timing: Timing::reference(),
         timing_of: BTreeMap::new(),
         cards: false,
-        card_word_ms: shouyin::limits::CARD_WORD_MS,
+        card_word_ms: shouyin::payment::CARD_WORD_MS,
         voids: shouyin::payment::VoidRules::customer_codes(),
         ceilings: shouyin::payment::Ceilings::supervisor_approves_all(),
         settlement: shouyin::settlement::Rules::reference(),

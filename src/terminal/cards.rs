@@ -96,6 +96,10 @@ pub struct CardDesk {
     next: u64,
     /// No card is asked for before this.
     not_before: Tick,
+    /// A sign-in was asked for: its keys come first, so that they do not take a card from the reader.
+    signing: bool,
+    /// A card is at the reader.
+    detected: bool,
     /// A card that was read, and when the reader takes its PIN: it limits how often one may be typed.
     pin_at: Option<(Tick, TxnId, Box<CardEvidence>)>,
     hint: Option<CardHint>,
@@ -115,6 +119,8 @@ impl CardDesk {
             up: false,
             next: 1,
             not_before: Tick(0),
+            signing: false,
+            detected: false,
             pin_at: None,
             hint: None,
             out: Vec::new(),
@@ -126,11 +132,9 @@ impl CardDesk {
         match command {
             CardCommand::Arm { txn, amount } => {
                 self.wanted = Some((txn, amount));
-                self.hint(Some(if self.up {
-                    CardHint::Ready
-                } else {
-                    CardHint::Away
-                }));
+                if !self.up || self.signing {
+                    self.hint(Some(CardHint::Away));
+                }
             }
             CardCommand::Disarm => {
                 self.wanted = None;
@@ -144,10 +148,15 @@ impl CardDesk {
 
     /// A message needs the reader.
     pub fn job(&mut self, number: u64, job: KeyJob, at: Tick) -> Vec<CardOut> {
-        let typing = matches!(self.doing, Some((_, Doing::Pin(..))));
-        if !self.up || typing || self.jobs.len() >= JOBS_MAX {
-            let why = if typing {
-                "a customer types a PIN"
+        // What a customer is in the middle of is not taken away: the core asks again.
+        let busy = match &self.doing {
+            Some((_, Doing::Tap(..))) => self.detected,
+            Some((_, Doing::Pin(..))) => true,
+            Some((_, Doing::Complete(_) | Doing::Job(_))) | None => false,
+        };
+        if !self.up || busy || self.jobs.len() >= JOBS_MAX {
+            let why = if busy {
+                "a customer is at it"
             } else {
                 "it does not answer, or too much waits for it"
             };
@@ -163,12 +172,8 @@ impl CardDesk {
         match event {
             ReaderEvent::Ready(_) => {
                 self.up = true;
-                self.not_before = at;
                 self.tell(CardNews::Reader(Ok(())));
-                self.out.push(CardOut::SignIn);
-                if self.wanted.is_some() {
-                    self.hint(Some(CardHint::Ready));
-                }
+                self.sign_in(at);
             }
             ReaderEvent::Lost(why) => {
                 self.up = false;
@@ -179,6 +184,7 @@ impl CardDesk {
                 }
             }
             ReaderEvent::Prompt(Prompt::CardDetected) => {
+                self.detected = true;
                 if self.wanted.is_some() {
                     self.hint(Some(CardHint::Detected));
                 }
@@ -266,6 +272,7 @@ impl CardDesk {
         let ask = AskId(self.next);
         self.next += 1;
         self.cancelled = false;
+        self.detected = false;
         self.doing = Some((ask, doing));
         self.out.push(CardOut::Ask(ask, what));
     }
@@ -306,6 +313,10 @@ impl CardDesk {
                         KeyEnd::Failed(KeysError::Unavailable("an answer to something else".into()))
                     }
                 };
+                if matches!(end, KeyEnd::Loaded) {
+                    self.signing = false;
+                    self.not_before = at;
+                }
                 self.out.push(CardOut::Done(number, end));
             }
         }
@@ -369,8 +380,8 @@ impl CardDesk {
         match end {
             End::Pin(PinEnd::Entered(entry)) => self.presented(txn, *card, Some(entry.block)),
             End::Pin(PinEnd::None(PinProblem::KeyAbsent)) | End::Failed(ReaderError::KeyAbsent) => {
-                self.out.push(CardOut::SignIn);
                 self.again(CardHint::Away, at, TROUBLE_MS);
+                self.sign_in(at);
             }
             End::Pin(PinEnd::None(PinProblem::Refused)) | End::TimedOut => {
                 self.again(CardHint::Again, at, PAUSE_MS);
@@ -389,6 +400,13 @@ impl CardDesk {
         self.hint(None);
         let card = Box::new(PresentedCard { evidence, pin });
         self.tell(CardNews::Presented { txn, card });
+    }
+
+    /// Asks for the keys of a session, and waits for them a little before the next card.
+    fn sign_in(&mut self, at: Tick) {
+        self.signing = true;
+        self.not_before = at.after_ms(TROUBLE_MS);
+        self.out.push(CardOut::SignIn);
     }
 
     fn again(&mut self, hint: CardHint, at: Tick, pause_ms: u64) {

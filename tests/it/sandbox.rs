@@ -224,6 +224,7 @@ impl Shop {
     }
 
     /// Plugs a card reader in, under this name.
+    #[cfg(feature = "live")]
     pub fn plug(&self, link: &Path) {
         let running = self.running.as_ref().unwrap();
         running.plug_reader(link.to_owned()).unwrap();

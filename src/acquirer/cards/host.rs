@@ -90,7 +90,11 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
     /// # Errors
     /// Why there are no new keys, for people. The next message tries again.
     pub async fn renew(&self, batch: BatchNo) -> Result<(), String> {
-        let stale = self.session.read().await;
+        let Ok(stale) = self.session.try_read() else {
+            // A sign-in is under way: its keys are newer than whatever the reader lost.
+            drop(self.session.read().await);
+            return Ok(());
+        };
         self.signed_in.store(false, Ordering::Release);
         drop(stale);
         self.entered(batch).await.map(drop)

@@ -196,6 +196,7 @@ fn without_a_downloaded_limit_every_tap_needs_a_pin() {
     });
     shop.pair = Pair::greeted();
     shop.listen();
+    shop.pass(5_500);
     shop.arm(1);
     shop.act("tap phone");
     assert_eq!(shop.presented.len(), 0);
@@ -335,6 +336,8 @@ fn a_reader_that_is_gone_is_told_and_codes_go_on() {
     shop.pair.host(outputs);
     shop.listen();
     assert_eq!(shop.sign_ins, before + 1, "its keys may be gone");
+    assert_eq!(shop.hint, Some(CardHint::Away), "its keys come first");
+    shop.pass(5_500);
     assert_eq!(shop.hint, Some(CardHint::Ready));
     shop.act("tap phone");
     assert_eq!(shop.masked().len(), 1);
@@ -347,6 +350,7 @@ fn without_the_keys_of_a_session_no_mac_and_no_pin_is_made() {
     shop.job(3, KeyJob::Mac(b"0200".to_vec()));
     assert_eq!(shop.jobs, [(3, Err(KeysError::Absent))]);
     shop.arm(128_000);
+    shop.pass(5_500);
     shop.act("tap debit");
     assert_eq!(shop.hint, Some(CardHint::Away), "codes can be taken");
     assert_eq!(shop.sign_ins, 2, "asked for again");

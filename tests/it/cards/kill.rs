@@ -41,7 +41,7 @@ fn start(configs: &[PathBuf], data: &Path, appends: u64) -> Child {
         .arg("--console")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap()
 }
@@ -55,7 +55,6 @@ fn live(child: &mut Child, port: u16, amount: &str, card: &str) -> (Option<Strin
     let screens = BufReader::new(child.stdout.take().unwrap());
     let (mut asked, mut shown, mut end) = (false, false, None);
     for line in screens.lines().map_while(Result::ok) {
-        eprintln!("{amount} {line}");
         if line.starts_with("[keypad]") && !asked {
             asked = true;
             // A process that is gone does not read; that is what is being tested.

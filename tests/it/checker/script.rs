@@ -108,33 +108,7 @@ impl Play {
                 code: kit::code(number.parse().expect("number")),
                 entry: Presentment::Camera,
             },
-            ["card", words @ ..] => {
-                let drafted = self.state.draft.as_ref().map(|draft| draft.amount.minor());
-                let (words, fen) = match words {
-                    [rest @ .., "other-amount"] => (rest, 1),
-                    rest => (rest, drafted.unwrap_or(1)),
-                };
-                Event::CardPresented {
-                    txn: self.txn,
-                    card: Box::new(card(&words.join(" "), fen)),
-                }
-            }
-            ["word", word] => Event::CardEnded {
-                txn: self.txn,
-                word: match *word {
-                    "approved" => CardWord::Approved,
-                    "refused" => CardWord::Refused,
-                    _ => CardWord::Gone,
-                },
-            },
-            ["show-code", which] => Event::MerchantCodeRequested {
-                txn: TxnId::from_parts(1, which.parse().expect("number")),
-                channel: Channel::Unknown,
-            },
-            ["bad-mac", about] => Event::AnswerRejected {
-                ticket: self.ticket(kind(about), 0),
-                rejection: Rejection::BadMac,
-            },
+            ["card" | "word" | "show-code" | "bad-mac", ..] => self.at_the_reader(words),
             ["cancel"] => Event::CancelRequested,
             ["park"] => Event::ParkRequested,
             ["dismiss"] => Event::ResultDismissed,
@@ -180,6 +154,40 @@ impl Play {
                     claim,
                 }
             }
+            other => panic!("unknown event {other:?}"),
+        }
+    }
+
+    /// What cards and our own code add to a ledger.
+    fn at_the_reader(&self, words: &[&str]) -> Event {
+        match words {
+            ["card", words @ ..] => {
+                let drafted = self.state.draft.as_ref().map(|draft| draft.amount.minor());
+                let (words, fen) = match words {
+                    [rest @ .., "other-amount"] => (rest, 1),
+                    rest => (rest, drafted.unwrap_or(1)),
+                };
+                Event::CardPresented {
+                    txn: self.txn,
+                    card: Box::new(card(&words.join(" "), fen)),
+                }
+            }
+            ["word", word] => Event::CardEnded {
+                txn: self.txn,
+                word: match *word {
+                    "approved" => CardWord::Approved,
+                    "refused" => CardWord::Refused,
+                    _ => CardWord::Gone,
+                },
+            },
+            ["show-code", which] => Event::MerchantCodeRequested {
+                txn: TxnId::from_parts(1, which.parse().expect("number")),
+                channel: Channel::Unknown,
+            },
+            ["bad-mac", about] => Event::AnswerRejected {
+                ticket: self.ticket(kind(about), 0),
+                rejection: Rejection::BadMac,
+            },
             other => panic!("unknown event {other:?}"),
         }
     }
