@@ -68,7 +68,7 @@ impl Bench {
         self.config.planted_synchronous_normal = bug == Bug::B16;
         self.config.files = Arc::new(SimFiles {
             disk: self.disk,
-            refreshes: bug != Bug::B25,
+            refreshes: true,
         });
         self.disk.lock().restore(&self.template);
     }

@@ -168,7 +168,6 @@ impl World<'_> {
         if let Some(report) = report {
             self.rebuilt(&report);
         }
-        self.look_at_belief(&opened);
         let mut rng = self.rng(Stream::Tag, &[u64::from(self.boots)]);
         let tag = StartTag::from_random(rng.next().to_le_bytes()[..6].try_into().unwrap_or([0; 6]));
         let started = next_start(&opened, tag, self.clock.reading());
@@ -181,20 +180,6 @@ impl World<'_> {
             numbers,
             appended,
         })
-    }
-
-    /// I6 of a start: what it read and goes on with would still be there if the power went now.
-    fn look_at_belief(&mut self, opened: &Opened) {
-        if self.bench.in_memory || self.bench.disk.lock().is_off() {
-            return;
-        }
-        let durable = opened.open.last().is_none_or(|fact| {
-            let body = String::from_utf8(fact.encode()).unwrap_or_default();
-            self.bench.is_durable(&body)
-        });
-        let now = self.now();
-        let what = "a start believes what a power cut would take back";
-        self.watch.holds(Invariant::I6, durable, what, now);
     }
 
     fn bug_in_numbers(&self, numbers: Numbers, fact: Fact) -> (Numbers, Fact) {

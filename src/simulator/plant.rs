@@ -60,7 +60,7 @@ bugs! {
     B22, "the amount of an answer is not compared";
     B23, "the intent to revoke is not stored";
     B24, "open sales are forgotten at a start";
-    B25, "after a failed sync nothing is written once more";
+    B25, "a failed sync is taken for a good one";
     B26, "a customer's code is charged while our own order is open";
     B27, "what went back today already is not asked for";
     B28, "a slip that was interrupted is printed again without a mark";

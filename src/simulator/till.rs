@@ -336,6 +336,10 @@ impl World<'_> {
                 }
                 Ok(true)
             }
+            Err(_) if self.bug == Bug::B25 && matches!(plan, Some(Plan::SyncError { .. })) => {
+                self.tell_stored(facts);
+                Ok(true)
+            }
             Err(problem) => {
                 self.not_stored(&problem);
                 Ok(false)
