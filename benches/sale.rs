@@ -128,6 +128,7 @@ impl Till {
         let (scanner, mut orders) = mpsc::channel(8);
         tokio::spawn(async move { while orders.recv().await.is_some() {} });
         let driver = Driver::new(DriverParts {
+            cards: None,
             approver: None,
             state: state.expect("a new start"),
             journal,
