@@ -125,6 +125,7 @@ pub fn causes() -> Vec<Cause> {
         Cause::LatePaid("000457".to_owned()),
         Cause::LateNotPaid("000457".to_owned()),
     ]);
+    causes.extend(super::samples_cards::causes());
     causes.extend(super::samples_more::causes());
     causes.extend(super::samples_wall::causes());
     causes.extend(super::samples_settle::causes());
@@ -181,7 +182,9 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
             vec![keypad_telling(cause.clone()), outcome(OutcomeKind::Paid)]
         }
         Cause::CodeEnded | Cause::PlanWallet => vec![prompt(AimHint::None, true, 12, notice())],
-        Cause::Declined(_) | Cause::NotSent => vec![outcome(OutcomeKind::NotPaid)],
+        Cause::Declined(_) | Cause::CardDeclined(..) | Cause::NotSent => {
+            vec![outcome(OutcomeKind::NotPaid)]
+        }
         Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],
         Cause::JournalBroken | Cause::SettingsWrong => {
             vec![Page::OutOfService(cause.clone().into())]

@@ -46,6 +46,15 @@ pub(super) fn all() -> Vec<Sample> {
             }),
         ),
         sample(
+            "card-no-money",
+            Page::Outcome(OutcomePage {
+                notice: Some(Notice::from(Cause::card_declined("51"))),
+                can_print: false,
+                kind: OutcomeKind::NotPaid,
+                ..paid.clone()
+            }),
+        ),
+        sample(
             "card-reversed",
             Page::Outcome(OutcomePage {
                 notice: Some(Notice::from(Cause::Revoked)),
@@ -55,4 +64,10 @@ pub(super) fn all() -> Vec<Sample> {
             }),
         ),
     ]
+}
+
+/// Every refusal of a card that has words of its own.
+pub(super) fn causes() -> Vec<Cause> {
+    let codes = ["51", "55", "54", "61", "43"];
+    codes.into_iter().map(Cause::card_declined).collect()
 }

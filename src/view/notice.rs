@@ -105,6 +105,8 @@ pub enum Cause {
     Revoking,
     /// The acquirer refused; its code.
     Declined(String),
+    /// A card's issuer refused, and why; its code.
+    CardDeclined(CardRefusal, String),
     /// Nothing was sent.
     NotSent,
     /// The order was ended.
@@ -146,7 +148,35 @@ pub struct Notice {
     pub detail: String,
 }
 
+/// Why a card's issuer refuses, as far as its holder can do something about it (ISO 8583 field 39).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CardRefusal {
+    /// 51: not enough on the account.
+    NoMoney,
+    /// 55: the PIN was wrong.
+    WrongPin,
+    /// 14, 15, 54: no such card, no such issuer, expired.
+    Invalid,
+    /// 61, 65: the card's own limit of amount or number.
+    OverLimit,
+    /// 34, 38, 41, 43, 59, 62, 75: lost, stolen, restricted, suspicious, too many PINs.
+    Blocked,
+}
+
 impl Cause {
+    /// Returns how a card's refusal is told: in words where the code has a known meaning.
+    pub fn card_declined(host_code: &str) -> Self {
+        let why = match host_code {
+            "51" => CardRefusal::NoMoney,
+            "55" => CardRefusal::WrongPin,
+            "14" | "15" | "54" => CardRefusal::Invalid,
+            "61" | "65" => CardRefusal::OverLimit,
+            "34" | "38" | "41" | "43" | "59" | "62" | "75" => CardRefusal::Blocked,
+            _ => return Self::Declined(host_code.to_owned()),
+        };
+        Self::CardDeclined(why, host_code.to_owned())
+    }
+
     /// Returns the stable code.
     pub const fn code(&self) -> &'static str {
         match self {
@@ -202,6 +232,11 @@ impl Cause {
             Self::CustomerActs => "P11",
             Self::Revoking => "P12",
             Self::Declined(_) => "P20",
+            Self::CardDeclined(CardRefusal::NoMoney, _) => "P24",
+            Self::CardDeclined(CardRefusal::WrongPin, _) => "P25",
+            Self::CardDeclined(CardRefusal::Invalid, _) => "P26",
+            Self::CardDeclined(CardRefusal::OverLimit, _) => "P27",
+            Self::CardDeclined(CardRefusal::Blocked, _) => "P28",
             Self::NotSent => "P21",
             Self::Revoked => "P22",
             Self::Resumed => "P30",
@@ -262,6 +297,7 @@ impl Cause {
             | Self::JournalRebuilt
             | Self::LateNotPaid(_) => Severity::Warning,
             Self::Declined(_)
+            | Self::CardDeclined(..)
             | Self::NotSent
             | Self::Revoked
             | Self::PinNotKept
@@ -284,6 +320,7 @@ impl From<Cause> for Notice {
         let (code, severity) = (cause.code(), cause.severity());
         let detail = match cause {
             Cause::Declined(text)
+            | Cause::CardDeclined(_, text)
             | Cause::RefusalUnproved(text)
             | Cause::UndoRefused(text)
             | Cause::Limit(_, text)

@@ -414,7 +414,11 @@ fn outcome_page(
         ),
         Outcome::Declined { host_code } => (
             OutcomeKind::NotPaid,
-            Some(Cause::Declined(host_code.clone())),
+            Some(if sale.intent.entry.is_card() {
+                Cause::card_declined(host_code)
+            } else {
+                Cause::Declined(host_code.clone())
+            }),
         ),
         Outcome::NotSent if desk.clock != ClockState::Trusted => {
             (OutcomeKind::NotPaid, Some(Cause::ClockWrong))

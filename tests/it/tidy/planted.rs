@@ -122,6 +122,14 @@ fn a_float_in_the_core_is_found() {
 }
 
 #[test]
+fn a_mac_that_no_reader_made_is_found() {
+    let made = "let mac = MacCode::of_reader([0; 8]);";
+    assert_eq!(made_up_macs("src/acquirer/cards/host.rs", made).len(), 1);
+    assert!(made_up_macs("src/reader/neo2/mac.rs", made).is_empty());
+    assert!(made_up_macs("src/payment/sale.rs", "// of_reader is not for us").is_empty());
+}
+
+#[test]
 fn banned_idioms_and_clocks_are_found() {
     for bad in [
         "todo!()",
