@@ -21,7 +21,7 @@ use shouyin::acquirer::{
 use shouyin::card::CardRules;
 use shouyin::clock::Clock;
 use shouyin::config::{Config, Environment};
-use shouyin::domain::{BatchNo, Tick, Timestamp};
+use shouyin::domain::{BatchNo, Channel, Tick, Timestamp};
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig, Opened, Report};
 use shouyin::payment::{Request, Ticket};
@@ -479,7 +479,12 @@ fn card_host(
         Duration::from_millis(a.total_ms),
     );
     let exchange = HttpsExchange::new(&own.url, &a.ca_file, connect, total)?;
-    let host = Arc::new(CardHost::new(&a.term, &a.merchant, exchange, reader.keys)?);
+    // What has not left when the core begins to doubt never leaves: a reversal is never first.
+    let timing = config.profile.timing_of.get(&Channel::BankCard);
+    let wait = timing.unwrap_or(&config.profile.timing).answer_wait_ms;
+    let prepare = Duration::from_millis((wait / 2).min(limits::CARD_PREPARE_MS));
+    let host = CardHost::new(&a.term, &a.merchant, exchange, reader.keys)?;
+    let host = Arc::new(host.prepare_within(prepare));
     let signing = Arc::clone(&host);
     tokio::spawn(async move {
         while reader.sign_in.recv().await.is_some() {

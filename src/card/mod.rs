@@ -7,6 +7,7 @@ mod evidence;
 mod keys;
 mod presented;
 mod rules;
+mod stream;
 pub mod tlv;
 
 pub use evidence::{CardEntry, CardEvidence, Cipher, Cvm, De55, Ksn, MaskError, MaskedPan};
@@ -14,3 +15,4 @@ pub use evidence::{PinBlock, Sealed};
 pub use keys::{BadKeys, KeyKind, WrappedKey, WrappedKeys};
 pub use presented::{CardFacts, PresentedCard};
 pub use rules::CardRules;
+pub use stream::MacStream;

@@ -25,6 +25,8 @@ pub struct CardFacts {
     pub pin: bool,
     /// The holder signs on the slip.
     pub signature: bool,
+    /// The holder was verified on the own device (CDCVM).
+    pub device: bool,
     /// Application identifier (EMV tag 84), hexadecimal.
     pub aid: Option<String>,
     /// Cryptogram (tag 9F26), hexadecimal.
@@ -49,6 +51,7 @@ impl PresentedCard {
             sequence: self.evidence.sequence,
             pin: self.pin.is_some(),
             signature: self.evidence.cvm == Cvm::Signature,
+            device: self.evidence.cvm == Cvm::Device,
             aid: text(AID),
             cryptogram: text(CRYPTOGRAM),
             verification: text(VERIFICATION),

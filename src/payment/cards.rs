@@ -14,7 +14,7 @@
 //! Sources: docs/CARDS.md, readers.md 8.3, reliability.md row 33.
 
 use crate::card::{CardEntry, PresentedCard};
-use crate::domain::{Channel, TxnId};
+use crate::domain::{Channel, Tick, TxnId};
 use crate::evidence::PaidEvidence;
 
 use super::command::{
@@ -27,12 +27,12 @@ use super::machine::Turn;
 use super::policy::Policy;
 use super::revoke;
 use super::sale::close;
-use super::state::{Completing, Phase, Sale, State};
+use super::state::{Completing, Phase, RevokeStep, Sale, State};
 
-/// Tells whether a reversal is not yet answered: no other card goes before it.
-fn reversal_pending(state: &State) -> bool {
-    let card = |sale: &&Sale| sale.intent.entry.is_card() && !sale.phase.is_closed();
-    state.sales.values().any(|sale| card(&sale))
+/// Tells whether a card sale is not yet ended: no other card goes before it.
+pub fn reversal_pending(state: &State) -> bool {
+    let mut sales = state.sales.values();
+    sales.any(|sale| sale.intent.entry.is_card() && !sale.phase.is_closed())
 }
 
 /// Arms or disarms the reader as the draft wants it.
@@ -126,6 +126,17 @@ pub(super) fn reverse(sale: &mut Sale, turn: &mut Turn<'_>, reason: ReversalReas
     sale.reversal = reason;
     turn.commands.push(Command::Play(Sound::Unknown));
     revoke::begin(sale, turn, 1);
+}
+
+/// A reversal that waits for its next try is tried now.
+pub(super) fn hasten(sale: &mut Sale, now: Tick) {
+    let card = sale.intent.entry.is_card();
+    if let Phase::Revoking(revoking) = &mut sale.phase
+        && card
+        && revoking.step == RevokeStep::Waiting
+    {
+        revoking.due = now;
+    }
 }
 
 /// The reversal, which is the same message each time.

@@ -11,6 +11,7 @@ use crate::code::{Fingerprint, PaymentCode};
 use crate::domain::{Channel, Money, OperatorNo, OrderKind, Tick, TxnId};
 use crate::limits;
 
+use super::cards;
 use super::command::{Command, Request, RequestKind, ReversalReason, Sound};
 use super::event::Presentment;
 use super::fact::{FactKind, Instalments, Intent, Outcome};
@@ -45,6 +46,10 @@ pub(super) fn request(
         order_ended: false,
     });
     turn.commands.push(Command::StartScan);
+    // A card may be wanted, and none is taken before an older one's reversal is answered.
+    for sale in state.sales.values_mut() {
+        cards::hasten(sale, turn.now.tick);
+    }
 }
 
 pub(super) fn instalments(state: &mut State, plan: Option<Instalments>) {

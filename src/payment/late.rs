@@ -42,6 +42,10 @@ pub(super) fn noticed(
         .values_mut()
         .find(|sale| sale.intent.order_no == *order_no);
     if let Some(sale) = open {
+        // A card sale ends by its own answer, the card's word, or its reversal.
+        if sale.intent.entry.is_card() {
+            return;
+        }
         let ticket = Ticket {
             txn: sale.intent.txn,
             kind: RequestKind::Inquire,

@@ -26,6 +26,7 @@ mod state;
 mod undo;
 mod undo_flow;
 
+pub use cards::reversal_pending;
 pub use ceiling::{Ceiling, Ceilings};
 pub use command::{CardAsk, CardOriginal, CardRequest, ReversalReason};
 pub use command::{Command, Request, RequestKind, Sound, Ticket};

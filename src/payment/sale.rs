@@ -64,7 +64,7 @@ pub(super) fn rejected(
     rejection: &Rejection,
 ) {
     let why = rejection.to_string();
-    if *rejection == Rejection::BadMac {
+    if *rejection == Rejection::BadMac && matches!(sale.phase, Phase::Sending { .. }) {
         sale.reversal = ReversalReason::BadMac;
     }
     turn.fact(FactKind::AnswerRefused {
@@ -137,12 +137,12 @@ pub(super) fn query_now(sale: &mut Sale, now: Now) {
         Phase::Presenting(presenting) if presenting.in_flight.is_none() => {
             presenting.due = now.tick;
         }
+        Phase::Revoking(_) => cards::hasten(sale, now.tick),
         Phase::Sending { .. }
         | Phase::Ordering { .. }
         | Phase::Presenting(_)
         | Phase::Completing(_)
         | Phase::Polling(_)
-        | Phase::Revoking(_)
         | Phase::Provisional(_)
         | Phase::Returning { .. }
         | Phase::Closed { .. } => {}

@@ -195,12 +195,23 @@ fn route(undo: &mut Undo, turn: &mut Turn<'_>, ticket: Ticket, heard: Heard) {
         return;
     }
     if undo.intent.of_card.is_some() {
-        // There is nobody to ask. A repetition gets the first answer, so a refusal is the first one's, too.
+        // There is nobody to ask. A repetition gets the first answer, so a refusal is the first one's, too; but after a
+        // try whose fate is unknown it is believed only when it stays the same, and a person is told.
+        let only_try = undo.tries == 1 && !undo.resumed;
         return match heard {
             Heard::Refused {
                 host_code,
                 named: true,
-            } => close(undo, turn, UndoOutcome::Refused { host_code }),
+            } => {
+                undo.refusals += 1;
+                if !only_try && undo.refusals < REFUSALS_MAX {
+                    return wait(undo, turn, true);
+                }
+                if !only_try {
+                    doubt(undo, turn);
+                }
+                close(undo, turn, UndoOutcome::Refused { host_code });
+            }
             Heard::Refused { .. }
             | Heard::Done(_)
             | Heard::Pending
@@ -242,6 +253,16 @@ fn route(undo: &mut Undo, turn: &mut Turn<'_>, ticket: Ticket, heard: Heard) {
         Heard::Nothing if ticket.kind == RequestKind::Void => ask(undo, turn),
         Heard::Nothing | Heard::Done(_) | Heard::Failed { .. } => wait(undo, turn, false),
     }
+}
+
+/// A refusal that came only after a lost try: the acquirer's books decide, and somebody has to look at them.
+fn doubt(undo: &mut Undo, turn: &mut Turn<'_>) {
+    undo.attention = true;
+    let why = "refused after a try without an answer: ask the acquirer whether the customer has the money";
+    turn.fact(FactKind::AttentionRaised {
+        txn: undo.intent.txn,
+        why: why.to_owned(),
+    });
 }
 
 /// Sets the undo aside: until it is sent again, or until it is asked about.

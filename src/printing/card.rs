@@ -58,6 +58,8 @@ pub(super) fn consent(paper: &mut Paper, card: &CardFacts, entry: Presentment, c
         }
     } else if card.pin {
         paper.left("已输密码，无需签名");
+    } else if card.device {
+        paper.left("顾客设备已验证，无需签名");
     } else if entry == Presentment::CardTapped {
         paper.left("小额免密免签，无需签名");
     }

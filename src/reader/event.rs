@@ -7,7 +7,7 @@ use super::neo2::{
     BadAnswer, CardDecision, CardTransaction, HostAnswer, PinEnd, PinRequest, ResultError, Status,
     Tapped,
 };
-use crate::card::{Ksn, WrappedKeys};
+use crate::card::{Ksn, MacStream, WrappedKeys};
 use crate::domain::Money;
 use crate::evidence::MacCode;
 
@@ -38,7 +38,7 @@ pub enum Ask {
     /// A PIN on its own keypad.
     Pin(PinRequest),
     /// A MAC over a message to or from the host (63-06): printable ASCII, at most [`super::neo2::MAC_BYTES_MAX`] bytes.
-    Mac(Vec<u8>),
+    Mac(MacStream),
     /// To give the host's answer to the card that is still inserted.
     Complete(HostAnswer),
 }

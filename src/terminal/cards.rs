@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use super::input::{CardCommand, CardNews};
 use crate::acquirer::KeysError;
 use crate::card::tlv::{Tag, put, split};
-use crate::card::{CardEvidence, CardRules, PinBlock, PresentedCard, WrappedKeys};
+use crate::card::{CardEvidence, CardRules, MacStream, PinBlock, PresentedCard, WrappedKeys};
 use crate::domain::{Money, Tick, TxnId};
 use crate::evidence::MacCode;
 use crate::payment::CardWord;
@@ -33,7 +33,7 @@ const AUTHENTICATION: Tag = Tag(0x91);
 #[derive(Debug)]
 pub enum KeyJob {
     /// A MAC.
-    Mac(Vec<u8>),
+    Mac(MacStream),
     /// The keys of a sign-in.
     Load(WrappedKeys),
 }
@@ -384,7 +384,8 @@ impl CardDesk {
                 self.sign_in(at);
             }
             End::Pin(PinEnd::None(PinProblem::Refused)) | End::TimedOut => {
-                self.again(CardHint::Again, at, PAUSE_MS);
+                // The card may still be in the slot: time to take it, before it is read again.
+                self.again(CardHint::NoPin, at, TROUBLE_MS);
             }
             // The reader's own rule against guessing: the card stays where it is.
             End::Failed(ReaderError::PinTooSoon { wait_ms }) => {

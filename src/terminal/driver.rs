@@ -402,7 +402,9 @@ impl Driver {
         } else {
             self.parts.desk.out_of_service = Some(cause);
         }
+        self.parts.state.armed = None;
         self.run_command(Command::StopScan).await;
+        self.run_command(Command::DisarmCard).await;
     }
 
     async fn after_facts(&mut self, facts: &[Fact]) {
@@ -490,7 +492,7 @@ impl Driver {
                     self.parts.desk.out_of_service = Some(Cause::JournalBroken);
                 }
             }
-            Command::ArmCard { txn, amount } => self.card(CardCommand::Arm { txn, amount }).await,
+            Command::ArmCard { txn, amount } => self.arm(txn, amount).await,
             Command::DisarmCard => self.card(CardCommand::Disarm).await,
             Command::CompleteCard { txn, chip } => {
                 self.card(CardCommand::Complete { txn, chip }).await;

@@ -11,7 +11,7 @@ use tracing::warn;
 use super::cards::{CardDesk, CardDeskConfig, CardOut, KeyEnd, KeyJob};
 use super::input::{CardCommand, Input};
 use crate::acquirer::{CardKeys, KeysError};
-use crate::card::WrappedKeys;
+use crate::card::{MacStream, WrappedKeys};
 use crate::clock::Clock;
 use crate::evidence::MacCode;
 use crate::reader::event::ReaderEvent;
@@ -90,7 +90,7 @@ impl ReaderKeys {
 }
 
 impl CardKeys for ReaderKeys {
-    async fn mac(&self, stream: Vec<u8>) -> Result<MacCode, KeysError> {
+    async fn mac(&self, stream: MacStream) -> Result<MacCode, KeysError> {
         match self.ask(KeyJob::Mac(stream)).await {
             KeyEnd::Mac(mac) => Ok(mac),
             KeyEnd::Failed(error) => Err(error),

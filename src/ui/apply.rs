@@ -96,6 +96,8 @@ const fn card(hint: Option<CardHint>) -> ui::CardId {
         Some(CardHint::Again) => ui::CardId::Again,
         Some(CardHint::Insert) => ui::CardId::Insert,
         Some(CardHint::Other) => ui::CardId::Other,
+        Some(CardHint::NoPin) => ui::CardId::NoPin,
+        Some(CardHint::Reversing) => ui::CardId::Reversing,
         Some(CardHint::Away) => ui::CardId::Away,
     }
 }
@@ -157,6 +159,7 @@ fn outcome(app: &ui::App, page: &OutcomePage) -> ui::PageId {
     adapter.set_channel(channel(page.channel));
     adapter.set_card(text(&page.card));
     adapter.set_sign(page.sign);
+    adapter.set_take(page.take);
     adapter.set_voucher(text(&page.voucher));
     adapter.set_order_tail(text(&page.order_tail));
     adapter.set_time(text(&page.time));

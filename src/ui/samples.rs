@@ -412,6 +412,7 @@ pub(super) fn ended(kind: OutcomeKind) -> OutcomePage {
         channel: Channel::Alipay,
         card: String::new(),
         sign: false,
+        take: false,
         voucher: "000458".to_owned(),
         order_tail: "000463".to_owned(),
         time: "09:41:07".to_owned(),

@@ -29,6 +29,8 @@ pub(super) fn all() -> Vec<Sample> {
         sample("card-again", asked(CardHint::Again)),
         sample("card-insert", asked(CardHint::Insert)),
         sample("card-other", asked(CardHint::Other)),
+        sample("card-no-pin", asked(CardHint::NoPin)),
+        sample("card-reversing", asked(CardHint::Reversing)),
         sample("card-away", asked(CardHint::Away)),
         sample(
             "card-waiting",

@@ -8,8 +8,8 @@ use super::desk::{ClockState, Desk, DeskPage};
 use super::format;
 use super::notice::Cause;
 use super::screen::{
-    AimHint, Keypad, Manual, OutcomeKind, OutcomePage, Page, PendingPage, Prompt, Row, RowState,
-    Screen, Status, WaitKind, Waiting,
+    AimHint, CardHint, Keypad, Manual, OutcomeKind, OutcomePage, Page, PendingPage, Prompt, Row,
+    RowState, Screen, Status, WaitKind, Waiting,
 };
 use super::settlement;
 use super::settlement::Batches;
@@ -17,7 +17,8 @@ use super::show::{self, Record, UndoRules};
 use crate::code::OwnCodes;
 use crate::domain::{Channel, EntryMode, Money, Now};
 use crate::limits::CODE_DIGITS_MIN;
-use crate::payment::{Draft, Outcome, Phase, Policy, Sale, State, is_ending};
+use crate::payment::{Draft, Outcome, Phase, Policy, Presentment, Sale, State};
+use crate::payment::{is_ending, reversal_pending};
 use crate::profile::{Capability, Profile};
 
 /// 手输 appears after this long without a code (features.md S-08).
@@ -221,7 +222,11 @@ fn draft_page(
     Page::Prompt(Prompt {
         amount,
         hint,
-        card: desk.card.filter(|_| draft.instalments.is_none()),
+        card: if policy.cards && reversal_pending(state) {
+            Some(CardHint::Reversing)
+        } else {
+            desk.card.filter(|_| draft.instalments.is_none())
+        },
         can_type,
         elapsed_s,
         codes: match draft.instalments {
@@ -445,6 +450,7 @@ fn outcome_page(
             .card
             .as_ref()
             .map_or_else(String::new, |card| card.masked.to_string()),
+        take: sale.intent.entry == Presentment::CardInserted,
         sign: sale.intent.card.as_ref().is_some_and(|card| card.signature),
         voucher: sale.intent.voucher.to_string(),
         order_tail: sale.intent.order_no.tail().to_owned(),

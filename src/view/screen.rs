@@ -198,6 +198,10 @@ pub enum CardHint {
     Insert,
     /// This card cannot pay here: another card or a code.
     Other,
+    /// No PIN was typed: the card may be taken away and shown again.
+    NoPin,
+    /// An older card sale is still being reversed; codes can be taken.
+    Reversing,
     /// No card can be taken now; codes can.
     Away,
 }
@@ -329,6 +333,8 @@ pub struct OutcomePage {
     pub card: String,
     /// The customer signs on the slip.
     pub sign: bool,
+    /// The card is in the reader's slot.
+    pub take: bool,
     /// Six digits for people.
     pub voucher: String,
     /// Last six characters of the order number.

@@ -17,13 +17,16 @@ use super::iso::{self, MAC_BYTES, Message, TPDU_TO_HOST, TPDU_TO_TERMINAL};
 use super::message::{self, Names};
 use super::{CardKeys, KeysError};
 use crate::acquirer::{Acquirer, Reply, SendError, SetupError};
+use crate::card::MacStream;
 use crate::domain::{BatchNo, MerchantNo, Now, TermNo};
 use crate::evidence::{MacCode, MacedMessage, Rejection, Verified};
 use crate::limits;
-use crate::payment::{CardRequest, Request};
+use crate::payment::{CardAsk, CardRequest, Request};
 
 /// Name of the reader's key in records of what was proven.
 const KEY: &str = "card-mak";
+/// Why a sale with a PIN does not leave.
+const STALE_PIN: &str = "the PIN was typed under the keys of an older session; show the card again";
 /// Traces of sign-ins begin again after this.
 const TRACE_MAX: u32 = 999_999;
 
@@ -132,12 +135,21 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
         let sent = message::request(&self.names, request)?;
         let mut whole = Zeroizing::new(Vec::new());
         let before = sent.before_mac();
+        // A PIN that was typed under keys which a sign-in now replaces would be a wrong one to the issuer.
+        let has_pin = matches!(&request.what, CardAsk::Sale(card) if card.pin.is_some());
+        let stale_pin = has_pin && !self.signed_in.load(Ordering::Acquire);
         let mut under_way = self.entered(request.batch).await?;
+        if stale_pin {
+            return Err(STALE_PIN.to_owned());
+        }
         let mac = match self.mac(&before).await {
             Err(KeysError::Absent) => {
                 self.signed_in.store(false, Ordering::Release);
                 drop(under_way);
                 under_way = self.entered(request.batch).await?;
+                if has_pin {
+                    return Err(STALE_PIN.to_owned());
+                }
                 self.mac(&before).await
             }
             other => other,
@@ -157,7 +169,7 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
     /// Upper-case hexadecimal, because the reader takes the bytes C0 D0 for a wish (docs/CARDS.md, MAC).
     async fn mac(&self, before: &[u8]) -> Result<MacCode, KeysError> {
         let stream = data_encoding::HEXUPPER.encode(before);
-        self.keys.mac(stream.into_bytes()).await
+        self.keys.mac(MacStream::new(stream.into_bytes())).await
     }
 
     /// Returns when there are keys of a session, which stay as long as the guard is held.
@@ -203,9 +215,14 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
         let Some((before, mac)) = iso::split_mac(answer) else {
             return Reply::Rejected(Rejection::BadMac);
         };
-        let computed = match self.mac(before).await {
-            Ok(computed) => computed,
-            Err(error) => return Reply::Failed(SendError::Unchecked(error.to_string())),
+        let limit = Duration::from_millis(limits::CARD_PREPARE_MS);
+        let computed = match timeout(limit, self.mac(before)).await {
+            Ok(Ok(computed)) => computed,
+            Ok(Err(error)) => return Reply::Failed(SendError::Unchecked(error.to_string())),
+            Err(_) => {
+                let problem = "the card reader took too long".to_owned();
+                return Reply::Failed(SendError::Unchecked(problem));
+            }
         };
         let maced = MacedMessage {
             key_id: KEY,

@@ -14,7 +14,7 @@ mod tests_kit;
 
 use std::future::Future;
 
-use crate::card::WrappedKeys;
+use crate::card::{MacStream, WrappedKeys};
 use crate::evidence::MacCode;
 
 pub use host::{Both, CardHost, Exchange};
@@ -33,7 +33,7 @@ pub enum KeysError {
 /// The card reader, as far as messages to the host need it.
 pub trait CardKeys: Send + Sync + 'static {
     /// Makes a MAC over printable ASCII with the session's MAC key.
-    fn mac(&self, stream: Vec<u8>) -> impl Future<Output = Result<MacCode, KeysError>> + Send;
+    fn mac(&self, stream: MacStream) -> impl Future<Output = Result<MacCode, KeysError>> + Send;
 
     /// Takes the keys of a sign-in.
     fn load(&self, keys: WrappedKeys) -> impl Future<Output = Result<(), KeysError>> + Send;

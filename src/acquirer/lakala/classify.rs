@@ -305,6 +305,8 @@ pub(super) fn channel(account_type: &str) -> Channel {
         "DCPAY" => Channel::Ecny,
         "BESTPAY" => Channel::Bestpay,
         "SUNING" => Channel::Suning,
+        // The sandbox's own word; a real statement's is not known.
+        "bank_card" => Channel::BankCard,
         _ => Channel::Unknown,
     }
 }

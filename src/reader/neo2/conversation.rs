@@ -274,7 +274,7 @@ impl Conversation {
         self.out.push(Output::Send(sent.clone()));
         let again = matches!(
             work,
-            Work::Greet | Work::Questions(_) | Work::Mac | Work::Cancelling { .. }
+            Work::Greet | Work::Questions(_) | Work::Cancelling { .. }
         );
         self.state = State::Running(Running {
             ask,
@@ -315,7 +315,7 @@ impl Conversation {
                 Ok(())
             }
             Ask::Pin(request) => self.start_pin(ask, request, at),
-            Ask::Mac(stream) => self.start_mac(ask, &stream, at),
+            Ask::Mac(stream) => self.start_mac(ask, stream.bytes(), at),
             Ask::Complete(answer) => self.start_completion(ask, &answer, at),
         };
         if let Err(error) = started {

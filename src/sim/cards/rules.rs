@@ -212,14 +212,12 @@ impl Case<'_> {
         if record.wish == Wish::Reversal {
             return Ok(Self::told(record, "00", Story::Plain));
         }
-        if record.wish != Wish::Sale {
-            return Err("field 61: what it names is not a sale".to_owned());
-        }
-        if record.amount != amount {
-            return Err("field 4: it is not the original's amount".to_owned());
-        }
-        if record.number != self.message.text(63) {
-            return Err("field 63: it is not the original's number".to_owned());
+        // A trace that was used by something else before: nothing of that is touched.
+        let other = record.wish != Wish::Sale
+            || record.amount != amount
+            || record.number != self.message.text(63);
+        if other {
+            return Ok(self.refused("25", Story::Plain));
         }
         if record.undone {
             return Ok(Self::told(record, "00", Story::Plain));

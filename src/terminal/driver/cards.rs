@@ -6,7 +6,7 @@ use tracing::{info, warn};
 
 use super::Driver;
 use crate::card::PresentedCard;
-use crate::domain::TxnId;
+use crate::domain::{Money, TxnId};
 use crate::payment::Event;
 use crate::terminal::input::{CardCommand, CardNews};
 use crate::terminal::session;
@@ -38,12 +38,16 @@ impl Driver {
         let mut desk = self.parts.desk.clone();
         let allowed = session::card_allowed(&mut desk, &self.session());
         self.parts.desk = desk;
+        // What is over a limit now was within it when the reader was armed; a code can still pay.
         if allowed {
-            return self.feed(Event::CardPresented { txn, card }).await;
+            self.feed(Event::CardPresented { txn, card }).await;
         }
-        // The same customer may have another card, or a code.
-        let draft = self.parts.state.draft.as_ref();
-        if let Some(amount) = draft.filter(|draft| draft.txn == txn).map(|d| d.amount) {
+    }
+
+    /// Asks for a card, unless the shop's limits would refuse it.
+    pub(super) async fn arm(&mut self, txn: TxnId, amount: Money) {
+        let mut desk = self.parts.desk.clone();
+        if session::card_allowed(&mut desk, &self.session()) {
             self.card(CardCommand::Arm { txn, amount }).await;
         }
     }

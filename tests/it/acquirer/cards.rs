@@ -16,7 +16,7 @@ use data_encoding::HEXUPPER;
 use ring::hmac;
 use shouyin::acquirer::iso::{Message, TPDU_TO_HOST, TPDU_TO_TERMINAL, frame, split_mac, unframe};
 use shouyin::acquirer::{Acquirer, CardHost, CardKeys, Exchange, KeysError, Reply, SendError};
-use shouyin::card::{KeyKind, PinBlock, PresentedCard, WrappedKeys};
+use shouyin::card::{KeyKind, MacStream, PinBlock, PresentedCard, WrappedKeys};
 use shouyin::domain::{BatchNo, HostTradeNo, MerchantNo, TermNo, Tick, VoucherNo};
 use shouyin::evidence::MacCode;
 use shouyin::payment::{CardAsk, CardOriginal, CardRequest, Presentment, Request, ReversalReason};
@@ -102,7 +102,7 @@ struct Desk {
 struct Reader(Arc<Mutex<Desk>>);
 
 impl CardKeys for Reader {
-    async fn mac(&self, stream: Vec<u8>) -> Result<MacCode, KeysError> {
+    async fn mac(&self, stream: MacStream) -> Result<MacCode, KeysError> {
         tokio::task::yield_now().await;
         let mut desk = self.0.lock().unwrap();
         match &mut desk.macs_left {
@@ -307,6 +307,11 @@ fn typed() -> PinBlock {
 }
 
 fn sale() -> CardAsk {
+    CardAsk::Sale(Box::new(card(Way::Tapped, false)))
+}
+
+/// A sale whose PIN was typed.
+fn sale_with_pin() -> CardAsk {
     CardAsk::Sale(Box::new(card(Way::Contact, true)))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use shouyin::acquirer::KeysError;
-use shouyin::card::{CardRules, PresentedCard, WrappedKeys};
+use shouyin::card::{CardRules, MacStream, PresentedCard, WrappedKeys};
 use shouyin::domain::{Money, Tick, TxnId};
 use shouyin::payment::CardWord;
 use shouyin::reader::event::ReaderEvent;
@@ -231,9 +231,9 @@ fn a_cancelled_pin_pays_nothing_and_the_next_one_waits_for_the_reader() {
     shop.act("insert debit");
     shop.act("pin cancel");
     assert!(shop.presented.is_empty());
-    assert_eq!(shop.hint, Some(CardHint::Again));
+    assert_eq!(shop.hint, Some(CardHint::NoPin));
     shop.act("pull");
-    shop.pass(2_500);
+    shop.pass(5_500);
     shop.act("insert debit");
     assert_eq!(
         shop.hint,
@@ -250,12 +250,12 @@ fn a_cancelled_pin_pays_nothing_and_the_next_one_waits_for_the_reader() {
 fn a_mac_goes_before_the_wait_for_a_card_and_never_into_a_pin() {
     let mut shop = Shop::with_keys();
     shop.arm(128_000);
-    shop.job(7, KeyJob::Mac(b"0400".to_vec()));
+    shop.job(7, KeyJob::Mac(MacStream::new(b"0400".to_vec())));
     shop.pass(4_000);
     assert_eq!(shop.jobs, [(7, Ok("mac"))], "the tap made room");
     shop.act("tap debit");
     assert_eq!(shop.hint, Some(CardHint::Pin), "and was asked for again");
-    shop.job(8, KeyJob::Mac(b"0400".to_vec()));
+    shop.job(8, KeyJob::Mac(MacStream::new(b"0400".to_vec())));
     assert!(
         matches!(shop.jobs[1], (8, Err(KeysError::Unavailable(_)))),
         "{:?}",
@@ -326,7 +326,7 @@ fn a_reader_that_is_gone_is_told_and_codes_go_on() {
     shop.lose_the_reader();
     assert_eq!(shop.hint, Some(CardHint::Away));
     assert_eq!(shop.reader, Some(Err("unplugged".to_owned())));
-    shop.job(9, KeyJob::Mac(b"0400".to_vec()));
+    shop.job(9, KeyJob::Mac(MacStream::new(b"0400".to_vec())));
     assert!(matches!(
         shop.jobs[..],
         [(9, Err(KeysError::Unavailable(_)))]
@@ -347,7 +347,7 @@ fn a_reader_that_is_gone_is_told_and_codes_go_on() {
 fn without_the_keys_of_a_session_no_mac_and_no_pin_is_made() {
     let mut shop = Shop::open();
     assert_eq!(shop.sign_ins, 1, "asked for at once");
-    shop.job(3, KeyJob::Mac(b"0200".to_vec()));
+    shop.job(3, KeyJob::Mac(MacStream::new(b"0200".to_vec())));
     assert_eq!(shop.jobs, [(3, Err(KeysError::Absent))]);
     shop.arm(128_000);
     shop.pass(5_500);

@@ -10,7 +10,7 @@ use crate::reader::neo2::frame::{Frame, Reply, UiFrame};
 use crate::reader::neo2::questions::Questions;
 use crate::reader::neo2::result::{CardTransaction, Tapped, read_result};
 use crate::reader::neo2::status::Status;
-use crate::reader::neo2::{command, completion, mac, pin};
+use crate::reader::neo2::{CardDecision, command, completion, mac, pin};
 
 impl Conversation {
     pub(super) fn frame(&mut self, frame: Frame, at: Tick) {
@@ -104,12 +104,7 @@ impl Conversation {
                     self.state = State::Running(running);
                     return;
                 }
-                let end = match refused(reply.status) {
-                    Some(error) if reply.data.is_empty() => End::Failed(error),
-                    Some(_) | None => completion::read(&reply.data)
-                        .map_or_else(|error| End::Failed(error.into()), End::Completed),
-                };
-                self.finish(ask, end, at);
+                self.finish(ask, last_word(reply), at);
             }
             Work::Cancelling { .. } => {}
         }
@@ -189,6 +184,16 @@ fn refused(status: Status) -> Option<ReaderError> {
         return Some(ReaderError::Tampered);
     }
     (status != Status::Ok).then_some(ReaderError::Refused(status))
+}
+
+/// Reads a card's last word. A failure with data may say why; it is never an approval.
+fn last_word(reply: &Reply) -> End {
+    let read = completion::read(&reply.data);
+    match (refused(reply.status), read) {
+        (Some(error), Ok(CardDecision::Approved(_)) | Err(_)) => End::Failed(error),
+        (_, Ok(word)) => End::Completed(word),
+        (None, Err(error)) => End::Failed(error.into()),
+    }
 }
 
 /// Reads the answer to a MAC that was asked for.

@@ -76,6 +76,18 @@ async fn another_key_at_the_host_signs_in_before_the_next_message() {
 }
 
 #[tokio::test]
+async fn a_pin_that_was_typed_before_a_sign_in_never_leaves() {
+    let shop = Shop::open();
+    not_sent(&shop.ask(sale_with_pin()).await, "older session");
+    assert_eq!(shop.left(), ["0800"], "the next card finds the keys");
+    assert!(is_paid(&shop.ask(sale_with_pin()).await));
+    shop.reader.0.lock().unwrap().has_keys = false;
+    not_sent(&shop.ask(sale_with_pin()).await, "older session");
+    assert!(is_paid(&shop.ask(sale_with_pin()).await));
+    assert_eq!(shop.left(), ["0800", "0200", "0800", "0200"]);
+}
+
+#[tokio::test]
 async fn a_failing_sign_in_lets_no_message_leave() {
     let shop = Shop::open();
     shop.host.0.lock().unwrap().sign_in_code = Some("96");
