@@ -151,7 +151,6 @@ fn tell(error: &anyhow::Error) {
 #[cfg(feature = "ui")]
 fn say_port(port: Option<u16>) {
     if let Some(port) = port {
-        // Nobody may be reading; the page is there all the same.
         writeln!(std::io::stdout(), "screen: http://127.0.0.1:{port}/").ok();
     }
 }
@@ -473,16 +472,12 @@ fn card_host(
     let (Some(own), Some(mut reader)) = (&config.cards, reader) else {
         return Ok(None);
     };
-    let a = &config.acquirer;
-    let (connect, total) = (
-        Duration::from_millis(a.connect_ms),
-        Duration::from_millis(a.total_ms),
-    );
-    let exchange = HttpsExchange::new(&own.url, &a.ca_file, connect, total)?;
+    let (a, ms) = (&config.acquirer, Duration::from_millis);
+    let exchange = HttpsExchange::new(&own.url, &a.ca_file, ms(a.connect_ms), ms(a.total_ms))?;
     // What has not left when the core begins to doubt never leaves: a reversal is never first.
-    let timing = config.profile.timing_of.get(&Channel::BankCard);
-    let wait = timing.unwrap_or(&config.profile.timing).answer_wait_ms;
-    let prepare = Duration::from_millis((wait / 2).min(limits::CARD_PREPARE_MS));
+    let own_timing = config.profile.timing_of.get(&Channel::BankCard);
+    let wait = own_timing.unwrap_or(&config.profile.timing).answer_wait_ms;
+    let prepare = ms((wait / 2).min(limits::CARD_PREPARE_MS));
     let host = CardHost::new(&a.term, &a.merchant, exchange, reader.keys)?;
     let host = Arc::new(host.prepare_within(prepare));
     let signing = Arc::clone(&host);

@@ -10,7 +10,8 @@
 //!
 //! Owns the arming of the reader, the card's last word and the reversal's request. A card host knows no inquiry:
 //! whatever is not proven is reversed (冲正) under the sale's own trace, again and again, also after a restart, and no
-//! new card is asked for until that is answered. What an answer means is read in `sale`, how tries are spaced in `revoke`.
+//! new card is asked for until that is answered. What an answer means is read in `sale`, how tries are spaced in
+//! `revoke`.
 //! Sources: docs/CARDS.md, readers.md 8.3, reliability.md row 33.
 
 use crate::card::{CardEntry, PresentedCard};

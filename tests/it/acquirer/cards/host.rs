@@ -49,9 +49,10 @@ fn fields(kind: &str, more: Value) -> Value {
 #[tokio::test]
 async fn a_decoder_from_outside_reads_every_message_as_it_was_meant() {
     let shop = Shop::open();
+    shop.cards.renew(BatchNo::new(42).unwrap()).await.unwrap();
     let tapped = CardAsk::Sale(Box::new(card(Way::Tapped, false)));
     for what in [
-        sale(),
+        sale_with_pin(),
         tapped,
         reversal(ReversalReason::BadMac),
         CardAsk::Void(original()),
