@@ -163,6 +163,18 @@ pub enum CardRefusal {
     Blocked,
 }
 
+impl CardRefusal {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::NoMoney => "P24",
+            Self::WrongPin => "P25",
+            Self::Invalid => "P26",
+            Self::OverLimit => "P27",
+            Self::Blocked => "P28",
+        }
+    }
+}
+
 impl Cause {
     /// Returns how a card's refusal is told: in words where the code has a known meaning.
     pub fn card_declined(host_code: &str) -> Self {
@@ -232,11 +244,7 @@ impl Cause {
             Self::CustomerActs => "P11",
             Self::Revoking => "P12",
             Self::Declined(_) => "P20",
-            Self::CardDeclined(CardRefusal::NoMoney, _) => "P24",
-            Self::CardDeclined(CardRefusal::WrongPin, _) => "P25",
-            Self::CardDeclined(CardRefusal::Invalid, _) => "P26",
-            Self::CardDeclined(CardRefusal::OverLimit, _) => "P27",
-            Self::CardDeclined(CardRefusal::Blocked, _) => "P28",
+            Self::CardDeclined(why, _) => why.code(),
             Self::NotSent => "P21",
             Self::Revoked => "P22",
             Self::Resumed => "P30",
