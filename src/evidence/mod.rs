@@ -2,9 +2,9 @@
 //!
 //! Owns three doors and nothing else. [`Verified`] holds a value read from a message *after* the message's signature
 //! was checked against a trusted key, or its MAC against the one that a card reader computed. [`PaidEvidence`] can be
-//! made only from a verified claim that names our merchant, our order and our amount, or read back from a sealed journal
-//! row. [`UndoEvidence`] is the same for money that went back. There is no other constructor, so no code of the program,
-//! and no button, can call a sale paid or money returned. Pure: no I/O, no clock.
+//! made only from a verified claim that names our merchant, our order and our amount, or read back from a sealed
+//! journal row. [`UndoEvidence`] is the same for money that went back. There is no other constructor, so no code of the
+//! program, and no button, can call a sale paid or money returned. Pure: no I/O, no clock.
 //!
 //! ```compile_fail,E0451
 //! // Nobody can write a paid state down by hand: the fields are private.
