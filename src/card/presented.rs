@@ -2,7 +2,7 @@
 //!
 //! Owns both. What is kept is enough for a slip and for the reversal: no ciphertext, no PIN block, no key number.
 
-use super::evidence::{CardEntry, CardEvidence, Cvm, MaskedPan, PinBlock};
+use super::evidence::{CardEvidence, Cvm, MaskedPan, PinBlock};
 use super::tlv::Tag;
 
 /// A card that was read, and the PIN that was typed on the reader for it. Never stored.
@@ -56,10 +56,5 @@ impl PresentedCard {
             cryptogram: text(CRYPTOGRAM),
             verification: text(VERIFICATION),
         }
-    }
-
-    /// Tells whether the chip was inserted, so that the host's answer goes back to it.
-    pub const fn waits_for_host(&self) -> bool {
-        matches!(self.evidence.entry, CardEntry::Contact)
     }
 }

@@ -25,7 +25,6 @@ use super::draft;
 use super::event::{CardWord, Presentment};
 use super::fact::{FactKind, Outcome, UndoIntent, UndoKind};
 use super::machine::Turn;
-use super::policy::Policy;
 use super::revoke;
 use super::sale::close;
 use super::state::{Completing, Phase, RevokeStep, Sale, State};
@@ -40,7 +39,7 @@ pub fn reversal_pending(state: &State) -> bool {
 pub(super) fn follow_up(state: &mut State, turn: &mut Turn<'_>) {
     let wanted = state.draft.as_ref().and_then(|draft| {
         let free = draft.order.is_none() && draft.held.is_none() && draft.instalments.is_none();
-        let open = takes(turn.policy) && free && !reversal_pending(state);
+        let open = turn.policy.cards && free && !reversal_pending(state);
         open.then_some((draft.txn, draft.amount))
     });
     let armed = wanted.map(|(txn, _)| txn);
@@ -52,10 +51,6 @@ pub(super) fn follow_up(state: &mut State, turn: &mut Turn<'_>) {
         Some((txn, amount)) => Command::ArmCard { txn, amount },
         None => Command::DisarmCard,
     });
-}
-
-const fn takes(policy: &Policy) -> bool {
-    policy.cards
 }
 
 /// A card was read. It counts only for the draft that the reader is armed for, and only when it signed that amount.

@@ -203,24 +203,24 @@ mod tests {
         }
     }
 
+    /// What every approving answer has: echoed fields, its time, its code.
+    fn echo(answer: &mut Message, sent: &Message, fields: &[u8]) {
+        for field in fields {
+            let value = sent.field(*field).expect("sent");
+            answer.set(*field, value).expect("fits");
+        }
+        for (field, value) in [(12, "131944"), (13, "0906"), (39, "00")] {
+            answer.set(field, value.as_bytes()).expect("fits");
+        }
+    }
+
     /// An answer as docs/CARDS.md has it, and what the core hears of it.
     fn heard(what: &CardAsk, change: impl FnOnce(&mut Message)) -> Result<Claim, String> {
         let request = kit::request(what.clone());
         let sent = message::request(&kit::names(), &request).expect("it fits");
         let mut answer = Message::new(sent.kind() + 10);
-        for field in [3, 4, 11, 25, 41, 42, 49, 60, 63] {
-            answer
-                .set(field, sent.field(field).expect("sent"))
-                .expect("fits");
-        }
-        for (field, value) in [
-            (12, "131944"),
-            (13, "0906"),
-            (37, "000000000321"),
-            (39, "00"),
-        ] {
-            answer.set(field, value.as_bytes()).expect("fits");
-        }
+        echo(&mut answer, &sent, &[3, 4, 11, 25, 41, 42, 49, 60, 63]);
+        answer.set(37, b"000000000321").expect("fits");
         change(&mut answer);
         let now = kit::NOW;
         let (sent, what) = (&sent, &request.what);
@@ -377,19 +377,8 @@ mod tests {
         let sent = message::sign_in(&kit::names(), 3, kit::batch(42)).expect("it fits");
         let answer = |change: &dyn Fn(&mut Message)| {
             let mut answer = Message::new(810);
-            for field in [11, 41, 42] {
-                answer
-                    .set(field, sent.field(field).expect("sent"))
-                    .expect("fits");
-            }
-            for (field, value) in [
-                (12, "131944"),
-                (13, "0906"),
-                (39, "00"),
-                (60, "00000777004"),
-            ] {
-                answer.set(field, value.as_bytes()).expect("fits");
-            }
+            echo(&mut answer, &sent, &[11, 41, 42]);
+            answer.set(60, b"00000777004").expect("fits");
             answer.set(62, &[7; 60]).expect("fits");
             change(&mut answer);
             keys(&sent, &answer.encode())

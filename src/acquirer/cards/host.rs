@@ -248,21 +248,11 @@ fn wants_sign_in(reply: &Reply) -> bool {
 
 impl<X: Exchange, K: CardKeys> Acquirer for CardHost<X, K> {
     async fn ask(&self, request: Request, now: Now) -> Reply {
-        match request {
-            Request::Card(card) => self.card(*card, now).await,
-            Request::Authorize { .. }
-            | Request::Preorder { .. }
-            | Request::Inquire { .. }
-            | Request::Revoke { .. }
-            | Request::Close { .. }
-            | Request::Void { .. }
-            | Request::Refund { .. }
-            | Request::InquireRefund { .. }
-            | Request::Settlement(_) => {
-                let problem = "a card host takes cards only".to_owned();
-                Reply::Failed(SendError::NotBuilt(problem))
-            }
-        }
+        let Request::Card(card) = request else {
+            let problem = "a card host takes cards only".to_owned();
+            return Reply::Failed(SendError::NotBuilt(problem));
+        };
+        self.card(*card, now).await
     }
 }
 
@@ -276,24 +266,13 @@ pub struct Both<A, C> {
 
 impl<A: Acquirer, C: Acquirer> Acquirer for Both<A, C> {
     async fn ask(&self, request: Request, now: Now) -> Reply {
-        match (&self.cards, &request) {
-            (Some(cards), Request::Card(_)) => cards.ask(request, now).await,
-            (None, Request::Card(_)) => {
-                let problem = "no card host is set up".to_owned();
-                Reply::Failed(SendError::NotBuilt(problem))
-            }
-            (
-                _,
-                Request::Authorize { .. }
-                | Request::Preorder { .. }
-                | Request::Inquire { .. }
-                | Request::Revoke { .. }
-                | Request::Close { .. }
-                | Request::Void { .. }
-                | Request::Refund { .. }
-                | Request::InquireRefund { .. }
-                | Request::Settlement(_),
-            ) => self.codes.ask(request, now).await,
+        if !matches!(request, Request::Card(_)) {
+            return self.codes.ask(request, now).await;
         }
+        let Some(cards) = &self.cards else {
+            let problem = "no card host is set up".to_owned();
+            return Reply::Failed(SendError::NotBuilt(problem));
+        };
+        cards.ask(request, now).await
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shouyin::acquirer::HttpsExchange;
-use shouyin::card::CardRules;
+use shouyin::card::{CardEntry, CardRules};
 use shouyin::clock::Clock;
 use shouyin::domain::TxnId;
 use shouyin::evidence::{Claim, ClaimState, Undone, Verified};
@@ -169,7 +169,7 @@ async fn pays(mut counter: Counter) -> Counter {
     counter.up().await;
     counter.cards.renew(BatchNo::new(3).unwrap()).await.unwrap();
     let card = counter.card(150_037, &["insert debit", "pin 123456"]).await;
-    assert!(card.pin.is_some() && card.waits_for_host());
+    assert!(card.pin.is_some() && card.evidence.entry == CardEntry::Contact);
     let ask = CardAsk::Sale(Box::new(card.clone()));
     let sale = counter.ask(150_037, "WHOLE1", ask.clone()).await;
     assert_eq!(sale.value().state, ClaimState::Paid, "{:?}", sale.value());

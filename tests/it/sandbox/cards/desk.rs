@@ -62,6 +62,13 @@ impl Desk {
         assert_eq!(typed, json!({"status": 0, "state": 0}));
     }
 
+    /// Takes a sale back; the reader makes the MAC.
+    fn reverses(&mut self, sale: &Sale) {
+        let more = json!({"mac": "reader", "reason": "06"});
+        assert_eq!(self.till.reversal(sale, more).code(), "00");
+        assert_eq!(self.till.shop.net(&sale.order), 0);
+    }
+
     /// A sale with what the reader told; the reader makes the MAC.
     fn sells(&mut self, fen: u64) -> Sale {
         let more = json!({"from_reader": true, "mac": "reader"});
@@ -209,13 +216,7 @@ fn a_card_that_refuses_or_goes_away_at_the_end_is_reversed() {
         (&end["status"], &end["tags"]["9F27"]),
         (&json!(0), &json!("00"))
     );
-    assert_eq!(
-        desk.till
-            .reversal(&sale, json!({"mac": "reader", "reason": "06"}))
-            .code(),
-        "00"
-    );
-    assert_eq!(desk.till.shop.net(&sale.order), 0);
+    desk.reverses(&sale);
     desk.does("pull");
     desk.shows("insert debit", 800);
     let sale = desk.sells(800);
@@ -226,13 +227,7 @@ fn a_card_that_refuses_or_goes_away_at_the_end_is_reversed() {
         (&end["status"], &end["tags"]["FFEE1F"]),
         (&json!(0x0A), &json!("30000000"))
     );
-    assert_eq!(
-        desk.till
-            .reversal(&sale, json!({"mac": "reader", "reason": "06"}))
-            .code(),
-        "00"
-    );
-    assert_eq!(desk.till.shop.net(&sale.order), 0);
+    desk.reverses(&sale);
 }
 
 /// The sandbox program over a directory.
