@@ -72,10 +72,10 @@ impl Writer {
         rebuild::refuse_unfinished(config)?;
         let store_config = StoreConfig::of(config);
         let mut store = Store::open(&store_config, &*files)?;
-        let begun = begin(&store, config)?;
+        let mut begun = begin(&store, config)?;
         if store.last_row()? == 0 {
             // Before anything is made in it: an empty file must not become a new journal where there was one.
-            refuse_new(config, &begun)?;
+            refuse_new(config, &mut begun)?;
         }
         store.prepare(&store_config)?;
         limit_pages(&store, config.pages_max)?;
@@ -83,8 +83,8 @@ impl Writer {
         audit.walk_on(&store)?;
         let seen = audit.walker();
         let place = audit.finish()?;
-        if let Some(told) = begun.shrunk {
-            return Err(told.error());
+        if let Some(problem) = begun.shrunk {
+            return Err(problem);
         }
         store.accept(&seen)?;
         let copy = match (config.mirror.as_deref(), place) {
@@ -346,6 +346,10 @@ impl Writer {
             tracing::error!(error, "the journal could not be opened again");
             JournalError::Broken
         })?);
+        // The check of all records begins again with the new connection.
+        if self.audited == Background::Going && self.check_all(before.0).is_err() {
+            self.audited = Background::Failed;
+        }
         Ok(())
     }
 
@@ -485,30 +489,11 @@ struct Begun {
     audit: Audit,
     from_note: bool,
     /// The database has fewer rows than the note: told after the second copy had its say.
-    shrunk: Option<Shrunk>,
-}
-
-/// A journal that has fewer rows than its note.
-struct Shrunk {
-    path: PathBuf,
-    note: PathBuf,
-    noted: u64,
-    rows: u64,
-}
-
-impl Shrunk {
-    fn error(&self) -> JournalError {
-        JournalError::Shrunk {
-            path: self.path.clone(),
-            note: self.note.clone(),
-            noted: self.noted,
-            rows: self.rows,
-        }
-    }
+    shrunk: Option<JournalError>,
 }
 
 /// Refuses to begin a journal where the second copy or the note tell of one.
-fn refuse_new(config: &JournalConfig, begun: &Begun) -> Result<(), JournalError> {
+fn refuse_new(config: &JournalConfig, begun: &mut Begun) -> Result<(), JournalError> {
     if let Some(path) = &config.mirror
         && let Some(mirror_rows) = CopyReader::open(&*config.files, path, 0)?.last_behind()?
     {
@@ -518,10 +503,7 @@ fn refuse_new(config: &JournalConfig, begun: &Begun) -> Result<(), JournalError>
             rows: 0,
         });
     }
-    match &begun.shrunk {
-        Some(told) => Err(told.error()),
-        None => Ok(()),
-    }
+    begun.shrunk.take().map_or(Ok(()), Err)
 }
 
 /// Goes on from the note where it fits; otherwise every page and every row is looked at.
@@ -539,7 +521,7 @@ fn begin(store: &Store, config: &JournalConfig) -> Result<Begun, JournalError> {
     if let Some(note) = Checked::read(&*config.files, &config.dir) {
         let rows = store.last_row()?;
         if rows < note.row {
-            shrunk = Some(Shrunk {
+            shrunk = Some(JournalError::Shrunk {
                 path: store.path.clone(),
                 note: Checked::path(&config.dir),
                 noted: note.row,

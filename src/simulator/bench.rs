@@ -108,6 +108,18 @@ impl Bench {
         rows.is_ok_and(|rows| rows.iter().rev().any(holds))
     }
 
+    /// Returns the rows of a disk behind one whose hash is known.
+    pub(super) fn rows_of(
+        &self,
+        image: &Image,
+        number: u64,
+        hash: Digest,
+    ) -> Result<Vec<SealedRow>, JournalError> {
+        self.shadow.lock().restore(image);
+        let (book, _) = DirectJournal::open(&self.shadow_config)?;
+        book.rows_behind(number, hash)
+    }
+
     /// Every other seed has an adapter that reports each request once, as the real one does; the others hear late and
     /// double answers, too.
     pub const fn strict_line(&self, seed: u64) -> bool {

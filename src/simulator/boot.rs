@@ -246,6 +246,7 @@ impl World<'_> {
         till.refuse_sales = appended.no_sales.is_some();
         self.till = Some(till);
         self.heed(appended.no_sales);
+        self.check_all();
         self.open_printer();
         let handles = self.bench.disk.lock().open_handles();
         let bounded = handles <= 8 || self.bench.in_memory;
@@ -277,8 +278,13 @@ impl World<'_> {
         if opened.rows <= rows || self.bench.in_memory {
             return;
         }
-        // What lies between was under way when the power went, and arrived. An older row may have rotted unnoticed.
-        let Ok(between) = book.rows_behind(rows, head) else {
+        // What lies between was under way when the power went, and arrived. A row may have rotted, which a start that
+        // reads on from its note does not see: then it is read as it was.
+        let between = book.rows_behind(rows, head).or_else(|problem| {
+            let before = self.decay.before_rot.as_ref().ok_or(problem)?;
+            self.bench.rows_of(before, rows, head)
+        });
+        let Ok(between) = between else {
             let what = "an acknowledged row has changed".to_owned();
             return self.watch.blame(Invariant::I9, what, now);
         };

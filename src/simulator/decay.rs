@@ -4,6 +4,7 @@
 //! cannot be made good by anybody but the acquirer. What people do about a rebuild that proves nothing is here, too.
 
 use super::check::Invariant;
+use super::disk::Image;
 use super::fault::{Fault, Kind, Place};
 use super::plan::Act;
 use super::trace::Lane;
@@ -34,6 +35,8 @@ pub(super) struct Decay {
     old: Option<Vec<Option<Vec<u8>>>>,
     /// It was damaged and no start has mended it yet.
     pub damaged: bool,
+    /// The disk as it was before it rotted, while no start has mended that.
+    pub before_rot: Option<Image>,
     /// Somebody will vouch for the journal before the next start.
     vouch: bool,
 }
@@ -76,10 +79,12 @@ impl World<'_> {
         parse_mirror(&copy).0.len() as u64 >= self.acknowledged.0
     }
 
-    /// Flips one bit: of a fact, of the head of a page that holds facts, or of the file's own head.
-    fn rot(&self, number: u64) -> bool {
+    /// Flips one bit: of a fact, of the head of a page that holds facts, or of the file's own head. Never where that
+    /// costs a fact that the second copy lacks: such a one can be under way to it when the machine dies.
+    fn rot(&mut self, number: u64) -> bool {
         let mut disk = self.bench.disk.lock();
         let bytes = disk.content(DATABASE).unwrap_or_default();
+        let copy = disk.content(COPY).unwrap_or_default();
         let windows = bytes.windows(FACT.len()).enumerate();
         let facts = windows.filter(|(_, window)| *window == FACT);
         let facts: Vec<usize> = facts.map(|(at, _)| at).collect();
@@ -87,12 +92,21 @@ impl World<'_> {
         let Some(fact) = facts.get(nth % facts.len().max(1)) else {
             return false;
         };
+        let page = fact / PAGE * PAGE;
         let at = match number % 3 {
             0 => fact + FACT.len(),
-            1 => fact / PAGE * PAGE,
+            1 => page,
             _ => nth % 15,
         };
-        disk.spoil(DATABASE, |bytes| bytes[at] ^= 1 << (number % 5))
+        if !facts_in(&bytes[page..page + PAGE]).all(|fact| holds(&copy, fact)) {
+            return false;
+        }
+        let before = disk.image();
+        let struck = disk.spoil(DATABASE, |bytes| bytes[at] ^= 1 << (number % 5));
+        if struck {
+            self.decay.before_rot = Some(before);
+        }
+        struck
     }
 
     /// Puts the old image back. One with a row that the second copy never had is no old image of this journal but a
@@ -117,6 +131,7 @@ impl World<'_> {
     pub(super) fn rebuilt(&mut self, report: &Report) {
         *self.figures.troubles.entry(REBUILT).or_default() += 1;
         self.decay.damaged = false;
+        self.decay.before_rot = None;
         let now = self.now();
         self.trace.add(now, Lane::Till, Lane::Disk, || {
             format!(

@@ -178,6 +178,16 @@ impl Disk {
         })
     }
 
+    /// Returns the files as a program reads them.
+    pub(super) fn image(&self) -> Image {
+        let files = self.contents();
+        Image(
+            files
+                .map(|(name, bytes)| (name.to_owned(), bytes.to_vec()))
+                .collect(),
+        )
+    }
+
     /// Changes what a file holds for good, behind everybody's back. Returns whether it is there.
     pub fn spoil(&mut self, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> bool {
         let inode = self.names.get(name).and_then(|n| self.inodes.get_mut(n));

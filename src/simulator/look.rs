@@ -2,19 +2,22 @@
 
 use super::check::Invariant;
 use super::plant::{Bug, gives_up};
-use super::world::World;
+use super::world::{Item, World};
 use crate::journal::Background;
-use crate::payment::{Phase, State};
+use crate::payment::{Phase, State, next_deadline};
 
 /// Something open holds the till no longer than this; the checker's clock may differ by a fiftieth.
 const TILL_FREE_MS: u64 = 61_500;
+
+/// The program looks that often for time to go on with the check of all records.
+const CHECK_AGAIN_MS: u64 = 1_000;
 
 impl World<'_> {
     pub(super) fn look_at_state(&mut self) {
         let now = self.now();
         let mono = self.clock.mono();
-        // A deadline that is due is done next; until then nothing is late.
-        let overdue = self.deadline().is_some_and(|at| at <= now);
+        // A deadline that is due is done next, when the disk lets the program go on; until then nothing is late.
+        let tick = self.clock.reading().tick;
         let Some(till) = &mut self.till else {
             return;
         };
@@ -51,6 +54,7 @@ impl World<'_> {
         let late = till
             .held
             .is_some_and(|(_, since)| self.clock.mono_between(since, now) > TILL_FREE_MS);
+        let overdue = next_deadline(state, &self.policy).is_some_and(|(at, _)| at <= tick);
         let what = "the till was held for more than 60 s";
         self.watch.holds(Invariant::L1, !late || overdue, what, now);
         let codes = state.used_codes.len() <= crate::limits::CODES_REMEMBERED + 100;
@@ -67,6 +71,15 @@ impl World<'_> {
                 |txn| sales.contains_key(&txn) || undos.contains_key(&txn) || settling == Some(txn);
             self.watch.kept(state.open_count(), keeps, now);
         }
+        self.check_all();
+    }
+
+    /// The check of all records goes on, as the journal's thread does it while nothing is asked.
+    pub(super) fn check_all(&mut self) {
+        let now = self.now();
+        let Some(till) = &mut self.till else {
+            return;
+        };
         let audited = till.book.check_on();
         let news = audited == Background::Failed && !std::mem::replace(&mut till.alarmed, true);
         let reason = if news {
@@ -74,10 +87,23 @@ impl World<'_> {
         } else {
             None
         };
+        let again =
+            audited == Background::Going && !std::mem::replace(&mut till.checks_again, true);
         self.heed(reason);
+        if again {
+            self.put(now + CHECK_AGAIN_MS, Item::Check(self.boots));
+        }
         let what = "the check in the background found an alteration";
         let sound = audited != Background::Failed || self.swarm.is_faulty();
         self.watch.holds(Invariant::I9, sound, what, now);
+    }
+
+    /// Nobody asked the journal for anything for a while.
+    pub(super) fn check_on(&mut self) {
+        if let Some(till) = &mut self.till {
+            till.checks_again = false;
+        }
+        self.check_all();
     }
 }
 

@@ -53,6 +53,8 @@ pub struct Till {
     pub(super) revoking_since: u64,
     /// The check of all records has told that something is wrong.
     pub(super) alarmed: bool,
+    /// It will be gone on with.
+    pub(super) checks_again: bool,
     /// The print queue, where the run has a printer.
     pub(super) spool: Option<crate::printing::Spool>,
     /// Something was stored since the queue looked.
@@ -79,6 +81,7 @@ impl Till {
             shown: None,
             revoking_since: 0,
             alarmed: false,
+            checks_again: false,
             spool: None,
             slips_due: false,
             printer_due: None,

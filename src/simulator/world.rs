@@ -48,6 +48,8 @@ pub(super) enum Item {
     CardWord(u32, TxnId, CardWord),
     /// The printer of a boot answers, or its queue waits no longer.
     Printer(u32, crate::printing::Event),
+    /// The program of a boot has time for the check of all records.
+    Check(u32),
 }
 
 /// A request under way.
@@ -309,6 +311,7 @@ impl<'a> World<'a> {
             | Item::Fails(boot, ..)
             | Item::CardWord(boot, ..)
             | Item::Printer(boot, _)
+            | Item::Check(boot)
                 if now < frozen && boot == self.boots =>
             {
                 self.put(frozen, item);
@@ -321,8 +324,9 @@ impl<'a> World<'a> {
             Item::Decides(order) => self.decides(&order),
             Item::Notice(answer) => self.noticed(&answer),
             Item::Printer(boot, event) if boot == self.boots => self.printer_goes_on(event),
+            Item::Check(boot) if boot == self.boots => self.check_on(),
             // The program that asked is gone.
-            Item::Printer(..) => {}
+            Item::Printer(..) | Item::Check(_) => {}
             Item::Comes(boot, ticket, message) => self.comes(boot, ticket, &message),
             Item::Fails(boot, ticket, certainty, why) => {
                 self.gives_up(boot, ticket, certainty, why);

@@ -17,6 +17,7 @@ use shouyin::simulator::{Plan, Rng, SimDisk, SimFiles};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+mod background;
 mod copy;
 mod doubt;
 mod rebuild;
