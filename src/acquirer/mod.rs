@@ -95,7 +95,12 @@ impl Waiting {
             Request::Authorize { .. } | Request::Preorder { .. } => {
                 self.charges.push_back((ticket, request));
             }
-            Request::Card(card) if matches!(card.what, CardAsk::Sale(_)) => {
+            Request::Card(card)
+                if matches!(
+                    card.what,
+                    CardAsk::Sale(_) | CardAsk::Hold(_) | CardAsk::Completion(_)
+                ) =>
+            {
                 self.charges.push_back((ticket, Request::Card(card)));
             }
             Request::Inquire { .. }

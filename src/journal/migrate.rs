@@ -7,10 +7,11 @@ use rusqlite::Connection;
 use super::error::JournalError;
 
 /// Every schema step, oldest first. Step n brings `user_version` to n.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("../../migrations/0001_initial.sql"),
     include_str!("../../migrations/0002_undo.sql"),
     include_str!("../../migrations/0003_settlement.sql"),
+    include_str!("../../migrations/0004_hold.sql"),
 ];
 
 /// The schema that this program writes.

@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, params};
 
-use crate::payment::{Fact, FactKind, Intent, Outcome, UndoIntent, UndoOutcome};
+use crate::payment::{Fact, FactKind, Intent, Outcome, Purpose, UndoIntent, UndoOutcome};
 
 /// Brings the projections up to date with one fact.
 pub(super) fn project(unit: &Connection, fact: &Fact, number: u64) -> rusqlite::Result<()> {
@@ -57,10 +57,14 @@ pub(super) fn project(unit: &Connection, fact: &Fact, number: u64) -> rusqlite::
 
 fn open_sale(unit: &Connection, intent: &Intent, at_ms: i64, number: u64) -> rusqlite::Result<()> {
     let txn = intent.txn.to_string();
+    let hold = match &intent.purpose {
+        Purpose::Sale | Purpose::Hold => None,
+        Purpose::Completion { of, .. } => Some(of.to_string()),
+    };
     unit.prepare_cached(
         "INSERT INTO sale (txn, order_no, voucher, batch, amount, currency, channel, operator, \
-         state, opened_ms, opened_by, entry) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'open', ?9, ?10, ?11)",
+         state, opened_ms, opened_by, entry, purpose, hold) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'open', ?9, ?10, ?11, ?12, ?13)",
     )?
     .execute(params![
         txn,
@@ -74,6 +78,8 @@ fn open_sale(unit: &Connection, intent: &Intent, at_ms: i64, number: u64) -> rus
         at_ms,
         number,
         intent.entry.key(),
+        intent.purpose.business().key(),
+        hold,
     ])?;
     unit.prepare_cached(
         "INSERT INTO outbox (txn, kind, ref_no, since) VALUES (?1, 'inquire', ?2, ?3)",

@@ -1,12 +1,12 @@
 //! Reading: the last sales, one sale, today's totals, the facts of open sales, the counters.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::error::JournalError;
 use super::store::{Store, stored_row};
 use crate::domain::{BatchNo, Channel, Currency, Money, OrderNo, Timestamp, TxnId, VoucherNo};
 use crate::evidence::{Digest, SealedRow};
-use crate::payment::{Fact, Presentment};
+use crate::payment::{CardBusiness, Fact, Presentment};
 
 /// State of a sale in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +84,10 @@ pub struct SaleRow {
     pub returned: Money,
     /// An undo of it is open.
     pub returning: bool,
+    /// What the order is for.
+    pub business: CardBusiness,
+    /// It is a hold, and a completion of it stands or is under way.
+    pub completed: bool,
 }
 
 /// Count and sum of paid sales.
@@ -112,7 +116,11 @@ const COLUMNS: &str = "txn, order_no, voucher, amount, currency, channel, state,
                        opened_ms, closed_ms, trade_no, host_code, entry, batch, \
                        (SELECT coalesce(sum(u.amount), 0) FROM undo u \
                         WHERE u.sale = sale.txn AND u.state = 'done'), \
-                       (SELECT count(*) FROM undo u WHERE u.sale = sale.txn AND u.state = 'open')";
+                       (SELECT count(*) FROM undo u WHERE u.sale = sale.txn AND u.state = 'open'), \
+                       purpose";
+/// A completion `c` of a hold counts: it was not voided.
+pub(super) const COMPLETION_STANDS: &str = "(c.state IN ('open','revoking') OR c.state = 'paid' \
+     AND NOT EXISTS (SELECT 1 FROM undo v WHERE v.sale = c.txn AND v.kind = 'void' AND v.state = 'done'))";
 
 impl Store {
     pub(super) fn recent(&self, limit: usize) -> Result<Vec<SaleRow>, JournalError> {
@@ -125,7 +133,10 @@ impl Store {
         rest: &str,
         values: &[&dyn rusqlite::ToSql],
     ) -> Result<Vec<SaleRow>, JournalError> {
-        let sql = format!("SELECT {COLUMNS} FROM sale {rest}");
+        let sql = format!(
+            "SELECT {COLUMNS}, purpose = 'hold' AND EXISTS (SELECT 1 FROM sale c \
+             WHERE c.hold = sale.txn AND {COMPLETION_STANDS}) FROM sale {rest}"
+        );
         let read = |connection: &Connection| -> rusqlite::Result<Vec<SaleRow>> {
             connection
                 .prepare_cached(&sql)?
@@ -136,18 +147,15 @@ impl Store {
     }
 
     pub(super) fn sale(&self, order_no: &str) -> Result<Option<SaleRow>, JournalError> {
-        let sql = format!("SELECT {COLUMNS} FROM sale WHERE order_no = ?1");
-        self.connection
-            .query_row(&sql, [order_no], sale_row)
-            .optional()
-            .map_err(|e| self.refused("reading a sale", e))
+        let found = self.sales("WHERE order_no = ?1", params![order_no])?;
+        Ok(found.into_iter().next())
     }
 
     pub(super) fn totals(&self, from_ms: i64, to_ms: i64) -> Result<Totals, JournalError> {
         self.connection
             .prepare_cached(
                 "SELECT count(*), coalesce(sum(amount), 0) FROM sale \
-                 WHERE state = 'paid' AND opened_ms >= ?1 AND opened_ms < ?2",
+                 WHERE state = 'paid' AND purpose <> 'hold' AND opened_ms >= ?1 AND opened_ms < ?2",
             )
             .and_then(|mut select| {
                 select.query_row(params![from_ms, to_ms], |row| {
@@ -257,5 +265,7 @@ fn sale_row(row: &Row<'_>) -> rusqlite::Result<SaleRow> {
         batch: BatchNo::new(row.get(13)?).map_err(|_| wrong(13, "batch"))?,
         returned: Money::from_minor(row.get(14)?, currency).map_err(|_| wrong(14, "returned"))?,
         returning: row.get::<_, u64>(15)? > 0,
+        business: CardBusiness::from_key(&text(16)?).ok_or_else(|| wrong(16, "purpose"))?,
+        completed: row.get(17)?,
     })
 }

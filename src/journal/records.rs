@@ -7,7 +7,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::error::JournalError;
-use super::query::SaleRow;
+use super::query::{COMPLETION_STANDS, SaleRow};
 use super::store::Store;
 use crate::domain::{Channel, Money, OrderNo, Timestamp, TxnId};
 use crate::evidence::PaidEvidence;
@@ -94,14 +94,16 @@ impl Store {
             return Ok(None);
         };
         let fail = |e| self.refused("reading what went back", e);
-        let (returned, open): (u64, bool) = self
+        let sql = format!(
+            "SELECT coalesce(sum(amount), 0), coalesce(max(state = 'open'), 0), \
+             EXISTS (SELECT 1 FROM sale c WHERE c.hold = ?1 AND {COMPLETION_STANDS}) \
+             FROM undo WHERE sale = ?1 AND state IN ('open','done')"
+        );
+        let (returned, open, completed): (u64, bool, bool) = self
             .connection
-            .query_row(
-                "SELECT coalesce(sum(amount), 0), coalesce(max(state = 'open'), 0) FROM undo \
-                 WHERE sale = ?1 AND state IN ('open','done')",
-                [txn.to_string()],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
+            .query_row(&sql, [txn.to_string()], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
             .map_err(fail)?;
         let returned = Money::from_minor(returned, intent.amount.currency())
             .map_err(|error| self.damaged(error.to_string()))?;
@@ -110,6 +112,7 @@ impl Store {
             evidence,
             returned,
             open,
+            completed,
         }))
     }
 
@@ -186,7 +189,7 @@ impl Store {
         self.connection
             .prepare_cached(
                 "SELECT channel, entry, sum(CASE WHEN opened_ms >= ?1 THEN amount ELSE 0 END), \
-                 sum(amount) FROM sale WHERE opened_ms >= ?2 \
+                 sum(amount) FROM sale WHERE opened_ms >= ?2 AND purpose <> 'hold' \
                  AND state IN ('open','paid') GROUP BY channel, entry",
             )
             .and_then(|mut select| {
@@ -210,7 +213,8 @@ impl Store {
         self.connection
             .query_row(
                 "SELECT coalesce(sum(amount), 0) FROM undo \
-                 WHERE opened_ms >= ?1 AND cause = 'asked' AND state IN ('open','done')",
+                 WHERE opened_ms >= ?1 AND cause = 'asked' AND state IN ('open','done') \
+                 AND NOT EXISTS (SELECT 1 FROM sale h WHERE h.txn = undo.sale AND h.purpose = 'hold')",
                 [from_ms],
                 |row| row.get(0),
             )

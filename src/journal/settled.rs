@@ -93,11 +93,20 @@ fn leave(unit: &Connection, txn: &str, entry: &str) -> rusqlite::Result<()> {
 }
 
 fn close(unit: &Connection, txn: &str, report: &Report, at_ms: i64) -> rusqlite::Result<()> {
-    for table in ["sale", "undo"] {
+    // Holds are no income: neither they nor what gives them back belong to a settlement.
+    let counted = [
+        ("sale", "purpose <> 'hold'"),
+        (
+            "undo",
+            "NOT EXISTS (SELECT 1 FROM sale h WHERE h.txn = undo.sale AND h.purpose = 'hold')",
+        ),
+    ];
+    for (table, counted) in counted {
         let sql = format!(
             "UPDATE {table} SET settled = (SELECT batch FROM settlement WHERE txn = ?1) \
              WHERE settled IS NULL AND batch <= (SELECT batch FROM settlement WHERE txn = ?1) \
-             AND coalesce(left_by, 0) <> (SELECT batch FROM settlement WHERE txn = ?1)"
+             AND coalesce(left_by, 0) <> (SELECT batch FROM settlement WHERE txn = ?1) \
+             AND {counted}"
         );
         unit.prepare_cached(&sql)?.execute([txn])?;
     }
@@ -129,8 +138,9 @@ impl Store {
             .connection
             .query_row(
                 "SELECT count(*), min(CASE WHEN left_by IS NULL THEN opened_ms END) FROM \
-                 (SELECT opened_ms, left_by FROM sale WHERE settled IS NULL \
-                  UNION ALL SELECT opened_ms, left_by FROM undo WHERE settled IS NULL)",
+                 (SELECT opened_ms, left_by FROM sale WHERE settled IS NULL AND purpose <> 'hold' \
+                  UNION ALL SELECT u.opened_ms, u.left_by FROM undo u JOIN sale s ON s.txn = u.sale \
+                  WHERE u.settled IS NULL AND s.purpose <> 'hold')",
                 [],
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )
@@ -161,12 +171,14 @@ impl Store {
                 .connection
                 .prepare_cached(
                     "SELECT txn, order_no, order_no, 'sale', 0, channel, amount, state, voucher, \
-                     batch, opened_by AS at FROM sale WHERE settled IS NULL AND batch <= ?1 \
+                     batch, opened_by AS at FROM sale \
+                     WHERE settled IS NULL AND batch <= ?1 AND purpose <> 'hold' \
                      UNION ALL \
                      SELECT u.txn, u.undo_no, s.order_no, u.kind, u.cause = 'late_success', \
                      s.channel, u.amount, u.state, u.voucher, u.batch, u.opened_by \
                      FROM undo u JOIN sale s ON s.txn = u.sale \
-                     WHERE u.settled IS NULL AND u.batch <= ?1 ORDER BY at",
+                     WHERE u.settled IS NULL AND u.batch <= ?1 AND s.purpose <> 'hold' \
+                     ORDER BY at",
                 )?
                 .query_map([batch.get()], entry)?
                 .collect::<rusqlite::Result<Vec<_>>>()?;

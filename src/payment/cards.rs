@@ -19,11 +19,12 @@ use crate::domain::{Channel, Tick, TxnId};
 use crate::evidence::PaidEvidence;
 
 use super::command::{
-    CardAsk, CardOriginal, CardRequest, Command, Request, RequestKind, ReversalReason, Sound,
+    CardAsk, CardBusiness, CardOriginal, CardRequest, Command, Request, RequestKind,
+    ReversalReason, Sound,
 };
 use super::draft;
 use super::event::{CardWord, Presentment};
-use super::fact::{FactKind, Outcome, UndoIntent, UndoKind};
+use super::fact::{FactKind, Outcome, Purpose, UndoIntent, UndoKind};
 use super::machine::Turn;
 use super::revoke;
 use super::sale::close;
@@ -40,15 +41,15 @@ pub(super) fn follow_up(state: &mut State, turn: &mut Turn<'_>) {
     let wanted = state.draft.as_ref().and_then(|draft| {
         let free = draft.order.is_none() && draft.held.is_none() && draft.instalments.is_none();
         let open = turn.policy.cards && free && !reversal_pending(state);
-        open.then_some((draft.txn, draft.amount))
+        open.then_some((draft.txn, draft.amount, draft.hold))
     });
-    let armed = wanted.map(|(txn, _)| txn);
+    let armed = wanted.map(|(txn, ..)| txn);
     if armed == state.armed {
         return;
     }
     state.armed = armed;
     turn.commands.push(match wanted {
-        Some((txn, amount)) => Command::ArmCard { txn, amount },
+        Some((txn, amount, hold)) => Command::ArmCard { txn, amount, hold },
         None => Command::DisarmCard,
     });
 }
@@ -73,25 +74,35 @@ pub(super) fn present(state: &mut State, turn: &mut Turn<'_>, txn: TxnId, card: 
         CardEntry::Contactless => Presentment::CardTapped,
     };
     intent.card = Some(card.facts());
+    if draft.hold {
+        intent.purpose = Purpose::Hold;
+    }
     let due = turn.after(turn.policy.timing(intent.channel).answer_wait_ms);
     let mut sale = draft::opened(intent, turn.now.tick, Phase::Sending { due });
     turn.fact(FactKind::IntentRecorded(sale.intent.clone()));
     turn.commands.push(Command::StopScan);
     turn.commands.push(Command::Play(Sound::Scanned));
-    let request = request(&sale, CardAsk::Sale(Box::new(card)));
+    let card = Box::new(card);
+    let what = if draft.hold {
+        CardAsk::Hold(card)
+    } else {
+        CardAsk::Sale(card)
+    };
+    let request = request(&sale, what);
     turn.send(&mut sale, RequestKind::Authorize, request);
     state.foreground = Some(txn);
     state.sales.insert(txn, sale);
 }
 
-/// The host approved. A tapped card is done; an inserted one has the last word.
+/// The host approved. A tapped card is done; an inserted one has the last word, unless the card was there another day.
 pub(super) fn approved(
     sale: &mut Sale,
     turn: &mut Turn<'_>,
     evidence: PaidEvidence,
     chip: Vec<u8>,
 ) {
-    if sale.intent.entry == Presentment::CardTapped {
+    let completion = sale.intent.purpose.business() == CardBusiness::Completion;
+    if completion || sale.intent.entry == Presentment::CardTapped {
         return close(sale, turn, Outcome::Paid(evidence));
     }
     let txn = sale.intent.txn;
@@ -139,6 +150,7 @@ pub(super) fn hasten(sale: &mut Sale, now: Tick) {
 pub(super) fn reversal(sale: &Sale) -> Request {
     let facts = sale.intent.card.as_ref();
     let ask = CardAsk::Reversal {
+        business: sale.intent.purpose.business(),
         entry: sale.intent.entry,
         pin: facts.is_some_and(|card| card.pin),
         sequence: facts.and_then(|card| card.sequence),
@@ -163,7 +175,7 @@ pub(super) fn undo(intent: &UndoIntent, of: CardOriginal) -> (RequestKind, Reque
     (kind, Request::Card(Box::new(request)))
 }
 
-fn request(sale: &Sale, what: CardAsk) -> Request {
+pub(super) fn request(sale: &Sale, what: CardAsk) -> Request {
     Request::Card(Box::new(CardRequest {
         order_no: sale.intent.order_no.clone(),
         batch: sale.intent.batch,

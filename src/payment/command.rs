@@ -185,8 +185,14 @@ pub struct CardRequest {
 pub enum CardAsk {
     /// 消费. Sent once, never repeated.
     Sale(Box<PresentedCard>),
-    /// 冲正 of a sale, repeated until it is answered.
+    /// 预授权. Sent once, never repeated.
+    Hold(Box<PresentedCard>),
+    /// 预授权完成 of a hold. Sent once, never repeated.
+    Completion(CardOriginal),
+    /// 冲正 of one of these, repeated until it is answered.
     Reversal {
+        /// What the original was.
+        business: CardBusiness,
         /// How the card had met the reader.
         entry: Presentment,
         /// A PIN had been typed.
@@ -196,21 +202,54 @@ pub enum CardAsk {
         /// Why.
         reason: ReversalReason,
     },
-    /// 消费撤销; a repetition gets the first answer.
+    /// 撤销 of a sale, a hold or a completion; a repetition gets the first answer.
     Void(CardOriginal),
     /// 退货; a repetition gets the first answer.
     Refund(CardOriginal),
 }
 
-/// Names a card sale to the host.
+/// What a card host calls an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CardBusiness {
+    /// 消费.
+    Sale,
+    /// 预授权.
+    Hold,
+    /// 预授权完成.
+    Completion,
+}
+
+impl CardBusiness {
+    /// Returns the stable key used in records.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Sale => "sale",
+            Self::Hold => "hold",
+            Self::Completion => "completion",
+        }
+    }
+
+    /// Finds one by its key.
+    pub fn from_key(key: &str) -> Option<Self> {
+        [Self::Sale, Self::Hold, Self::Completion]
+            .into_iter()
+            .find(|business| business.key() == key)
+    }
+}
+
+/// Names an order by card to the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardOriginal {
+    /// What it is.
+    pub business: CardBusiness,
     /// Its batch.
     pub batch: BatchNo,
     /// Its trace.
     pub trace: VoucherNo,
     /// The host's reference number (RRN), field 37.
     pub trade_no: Option<HostTradeNo>,
+    /// The host's authorisation code, field 38.
+    pub auth: Option<HostTradeNo>,
 }
 
 /// Why a card sale is reversed (ISO 8583 field 39 of the reversal).
@@ -242,6 +281,8 @@ pub enum Sound {
     },
     /// Not paid, no money taken.
     NotPaid,
+    /// Money is held on the customer's card.
+    Held,
     /// Money went back to the customer.
     Returned {
         /// How much.
@@ -264,6 +305,8 @@ pub enum Command {
         txn: TxnId,
         /// What the card signs.
         amount: Money,
+        /// For a hold, which always wants the PIN.
+        hold: bool,
     },
     /// Ask for no card any more.
     DisarmCard,

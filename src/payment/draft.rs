@@ -14,7 +14,7 @@ use crate::limits;
 use super::cards;
 use super::command::{Command, Request, RequestKind, ReversalReason, Sound};
 use super::event::Presentment;
-use super::fact::{FactKind, Instalments, Intent, Outcome};
+use super::fact::{FactKind, Instalments, Intent, Outcome, Purpose};
 use super::machine::Turn;
 use super::order;
 use super::recovery;
@@ -41,6 +41,7 @@ pub(super) fn request(
         since: turn.now.tick,
         code_used: false,
         instalments: None,
+        hold: false,
         order: None,
         held: None,
         order_ended: false,
@@ -55,6 +56,7 @@ pub(super) fn request(
 pub(super) fn instalments(state: &mut State, plan: Option<Instalments>) {
     if let Some(draft) = &mut state.draft
         && draft.order.is_none()
+        && !draft.hold
     {
         draft.instalments = plan;
     }
@@ -69,7 +71,7 @@ pub(super) fn present(
     let Some(mut draft) = state.draft.take() else {
         return;
     };
-    if entry.is_merchant_code() {
+    if entry.is_merchant_code() || draft.hold {
         state.draft = Some(draft);
         return;
     }
@@ -134,7 +136,7 @@ pub(super) fn show_code(state: &mut State, turn: &mut Turn<'_>, txn: TxnId, chan
         return;
     };
     // Our codes carry no plan: a customer who chose one would pay at once.
-    if draft.instalments.is_some() {
+    if draft.instalments.is_some() || draft.hold {
         return;
     }
     // A new order number only after the old one is final (features.md C1).
@@ -169,6 +171,7 @@ pub(super) fn intent(turn: &mut Turn<'_>, draft: &Draft, txn: TxnId, channel: Ch
         code_fingerprint: String::new(),
         instalments: None,
         card: None,
+        purpose: Purpose::Sale,
     }
 }
 

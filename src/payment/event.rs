@@ -151,6 +151,24 @@ pub enum Event {
     },
     /// 分期: how the customer wants to pay the draft; `None` for at once.
     InstalmentsChosen(Option<Instalments>),
+    /// 预授权: a card is to hold the draft's amount instead of paying it, or pay it after all.
+    HoldChosen {
+        /// The draft's new transaction, made at the edge: a card that comes for the old one no longer counts.
+        txn: TxnId,
+        /// To hold.
+        hold: bool,
+    },
+    /// 预授权完成: charge what a card holds, or less.
+    CompletionRequested {
+        /// Made at the edge.
+        txn: TxnId,
+        /// The hold, read from sealed rows.
+        hold: Box<PaidSale>,
+        /// How much.
+        amount: Money,
+        /// Who asks.
+        operator: OperatorNo,
+    },
     /// Return money of a paid sale. Whether it is a void or a refund is the core's choice.
     UndoRequested {
         /// Made at the edge.

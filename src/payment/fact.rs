@@ -9,7 +9,7 @@ use crate::domain::{
 use crate::evidence::{PaidEvidence, UndoEvidence};
 use crate::settlement::SettlementFact;
 
-use super::command::{CardOriginal, RequestKind};
+use super::command::{CardBusiness, CardOriginal, RequestKind};
 use super::event::Presentment;
 
 /// How a sale ended.
@@ -69,6 +69,40 @@ pub struct Intent {
     pub instalments: Option<Instalments>,
     /// What may be kept of a bank card.
     pub card: Option<CardFacts>,
+    /// What the order is for.
+    pub purpose: Purpose,
+}
+
+/// What an order is for. By code, always a sale.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// 消费.
+    Sale,
+    /// 预授权: money is held on the card. It is no income and in no total.
+    Hold,
+    /// 预授权完成: what was held, or less, is charged.
+    Completion {
+        /// The hold's transaction.
+        of: TxnId,
+        /// How the card host knows the hold.
+        hold: CardOriginal,
+    },
+}
+
+impl Purpose {
+    /// Returns what the card host calls it.
+    pub const fn business(&self) -> CardBusiness {
+        match self {
+            Self::Sale => CardBusiness::Sale,
+            Self::Hold => CardBusiness::Hold,
+            Self::Completion { .. } => CardBusiness::Completion,
+        }
+    }
+
+    /// Tells whether money is only held.
+    pub const fn is_hold(&self) -> bool {
+        matches!(self, Self::Hold)
+    }
 }
 
 /// Instalments of the wallet's own credit (花呗分期).

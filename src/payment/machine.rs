@@ -21,6 +21,7 @@ use super::command::{Command, Request, RequestKind, Ticket};
 use super::draft;
 use super::event::Event;
 use super::fact::{Fact, FactKind};
+use super::hold;
 use super::late;
 use super::policy::Policy;
 use super::sale;
@@ -127,6 +128,16 @@ fn route(state: &mut State, turn: &mut Turn<'_>, event: Event) {
         Event::CardPresented { txn, card } => cards::present(state, turn, txn, *card),
         Event::CardEnded { txn, word } => cards::ended(state, turn, txn, word),
         Event::InstalmentsChosen(plan) => draft::instalments(state, plan),
+        Event::HoldChosen { txn, hold } => hold::choose(state, turn, txn, hold),
+        Event::CompletionRequested {
+            txn,
+            hold,
+            amount,
+            operator,
+        } => {
+            dismiss(state);
+            hold::complete(state, turn, (txn, amount), &hold, operator);
+        }
         Event::UndoRequested {
             txn,
             original,

@@ -12,6 +12,7 @@ mod command;
 mod draft;
 mod event;
 mod fact;
+mod hold;
 mod inquiry;
 mod late;
 mod machine;
@@ -28,14 +29,15 @@ mod undo_flow;
 
 pub use cards::reversal_pending;
 pub use ceiling::{Ceiling, Ceilings};
-pub use command::{CardAsk, CardOriginal, CardRequest, ReversalReason};
+pub use command::{CardAsk, CardBusiness, CardOriginal, CardRequest, ReversalReason};
 pub use command::{Command, Request, RequestKind, Sound, Ticket};
 pub use draft::is_ending;
 pub use event::{Authority, CardWord, Certainty, Event, Presentment};
 pub use fact::{
-    Fact, FactKind, Instalments, Intent, Outcome, Prover, Rebuilt, UndoCause, UndoIntent, UndoKind,
-    UndoOutcome, UnreadableFact,
+    Fact, FactKind, Instalments, Intent, Outcome, Prover, Purpose, Rebuilt, UndoCause, UndoIntent,
+    UndoKind, UndoOutcome, UnreadableFact,
 };
+pub use hold::{CompletionRefusal, may_complete};
 pub use late::EndedSale;
 pub use machine::{Step, next_deadline, step};
 pub use policy::{CARD_WORD_MS, Policy, Timing, VoidRules};

@@ -199,6 +199,7 @@ pub(super) fn close(sale: &mut Sale, turn: &mut Turn<'_>, outcome: Outcome) {
         "invariant: a closed sale never closes again"
     );
     turn.commands.push(Command::Play(match &outcome {
+        Outcome::Paid(_) if sale.intent.purpose.is_hold() => Sound::Held,
         Outcome::Paid(evidence) => Sound::Paid {
             amount: evidence.amount(),
             channel: evidence.details().channel.unwrap_or(sale.intent.channel),

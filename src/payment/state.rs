@@ -69,6 +69,8 @@ pub struct Draft {
     pub code_used: bool,
     /// How the customer wants to pay.
     pub instalments: Option<Instalments>,
+    /// 预授权: a card is to hold the amount; no code counts.
+    pub hold: bool,
     /// Our own order for the same price, beside the open camera: whatever the customer presents first counts, and the
     /// other way is closed before money moves.
     pub order: Option<TxnId>,

@@ -13,13 +13,17 @@
 //! undo's own number until the acquirer proves an end. An undo whose result is open counts against the cap. Sources:
 //! acquirer.md 2.4, 2.5, 6 (rule 6).
 
-use crate::domain::{BatchNo, HostTradeNo, Money, Now, OperatorNo, OrderKind, Timestamp, TxnId};
+use crate::domain::{
+    BatchNo, HostTradeNo, Money, Now, OperatorNo, OrderKind, Role, Timestamp, TxnId,
+};
 use crate::evidence::PaidEvidence;
 use crate::limits;
 
 use super::command::CardOriginal;
 use super::event::Authority;
-use super::fact::{FactKind, Intent, Outcome, UndoCause, UndoIntent, UndoKind, UndoOutcome};
+use super::fact::{
+    FactKind, Intent, Outcome, Purpose, UndoCause, UndoIntent, UndoKind, UndoOutcome,
+};
 use super::machine::Turn;
 use super::policy::Policy;
 use super::revoke;
@@ -38,6 +42,8 @@ pub struct PaidSale {
     pub returned: Money,
     /// An undo of this sale is open.
     pub open: bool,
+    /// It is a hold, and a completion of it stands or is under way.
+    pub completed: bool,
 }
 
 /// Why nothing can be returned.
@@ -55,6 +61,12 @@ pub enum UndoRefusal {
     /// The result of an earlier undo is open.
     #[error("an undo of this sale is still under way")]
     Open,
+    /// It is a hold that was completed: the completion is what can be returned.
+    #[error("this pre-authorisation was completed")]
+    Completed,
+    /// A hold is given back as a whole.
+    #[error("a pre-authorisation is given back as a whole")]
+    OnlyWhole,
 }
 
 impl PaidSale {
@@ -94,6 +106,14 @@ pub fn choose(
     }
     let whole = original.returned.minor() == 0 && amount == original.evidence.amount();
     let intent = &original.intent;
+    if intent.purpose.is_hold() {
+        return match (original.completed, whole) {
+            (true, _) => Err(UndoRefusal::Completed),
+            (false, false) => Err(UndoRefusal::OnlyWhole),
+            // Of any day: it holds until it is given back or completed (docs/CARDS.md, rule 6).
+            (false, true) => Ok(UndoKind::Void),
+        };
+    }
     let voids = policy.voids.may(intent.entry, intent.txn.opened_at(), now);
     if whole && intent.batch == batch && voids {
         Ok(UndoKind::Void)
@@ -116,8 +136,14 @@ pub(super) fn request(
     if busy || twice || state.open_count() >= limits::OPEN_SALES {
         return;
     }
-    let ceilings = &turn.policy.ceilings;
-    if !ceilings.allows(authority.role, amount, authority.today) {
+    // What a card only holds is the customer's own: no ceiling, but never a cashier alone.
+    let allowed = if original.intent.purpose.is_hold() {
+        authority.role != Role::Cashier
+    } else {
+        let ceilings = &turn.policy.ceilings;
+        ceilings.allows(authority.role, amount, authority.today)
+    };
+    if !allowed {
         return;
     }
     let moment = (turn.numbers.batch, turn.now.utc);
@@ -132,6 +158,7 @@ pub(super) fn request(
         channel: channel.unwrap_or(original.intent.channel),
         operator,
         approver: authority.approver,
+        of_auth: original.evidence.details().wallet_trade_no.clone(),
         ..seed(
             &original.intent,
             original.evidence.details().trade_no.clone(),
@@ -148,6 +175,7 @@ pub(super) struct Seed {
     txn: TxnId,
     of: Intent,
     of_trade_no: Option<HostTradeNo>,
+    of_auth: Option<HostTradeNo>,
     kind: UndoKind,
     cause: UndoCause,
     attempt: u32,
@@ -168,6 +196,7 @@ pub(super) fn seed(
         txn: of.txn.consequence(attempt),
         of: of.clone(),
         of_trade_no,
+        of_auth: None,
         kind: UndoKind::Refund,
         cause,
         attempt,
@@ -186,9 +215,11 @@ pub(super) fn begin(turn: &mut Turn<'_>, seed: Seed, later_ms: u64) -> TxnId {
     };
     let (undo_no, sequence) = turn.numbers.order(&turn.policy.term, order_kind);
     let of_card = seed.of.entry.is_card().then(|| CardOriginal {
+        business: seed.of.purpose.business(),
         batch: seed.of.batch,
         trace: seed.of.voucher,
         trade_no: seed.of_trade_no.clone(),
+        auth: seed.of_auth.clone(),
     });
     let intent = UndoIntent {
         txn: seed.txn,
@@ -299,6 +330,7 @@ fn begin_again(turn: &mut Turn<'_>, old: &UndoIntent) {
         code_fingerprint: String::new(),
         instalments: None,
         card: None,
+        purpose: Purpose::Sale,
     };
     let trade_no = old.of_trade_no.clone();
     let seed = seed(&of, trade_no, UndoCause::LateSuccess, old.attempt + 1);

@@ -73,7 +73,8 @@ pub fn ask(request: &CardRequest, bug: Bug) -> Ask {
     let number = request.order_no.to_string();
     let (fen, batch) = (bug.amount(request.amount.minor()), request.batch.get());
     match &request.what {
-        CardAsk::Sale(card) => {
+        CardAsk::Sale(card) | CardAsk::Hold(card) => {
+            let hold = matches!(request.what, CardAsk::Hold(_));
             let (card, wallet) = opened(card);
             Ask::ChargeCard {
                 order: number,
@@ -81,8 +82,15 @@ pub fn ask(request: &CardRequest, bug: Bug) -> Ask {
                 batch,
                 card,
                 wallet,
+                hold,
             }
         }
+        CardAsk::Completion(of) => Ask::Complete {
+            order: number,
+            fen,
+            batch,
+            of: of_order(of.trade_no.as_ref().map(ToString::to_string)),
+        },
         CardAsk::Reversal { .. } => Ask::Reverse { order: number },
         CardAsk::Void(of) => Ask::VoidCard {
             number,
@@ -225,7 +233,7 @@ impl World<'_> {
         let Request::Card(card) = request else {
             return;
         };
-        if !matches!(card.what, CardAsk::Sale(_)) {
+        if !matches!(card.what, CardAsk::Sale(_) | CardAsk::Hold(_)) {
             return;
         }
         let signed = self.cards.get(&txn).map(|shown| shown.signed);

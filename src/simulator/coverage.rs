@@ -84,6 +84,7 @@ pub fn state_name(state: &State, event: &Event) -> &'static str {
     ) {
         (Some(draft), _, _) if draft.held.is_some() => "draft, code held",
         (Some(draft), _, _) if draft.order.is_some() => "draft, our code",
+        (Some(draft), _, _) if draft.hold => "draft, hold",
         (Some(_), _, _) => "draft",
         (None, Some(sale), _) => phase_name(&sale.phase),
         (None, None, Some(undo)) => undo_name(&undo.step),
@@ -120,6 +121,8 @@ pub fn state_name(state: &State, event: &Event) -> &'static str {
         | Event::CardPresented { .. }
         | Event::MerchantCodeRequested { .. }
         | Event::InstalmentsChosen(_)
+        | Event::HoldChosen { .. }
+        | Event::CompletionRequested { .. }
         | Event::UndoRequested { .. }
         | Event::SettlementRequested { .. }
         | Event::CancelRequested
@@ -219,6 +222,8 @@ pub fn event_name(event: &Event) -> &'static str {
         },
         Event::MerchantCodeRequested { .. } => "our code wanted",
         Event::InstalmentsChosen(_) => "instalments",
+        Event::HoldChosen { .. } => "hold chosen",
+        Event::CompletionRequested { .. } => "completion wanted",
         Event::UndoRequested { .. } => "undo wanted",
         Event::SettlementRequested { .. } => "settlement wanted",
         Event::BatchRead { .. } => "batch read",

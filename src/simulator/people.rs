@@ -11,7 +11,7 @@ use super::trace::Lane;
 use super::world::{Item, World};
 use crate::code::{PaymentCode, Recognised, recognise};
 use crate::domain::{Channel, Money, OperatorNo, Role, TxnId};
-use crate::payment::{Authority, Event, Instalments, Presentment};
+use crate::payment::{Authority, Event, Instalments, PaidSale, Presentment};
 use crate::view::format;
 
 impl World<'_> {
@@ -38,6 +38,8 @@ impl World<'_> {
                 });
                 self.feed(Event::InstalmentsChosen(plan));
             }
+            Act::Hold(hold) => self.choose_hold(hold),
+            Act::Complete { sale, fen } => self.complete(sale, fen),
             Act::Undo { sale, fen, by } => self.undo(sale, fen, by, false),
             Act::ChangeWay(sale) => self.undo(sale, 0, Role::Manager, true),
             Act::Settle => self.close_batch(),
@@ -180,16 +182,72 @@ impl World<'_> {
         }
     }
 
+    /// What was paid of a basket, as the cashier reads it from the journal: the first that suits and has anything left.
+    fn paid_of(&self, sale: u32, suits: impl Fn(&PaidSale) -> bool) -> Option<PaidSale> {
+        let book = &self.till.as_ref()?.book;
+        let paid = self.watch.sales.iter().filter(|(txn, known)| {
+            known.ended == Some(Word::Paid) && self.sale_of.get(txn) == Some(&sale)
+        });
+        let mut first = None;
+        for (txn, _) in paid {
+            let Some(found) = book.paid_sale(*txn) else {
+                continue;
+            };
+            if suits(&found) && found.left().minor() > 0 {
+                return Some(found);
+            }
+            first = first.or(Some(found));
+        }
+        first
+    }
+
+    fn choose_hold(&mut self, hold: bool) {
+        let draft = self
+            .till
+            .as_ref()
+            .and_then(|till| till.state.draft.as_ref());
+        let Some(sale) = draft.and_then(|draft| self.sale_of.get(&draft.txn).copied()) else {
+            return;
+        };
+        let txn = self.fresh_txn(sale);
+        self.sale_of.insert(txn, sale);
+        self.feed(Event::HoldChosen { txn, hold });
+    }
+
+    /// 预授权完成: 0 fen for all that is held.
+    fn complete(&mut self, sale: u32, fen: u64) {
+        let Some(hold) = self.paid_of(sale, |paid| paid.intent.purpose.is_hold()) else {
+            return;
+        };
+        let Some(till) = &mut self.till else {
+            return;
+        };
+        // As the driver has it: a completion is a new sale to the journal.
+        if till.refuse_sales || !matches!(till.book.may_sell(), Ok(None)) {
+            return;
+        }
+        let all = hold.evidence.amount();
+        let amount = if fen == 0 {
+            all
+        } else {
+            Money::from_fen(fen).unwrap_or(all)
+        };
+        let txn = self.fresh_txn(sale);
+        self.sale_of.insert(txn, sale);
+        self.feed(Event::CompletionRequested {
+            txn,
+            hold: Box::new(hold),
+            amount,
+            operator: OperatorNo::new("01").expect("invariant: two digits"),
+        });
+    }
+
     /// Money of an earlier sale is to go back. What the cashier sees of it was read from the journal.
     fn undo(&mut self, sale: u32, fen: u64, by: Role, other_way: bool) {
         let Some(till) = &self.till else {
             return;
         };
-        let paid = self.watch.sales.iter().find(|(txn, known)| {
-            known.ended == Some(Word::Paid) && self.sale_of.get(txn) == Some(&sale)
-        });
-        let original = paid.and_then(|(txn, _)| till.book.paid_sale(*txn));
-        let Some(original) = original else {
+        let Some(original) = self.paid_of(sale, |paid| !paid.completed) else {
             return;
         };
         let amount = if fen == 0 {
@@ -279,6 +337,8 @@ impl Act {
             Self::Sale { .. }
                 | Self::ShowCode { .. }
                 | Self::Instalments(_)
+                | Self::Hold(_)
+                | Self::Complete { .. }
                 | Self::Cancel
                 | Self::Query
                 | Self::QueryOpen(_)

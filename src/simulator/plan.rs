@@ -48,6 +48,15 @@ pub enum Act {
         /// What its issuer says.
         wallet: Wallet,
     },
+    /// 预授权: the card of the draft is to hold the amount, or to pay it after all.
+    Hold(bool),
+    /// 预授权完成 of a hold.
+    Complete {
+        /// Whose.
+        sale: u32,
+        /// How much; 0 for all of it.
+        fen: u64,
+    },
     /// 出码: our code is shown for the draft of a sale.
     ShowCode {
         /// Which.
@@ -273,7 +282,14 @@ fn card(acts: &mut Vec<Timed>, rng: &mut Rng, sale: u32, shown: u64, busy: Busy)
         manner,
         wallet,
     };
+    let hold = rng.chance(200);
     let mut put = |at, act| acts.push(Timed { at, act });
+    if hold {
+        put(shown.saturating_sub(300), Act::Hold(true));
+        if rng.chance(100) {
+            put(shown.saturating_sub(rng.below(300)), Act::Hold(false));
+        }
+    }
     put(shown, pays);
     if rng.chance(150) {
         let wallet = Wallet::Pays;
@@ -303,7 +319,35 @@ fn card(acts: &mut Vec<Timed>, rng: &mut Rng, sale: u32, shown: u64, busy: Busy)
     if rng.chance(90) {
         put(shown + rng.below(gap), Act::Settle);
     }
+    if hold {
+        after_a_hold(acts, rng, sale, shown + gap);
+    }
     gap
+}
+
+/// The guest leaves: most holds are charged, some twice or with too much, some are given back, some stand on.
+fn after_a_hold(acts: &mut Vec<Timed>, rng: &mut Rng, sale: u32, at: u64) {
+    let mut at = at.saturating_sub(2_000);
+    for _ in 0..rng.below(4) {
+        acts.push(Timed {
+            at,
+            act: Act::Dismiss,
+        });
+        let fen = match rng.below(5) {
+            0 => 1,
+            1 => 1_000_000,
+            _ => 0,
+        };
+        let by = *rng.pick(&[Role::Supervisor, Role::Supervisor, Role::Cashier]);
+        let act = if rng.chance(650) {
+            Act::Complete { sale, fen }
+        } else {
+            Act::Undo { sale, fen, by }
+        };
+        at += 10 + rng.below(3_000);
+        acts.push(Timed { at, act });
+        at += 10 + rng.below(4_000);
+    }
 }
 
 /// The customer scans our code: at once, late, after it expired, twice, or shows an own code instead.

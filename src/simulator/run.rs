@@ -13,7 +13,7 @@ use super::trace::Trace;
 use super::world::{Wait, World};
 use crate::domain::TxnId;
 use crate::journal::{JournalError, SaleState};
-use crate::payment::Event;
+use crate::payment::{CardBusiness, Event};
 
 /// After the world is mended every sale ends within this (asserted; the report tells what was seen).
 pub const HEALS_WITHIN_MS: u64 = 25 * 60_000;
@@ -239,7 +239,7 @@ impl World<'_> {
         }
         let mut returned: u64 = sales
             .iter()
-            .filter(|row| row.state == SaleState::Paid)
+            .filter(|row| row.state == SaleState::Paid && row.business != CardBusiness::Hold)
             .map(|row| row.returned.minor())
             .sum();
         if self.bug == Bug::B11 {

@@ -84,8 +84,10 @@ impl Search<'_> {
             | Act::ShowCode { sale, .. }
             | Act::Scan { sale, .. }
             | Act::Undo { sale, .. }
+            | Act::Complete { sale, .. }
             | Act::ChangeWay(sale) => Some(sale),
             Act::Instalments(_)
+            | Act::Hold(_)
             | Act::Settle
             | Act::Cancel
             | Act::Query

@@ -472,7 +472,7 @@ impl World<'_> {
                         till.to_read = Some((txn, batch, numbers));
                     }
                 }
-                Command::ArmCard { txn, amount } => self.arm(Some((txn, amount))),
+                Command::ArmCard { txn, amount, .. } => self.arm(Some((txn, amount))),
                 Command::DisarmCard => self.arm(None),
                 Command::CompleteCard { txn, .. } => self.complete_card(txn),
                 Command::StartScan | Command::StopScan | Command::Play(_) => {}

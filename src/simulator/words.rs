@@ -95,6 +95,16 @@ pub(super) fn act(words: &[&str]) -> Result<Act, &'static str> {
         },
         ["instalments"] => Act::Instalments(true),
         ["at-once"] => Act::Instalments(false),
+        ["hold"] => Act::Hold(true),
+        ["no-hold"] => Act::Hold(false),
+        ["complete", sale, "all"] => Act::Complete {
+            sale: small(sale)?,
+            fen: 0,
+        },
+        ["complete", sale, amount] => Act::Complete {
+            sale: small(sale)?,
+            fen: fen(amount)?,
+        },
         ["undo", sale, amount] => undo(sale, amount, Role::Supervisor)?,
         ["undo", sale, amount, role] => {
             let mut roles = Role::ALL.into_iter();
@@ -135,6 +145,10 @@ pub fn act_text(act: Act) -> String {
         Act::Scan { sale, wallet } => format!("scan {sale} {}", wallet_text(wallet)),
         Act::Instalments(true) => "instalments".to_owned(),
         Act::Instalments(false) => "at-once".to_owned(),
+        Act::Hold(true) => "hold".to_owned(),
+        Act::Hold(false) => "no-hold".to_owned(),
+        Act::Complete { sale, fen: 0 } => format!("complete {sale} all"),
+        Act::Complete { sale, fen } => format!("complete {sale} {}.{:02}", fen / 100, fen % 100),
         Act::Undo { sale, fen: 0, by } => format!("undo {sale} all {}", by.key()),
         Act::Undo { sale, fen, by } => {
             format!("undo {sale} {}.{:02} {}", fen / 100, fen % 100, by.key())

@@ -44,8 +44,8 @@ impl Tone {
         match sound {
             Sound::Scanned => Self::Scanned,
             Sound::CustomerActs => Self::CustomerActs,
-            // Money in or money back: the screen says which.
-            Sound::Paid { .. } | Sound::Returned { .. } => Self::Paid,
+            // Money in, money held or money back: the screen says which.
+            Sound::Paid { .. } | Sound::Held | Sound::Returned { .. } => Self::Paid,
             Sound::NotPaid => Self::NotPaid,
             Sound::Unknown => Self::Unknown,
         }

@@ -88,6 +88,8 @@ enum Doing {
 pub struct CardDesk {
     config: CardDeskConfig,
     wanted: Option<(TxnId, Money)>,
+    /// It is to be held only: no amount is small enough to go without a PIN (readers.md 8.1).
+    hold: bool,
     doing: Option<(AskId, Doing)>,
     cancelled: bool,
     word: Option<(TxnId, Vec<u8>)>,
@@ -112,6 +114,7 @@ impl CardDesk {
         Self {
             config,
             wanted: None,
+            hold: false,
             doing: None,
             cancelled: false,
             word: None,
@@ -130,8 +133,9 @@ impl CardDesk {
     /// The driver orders.
     pub fn order(&mut self, command: CardCommand, at: Tick) -> Vec<CardOut> {
         match command {
-            CardCommand::Arm { txn, amount } => {
+            CardCommand::Arm { txn, amount, hold } => {
                 self.wanted = Some((txn, amount));
+                self.hold = hold;
                 if !self.up || self.signing {
                     self.hint(Some(CardHint::Away));
                 }
@@ -332,7 +336,7 @@ impl CardDesk {
             return;
         }
         match end {
-            End::Tap(Tapped::Online(card)) if self.config.rules.needs_pin(&card) => {
+            End::Tap(Tapped::Online(card)) if self.hold || self.config.rules.needs_pin(&card) => {
                 self.ask_pin(txn, card);
             }
             End::Tap(Tapped::Online(card)) => self.presented(txn, *card, None),

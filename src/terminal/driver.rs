@@ -263,7 +263,10 @@ impl Driver {
             Act::Print => self.print_wall(),
             Act::PrintSlips(txn) => self.print_slips(txn).await,
             Act::Feed(event) => {
-                let new_sale = matches!(event, Event::SaleRequested { .. });
+                let new_sale = matches!(
+                    event,
+                    Event::SaleRequested { .. } | Event::CompletionRequested { .. }
+                );
                 if new_sale && let Some(cause) = self.refused_sale().await {
                     self.feed(Event::ResultDismissed).await;
                     self.parts.desk.told = Some(cause);
@@ -492,7 +495,7 @@ impl Driver {
                     self.parts.desk.out_of_service = Some(Cause::JournalBroken);
                 }
             }
-            Command::ArmCard { txn, amount } => self.arm(txn, amount).await,
+            Command::ArmCard { txn, amount, hold } => self.arm(txn, amount, hold).await,
             Command::DisarmCard => self.card(CardCommand::Disarm).await,
             Command::CompleteCard { txn, chip } => {
                 self.card(CardCommand::Complete { txn, chip }).await;

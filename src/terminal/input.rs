@@ -74,6 +74,8 @@ pub enum CardCommand {
         txn: TxnId,
         /// What the card signs.
         amount: Money,
+        /// Only to hold it: the PIN is always wanted.
+        hold: bool,
     },
     /// Ask for none any more; a card that was just read is let go.
     Disarm,

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::driver::{Driver, chain};
 use crate::domain::{EntryMode, Money, OperatorNo, Role, TxnId};
 use crate::journal::{Journal, JournalError, SaleRow, SaleState, UndoRow, UndoState};
-use crate::payment::{Authority, Event, PaidSale, Presentment};
+use crate::payment::{Authority, CardBusiness, Event, PaidSale, Presentment};
 use crate::people::{Answer, Pin};
 use crate::profile::guard::{LastSale, Usage};
 use crate::view::pages::{UndoLine, UndoStateView};
@@ -69,7 +69,9 @@ impl Driver {
         let Some((paid, amount, today)) = self.wanted_back().await else {
             return;
         };
-        let Some(role) = self.parts.policy.ceilings.role_for(amount, today) else {
+        let hold = paid.intent.purpose.is_hold();
+        let role = self.parts.policy.ceilings.role_for(amount, today);
+        let Some(role) = role.filter(|_| !hold).or(hold.then_some(Role::Supervisor)) else {
             let most = self.parts.policy.ceilings.most(today);
             self.parts.desk.told = Some(most.map_or(Cause::UndoNotAllowed, too_much));
             return;
@@ -283,6 +285,7 @@ pub(super) fn row(sale: &SaleRow) -> Row {
         state: match sale.state {
             SaleState::Open => RowState::Checking,
             SaleState::Revoking => RowState::Revoking,
+            SaleState::Paid if sale.business == CardBusiness::Hold => held(sale),
             SaleState::Paid if sale.returning => RowState::Returning,
             SaleState::Paid if sale.returned == sale.amount => RowState::Returned,
             SaleState::Paid if sale.returned.minor() > 0 => RowState::PartReturned,
@@ -293,5 +296,18 @@ pub(super) fn row(sale: &SaleRow) -> Row {
         attention: sale.attention,
         asked: 0,
         can_query: false,
+    }
+}
+
+/// What became of money that was only held.
+fn held(sale: &SaleRow) -> RowState {
+    if sale.returning {
+        RowState::Revoking
+    } else if sale.returned.minor() > 0 {
+        RowState::Released
+    } else if sale.completed {
+        RowState::Completed
+    } else {
+        RowState::Held
     }
 }

@@ -3,17 +3,19 @@
 //! Owns which intents count on which page. A tap that means nothing here changes nothing. The guards of the profile
 //! are asked here, before the camera opens.
 
+mod back;
+
 use zeroize::Zeroizing;
 
 use crate::code::{CodeTable, Recognised, recognise};
-use crate::domain::{Channel, EntryMode, Money, OperatorNo, Role, Timestamp, TxnId};
+use crate::domain::{Channel, EntryMode, Money, OperatorNo, Timestamp, TxnId};
 use crate::limits;
-use crate::payment::{Event, Instalments, Outcome, PaidSale, Phase, Policy, Presentment, State};
+use crate::payment::{Event, Instalments, Outcome, Phase, Policy, Presentment, State};
 use crate::profile::Profile;
 use crate::profile::guard::{self, Confirm, Usage, Verdict};
 use crate::view::{
-    AmountEntry, Approves, Cause, Desk, DeskPage, Intent, Look, Records, UndoRules, Wall, format,
-    plans, too_much,
+    AmountEntry, Approves, Cause, Desk, DeskPage, Intent, Look, Records, Wall, can_hold, format,
+    plans,
 };
 
 /// What the session needs of the turn.
@@ -104,6 +106,7 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Ac
         | Intent::CodeSend
         | Intent::ShowCode(_)
         | Intent::OpenInstalments
+        | Intent::ChooseHold(_)
         | Intent::ChoosePlan(_) => with_draft(desk, turn, intent),
         Intent::PrintSlips => print_slips(desk, turn),
         Intent::ScanSlip
@@ -112,11 +115,15 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Ac
         | Intent::PrintWall
         | Intent::CheckWall
         | Intent::LookAgain => look(desk, turn, intent),
-        Intent::ShowSettlement | Intent::Settle => settle(desk, turn, intent),
-        Intent::PinDigit(_) | Intent::PinBackspace | Intent::PinSend => pin(desk, turn, intent),
-        Intent::Undo | Intent::ChangeWay | Intent::UndoWhole | Intent::UndoSend => {
-            undo(desk, turn, intent)
+        Intent::ShowSettlement | Intent::Settle => back::settle(desk, turn, intent),
+        Intent::PinDigit(_) | Intent::PinBackspace | Intent::PinSend => {
+            back::pin(desk, turn, intent)
         }
+        Intent::Undo
+        | Intent::Complete
+        | Intent::ChangeWay
+        | Intent::UndoWhole
+        | Intent::UndoSend => back::undo(desk, turn, intent),
     }
 }
 
@@ -166,6 +173,7 @@ fn back(desk: &mut Desk) {
     if matches!(desk.page, DeskPage::Record | DeskPage::Records) {
         desk.amount = AmountEntry::default();
         desk.change_way = false;
+        desk.completing = false;
     }
 }
 
@@ -361,6 +369,12 @@ fn with_draft(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
             }
             Act::None
         }
+        (Intent::ChooseHold(hold), _) if can_hold(turn.policy, turn.profile) => {
+            desk.page = DeskPage::Till;
+            desk.code.take();
+            let txn = turn.fresh_txn;
+            Act::Feed(Event::HoldChosen { txn, hold })
+        }
         (Intent::ChoosePlan(place), DeskPage::Instalments) => {
             desk.page = DeskPage::Till;
             let rows = plans(turn.profile, draft.amount);
@@ -407,88 +421,6 @@ fn show_code(desk: &mut Desk, turn: &SessionTurn<'_>, channel: Channel) -> Act {
         txn: turn.fresh_txn,
         channel,
     })
-}
-
-fn undo(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
-    let paid = turn.records.record.as_ref().and_then(|r| r.paid.as_ref());
-    let (Some(paid), true) = (paid, is_free(turn.state)) else {
-        return Act::None;
-    };
-    match (intent, desk.page) {
-        (Intent::Undo | Intent::ChangeWay, DeskPage::Record) => {
-            desk.change_way = intent == Intent::ChangeWay;
-            desk.amount = AmountEntry::of(paid.left());
-            desk.page = DeskPage::Undo;
-        }
-        (Intent::UndoWhole, DeskPage::Undo) => desk.amount = AmountEntry::of(paid.left()),
-        (Intent::UndoSend, DeskPage::Undo) => {
-            return undo_send(desk, turn, paid);
-        }
-        _ => {}
-    }
-    Act::None
-}
-
-/// The open batch, and closing it.
-fn settle(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
-    match (intent, desk.page) {
-        (Intent::ShowSettlement, DeskPage::Records) => {
-            desk.page = DeskPage::Settlement;
-            return Act::Settlement;
-        }
-        (Intent::Settle, DeskPage::Settlement) if turn.state.settlement.is_none() => {
-            desk.pin.take();
-            desk.approves = Approves::Settlement;
-            desk.page = DeskPage::Approve;
-        }
-        _ => {}
-    }
-    Act::None
-}
-
-fn pin(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
-    if desk.page != DeskPage::Approve || desk.checking || !is_free(turn.state) {
-        return Act::None;
-    }
-    if let Intent::PinDigit(digit) = intent {
-        if desk.pin.typed() < limits::PIN_DIGITS_MAX {
-            desk.pin.digit(digit);
-        }
-    } else if intent == Intent::PinBackspace {
-        desk.pin.backspace();
-    } else {
-        return Act::Approve(desk.pin.take());
-    }
-    Act::None
-}
-
-/// The amount is chosen: which role has to agree, if any may.
-fn undo_send(desk: &mut Desk, turn: &SessionTurn<'_>, paid: &PaidSale) -> Act {
-    let rules = UndoRules {
-        policy: turn.policy,
-        batch: turn.state.numbers.batch,
-        now: turn.now,
-        today: turn.records.sent_back(),
-        profile: turn.profile,
-    };
-    let amount = desk.amount.money();
-    let Some(amount) = amount.filter(|amount| rules.kind(paid, *amount).is_some()) else {
-        desk.told = Some(Cause::UndoNotAllowed);
-        return Act::None;
-    };
-    match rules.role(amount) {
-        Some(Role::Cashier) => return Act::SendBack,
-        Some(Role::Supervisor | Role::Manager) => {
-            desk.pin.take();
-            desk.approves = Approves::Undo;
-            desk.page = DeskPage::Approve;
-        }
-        None => {
-            let most = turn.policy.ceilings.most(rules.today);
-            desk.told = Some(most.map_or(Cause::UndoNotAllowed, too_much));
-        }
-    }
-    Act::None
 }
 
 /// Takes what the scanner or the keys brought while a code is waited for.

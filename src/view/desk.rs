@@ -238,6 +238,8 @@ pub struct Desk {
     pub confirmed: Confirmed,
     /// After the void a new sale of the same amount follows.
     pub change_way: bool,
+    /// The typed amount is charged to a hold instead of sent back.
+    pub completing: bool,
     /// What the camera looks for outside a sale.
     pub look: Look,
     /// The page that it was opened from.
@@ -287,6 +289,7 @@ impl Desk {
             confirm: None,
             confirmed: Confirmed::default(),
             change_way: false,
+            completing: false,
             look: Look::Slip,
             look_from: DeskPage::Records,
             verdict: None,

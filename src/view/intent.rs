@@ -51,6 +51,10 @@ pub enum Intent {
     OpenInstalments,
     /// A plan of the list, by its place; `None` for paying at once.
     ChoosePlan(Option<usize>),
+    /// 预授权: a card holds the amount, or pays it after all.
+    ChooseHold(bool),
+    /// 完成 of the hold on the page.
+    Complete,
     /// The large amount, or the same amount again, is meant.
     Confirm,
     /// 记录: the list of sales.

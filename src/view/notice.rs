@@ -51,6 +51,10 @@ pub enum Cause {
     LateSuccess(String),
     /// The amount cannot go back.
     UndoNotAllowed,
+    /// The amount cannot be charged to the hold.
+    CompletionNotAllowed,
+    /// A reversal has to be answered first, or too much is open.
+    CompletionMustWait,
     /// More than anybody may send back today; what is still possible, ready to show.
     UndoCeiling(String),
     /// The count of wrong PINs cannot be stored, so none is checked.
@@ -202,6 +206,8 @@ impl Cause {
             Self::SameAsLast => "A08",
             Self::PlanWallet => "A09",
             Self::UndoNotAllowed => "A10",
+            Self::CompletionNotAllowed => "A20",
+            Self::CompletionMustWait => "A21",
             Self::PinWrong(_) => "A11",
             Self::PinLocked(_) => "A12",
             Self::PinNotSet => "A13",
@@ -283,6 +289,8 @@ impl Cause {
             | Self::LateSuccess(_)
             | Self::Undoing
             | Self::UndoNotAllowed
+            | Self::CompletionNotAllowed
+            | Self::CompletionMustWait
             | Self::PinWrong(_)
             | Self::PinLocked(_)
             | Self::PinNotSet
@@ -353,6 +361,8 @@ impl From<Cause> for Notice {
             | Cause::Undone
             | Cause::UndoNotSent
             | Cause::UndoNotAllowed
+            | Cause::CompletionNotAllowed
+            | Cause::CompletionMustWait
             | Cause::PinNotSet
             | Cause::PinNotKept
             | Cause::LookedPayment

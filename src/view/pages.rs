@@ -176,6 +176,10 @@ pub struct RecordPage {
     pub can_query: bool,
     /// Whether 退款 exists.
     pub can_undo: bool,
+    /// It is a hold: what goes back was never income.
+    pub hold: bool,
+    /// Whether 完成 of a hold exists.
+    pub can_complete: bool,
     /// Whether 撤销并换方式 exists.
     pub can_change_way: bool,
     /// Whether 打印 exists.
@@ -212,6 +216,10 @@ pub struct UndoPage {
     pub partial: bool,
     /// A new sale of the same amount follows.
     pub change_way: bool,
+    /// What is undone, or completed, is a hold.
+    pub hold: bool,
+    /// 预授权完成: the amount is charged instead of sent back.
+    pub completing: bool,
     /// Whether the send key exists.
     pub can_send: bool,
     /// Something to tell.

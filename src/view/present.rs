@@ -17,7 +17,7 @@ use super::show::{self, Record, UndoRules};
 use crate::code::OwnCodes;
 use crate::domain::{Channel, EntryMode, Money, Now};
 use crate::limits::CODE_DIGITS_MIN;
-use crate::payment::{Draft, Outcome, Phase, Policy, Presentment, Sale, State};
+use crate::payment::{CardBusiness, Draft, Outcome, Phase, Policy, Presentment, Sale, State};
 use crate::payment::{is_ending, reversal_pending};
 use crate::profile::{Capability, Profile};
 
@@ -211,14 +211,16 @@ fn draft_page(
         });
     }
     // A code of the wrong kind is more than a lost camera: it was read, or typed.
-    let notice = notice.or((!desk.camera).then(|| Cause::CameraLost.into()));
+    let blind = !desk.camera && !draft.hold;
+    let notice = notice.or(blind.then(|| Cause::CameraLost.into()));
     let elapsed_s = now.tick.since_ms(draft.since) / 1000;
-    let hint = if desk.camera {
+    let hint = if desk.camera || draft.hold {
         desk.hint
     } else {
         AimHint::NoCamera
     };
-    let can_type = elapsed_s >= TYPE_AFTER_S || !desk.camera;
+    let can_type = (elapsed_s >= TYPE_AFTER_S || !desk.camera) && !draft.hold;
+    let plain = draft.instalments.is_none() && !draft.hold;
     Page::Prompt(Prompt {
         amount,
         hint,
@@ -229,17 +231,25 @@ fn draft_page(
         },
         can_type,
         elapsed_s,
-        codes: match draft.instalments {
-            None => codes(&shop.profile),
-            // Our codes carry no plan.
-            Some(_) => Vec::new(),
+        // Our codes carry no plan and hold nothing.
+        codes: if plain {
+            codes(&shop.profile)
+        } else {
+            Vec::new()
         },
-        can_instalments: !show::plans(&shop.profile, draft.amount).is_empty(),
+        can_instalments: !draft.hold && !show::plans(&shop.profile, draft.amount).is_empty(),
         plan: draft
             .instalments
             .map(|plan| (plan.count, plan.merchant_pays)),
+        can_hold: can_hold(policy, &shop.profile) && draft.instalments.is_none(),
+        hold: draft.hold,
         notice,
     })
+}
+
+/// Tells whether 预授权 exists: the acquirer has it open, and there is a reader.
+pub fn can_hold(policy: &Policy, profile: &Profile) -> bool {
+    policy.cards && profile.capabilities.has(Capability::PreAuthorisation)
 }
 
 /// The wallets for which we can show a code; one code for all of them goes before single ones.
@@ -414,7 +424,11 @@ fn outcome_page(
 ) -> OutcomePage {
     let (kind, cause) = match outcome {
         Outcome::Paid(_) => (
-            OutcomeKind::Paid,
+            if sale.intent.purpose.is_hold() {
+                OutcomeKind::Held
+            } else {
+                OutcomeKind::Paid
+            },
             desk.told.clone().or(desk.printer.cause()),
         ),
         Outcome::Declined { host_code } => (
@@ -450,12 +464,17 @@ fn outcome_page(
             .card
             .as_ref()
             .map_or_else(String::new, |card| card.masked.to_string()),
-        take: sale.intent.entry == Presentment::CardInserted,
+        take: sale.intent.entry == Presentment::CardInserted && was_there(sale),
         sign: sale.intent.card.as_ref().is_some_and(|card| card.signature),
         voucher: sale.intent.voucher.to_string(),
         order_tail: sale.intent.order_no.tail().to_owned(),
         time: format::clock_seconds(at),
-        can_print: kind == OutcomeKind::Paid && desk.printer.can_print(),
+        can_print: details.is_some() && desk.printer.can_print(),
         notice: cause.map(Into::into),
     }
+}
+
+/// Tells whether the customer's card was at the reader: a completion needs none.
+fn was_there(sale: &Sale) -> bool {
+    sale.intent.purpose.business() != CardBusiness::Completion
 }

@@ -156,6 +156,12 @@ pub enum RowState {
     Returned,
     /// Paid, and money is on its way back.
     Returning,
+    /// 预授权: held on a card, no income.
+    Held,
+    /// A hold that was completed.
+    Completed,
+    /// A hold that was given back.
+    Released,
 }
 
 /// One sale in a list.
@@ -240,6 +246,10 @@ pub struct Prompt {
     pub can_instalments: bool,
     /// The chosen plan: months, and whether the merchant pays.
     pub plan: Option<(u8, bool)>,
+    /// Whether 预授权 exists.
+    pub can_hold: bool,
+    /// A card is to hold the amount; no camera, no code.
+    pub hold: bool,
     /// Why the last code was not taken.
     pub notice: Option<Notice>,
 }
@@ -312,6 +322,8 @@ pub struct Waiting {
 pub enum OutcomeKind {
     /// Green.
     Paid,
+    /// Green, and no income: held on the card.
+    Held,
     /// Red: nothing was taken.
     NotPaid,
     /// Red: it was taken back.

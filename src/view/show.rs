@@ -9,7 +9,7 @@ use super::pages::{
     ApprovePage, CodePage, ConfirmPage, FeeWord, InstalmentsPage, LookPage, PlanRow, RecordPage,
     RecordsPage, UndoLine, UndoPage, UndoStateView, UndoWaiting, VerdictPage, WallPage, Whose,
 };
-use super::present::{Records, Shop};
+use super::present::{Records, Shop, can_hold};
 use super::screen::{AimHint, Page, Row, RowState};
 use super::settlement;
 use crate::code::{Stranger, WallCode};
@@ -17,7 +17,8 @@ use crate::domain::instalment::FeePayer;
 use crate::domain::{BatchNo, Money, Now, Role, Timestamp};
 use crate::limits::PIN_DIGITS_MIN;
 use crate::payment::{
-    Draft, PaidSale, Phase, Policy, Sale, State, Undo, UndoKind, UndoOutcome, UndoStep, choose_undo,
+    Draft, PaidSale, Phase, Policy, Sale, State, Undo, UndoKind, UndoOutcome, UndoStep,
+    choose_undo, may_complete,
 };
 use crate::profile::{Capability, FeeEffect, Profile};
 
@@ -53,7 +54,10 @@ pub struct UndoRules<'a> {
 
 impl UndoRules<'_> {
     /// Returns the lowest role that may send `amount` back today; none when nobody may.
-    pub fn role(&self, amount: Money) -> Option<Role> {
+    pub fn role(&self, paid: &PaidSale, amount: Money) -> Option<Role> {
+        if paid.intent.purpose.is_hold() {
+            return Some(Role::Supervisor);
+        }
         self.policy.ceilings.role_for(amount, self.today)
     }
 
@@ -204,7 +208,7 @@ pub(super) fn chosen(
             Some(Page::Approve(ApprovePage {
                 amount: format::amount(amount),
                 kind: Some(rules.kind(paid, amount)?),
-                role: rules.role(amount)?,
+                role: rules.role(paid, amount)?,
                 typed: desk.pin.typed(),
                 can_send: desk.pin.typed() >= PIN_DIGITS_MIN && !desk.checking,
                 checking: desk.checking,
@@ -265,6 +269,10 @@ fn record_page(
         .zip(left)
         .and_then(|(paid, left)| rules.kind(paid, left));
     let can_undo = kind.is_some() && !under_way;
+    let hold = matches!(
+        record.row.state,
+        RowState::Held | RowState::Completed | RowState::Released
+    );
     let returned = record
         .paid
         .as_ref()
@@ -278,15 +286,25 @@ fn record_page(
         undos: record.undos.clone(),
         can_query: open || under_way,
         can_undo,
-        can_change_way: can_undo && kind == Some(UndoKind::Void),
+        hold,
+        can_complete: record.paid.as_ref().is_some_and(|paid| {
+            !under_way
+                && can_hold(rules.policy, rules.profile)
+                && may_complete(paid, paid.evidence.amount()).is_ok()
+        }),
+        can_change_way: can_undo && !hold && kind == Some(UndoKind::Void),
         can_print: false,
         notice,
     }
 }
 
 fn undo_page(desk: &Desk, paid: &PaidSale, rules: UndoRules<'_>) -> UndoPage {
+    let hold = paid.intent.purpose.is_hold();
+    if desk.completing {
+        return completion_page(desk, paid, rules);
+    }
     let kind = desk.amount.money().and_then(|sum| rules.kind(paid, sum));
-    let role = desk.amount.money().and_then(|sum| rules.role(sum));
+    let role = desk.amount.money().and_then(|sum| rules.role(paid, sum));
     // Said as soon as it is typed: the key to go on is not there, and this is why.
     let above = kind.is_some() && role.is_none();
     let most = rules.policy.ceilings.most(rules.today);
@@ -309,10 +327,36 @@ fn undo_page(desk: &Desk, paid: &PaidSale, rules: UndoRules<'_>) -> UndoPage {
             FeeEffect::Returned => FeeWord::Returned,
             FeeEffect::Kept => FeeWord::Kept,
         },
-        partial: rules.profile.capabilities.has(Capability::PartialRefund) && !desk.change_way,
+        partial: rules.profile.capabilities.has(Capability::PartialRefund)
+            && !desk.change_way
+            && !hold,
         change_way: desk.change_way,
+        hold,
+        completing: false,
         can_send: kind.is_some() && role.is_some(),
         notice: told.map(Into::into),
+    }
+}
+
+/// How much of a hold is charged.
+fn completion_page(desk: &Desk, paid: &PaidSale, rules: UndoRules<'_>) -> UndoPage {
+    let amount = desk.amount.money();
+    UndoPage {
+        amount: desk.amount.shown(),
+        left: format::amount(paid.left()),
+        voucher: paid.intent.voucher.to_string(),
+        channel: paid.intent.channel,
+        kind: None,
+        fee: match rules.profile.refund.fee {
+            FeeEffect::Returned => FeeWord::Returned,
+            FeeEffect::Kept => FeeWord::Kept,
+        },
+        partial: true,
+        change_way: false,
+        hold: true,
+        completing: true,
+        can_send: amount.is_some_and(|sum| may_complete(paid, sum).is_ok()),
+        notice: desk.told.clone().map(Into::into),
     }
 }
 

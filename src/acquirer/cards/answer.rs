@@ -145,8 +145,15 @@ fn particular(answer: &Message, field: u8) -> Option<HostTradeNo> {
 fn state(what: &CardAsk, code: &str) -> ClaimState {
     let refused = REFUSALS.contains(&code);
     match what {
-        CardAsk::Sale(_) => match code {
+        CardAsk::Sale(_) | CardAsk::Hold(_) => match code {
             APPROVED => ClaimState::Paid,
+            _ if refused => ClaimState::Declined,
+            _ => ClaimState::Unknown,
+        },
+        // The hold does not stand: nothing was charged (rule 7).
+        CardAsk::Completion(_) => match code {
+            APPROVED => ClaimState::Paid,
+            NO_ORIGINAL => ClaimState::Declined,
             _ if refused => ClaimState::Declined,
             _ => ClaimState::Unknown,
         },
@@ -188,7 +195,7 @@ mod tests {
     use super::*;
     use crate::card::CardEntry;
     use crate::domain::Timestamp;
-    use crate::payment::{Presentment, ReversalReason};
+    use crate::payment::{CardBusiness, Presentment, ReversalReason};
 
     fn sale() -> CardAsk {
         CardAsk::Sale(Box::new(kit::card(CardEntry::Contact, false)))
@@ -196,6 +203,7 @@ mod tests {
 
     fn reversal() -> CardAsk {
         CardAsk::Reversal {
+            business: CardBusiness::Sale,
             entry: Presentment::CardTapped,
             pin: false,
             sequence: None,

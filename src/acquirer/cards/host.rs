@@ -136,7 +136,13 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
         let mut whole = Zeroizing::new(Vec::new());
         let before = sent.before_mac();
         // A PIN that was typed under keys which a sign-in now replaces would be a wrong one to the issuer.
-        let has_pin = matches!(&request.what, CardAsk::Sale(card) if card.pin.is_some());
+        let has_pin = match &request.what {
+            CardAsk::Sale(card) | CardAsk::Hold(card) => card.pin.is_some(),
+            CardAsk::Completion(_)
+            | CardAsk::Reversal { .. }
+            | CardAsk::Void(_)
+            | CardAsk::Refund(_) => false,
+        };
         let stale_pin = has_pin && !self.signed_in.load(Ordering::Acquire);
         let mut under_way = self.entered(request.batch).await?;
         if stale_pin {

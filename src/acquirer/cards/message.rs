@@ -10,7 +10,9 @@ use crate::acquirer::SetupError;
 use crate::card::tlv::{Tag, put};
 use crate::card::{CardEntry, CardEvidence, PresentedCard};
 use crate::domain::{BatchNo, MerchantNo, Money, TermNo, VoucherNo};
-use crate::payment::{CardAsk, CardOriginal, CardRequest, Presentment, ReversalReason};
+use crate::payment::{
+    CardAsk, CardBusiness, CardOriginal, CardRequest, Presentment, ReversalReason,
+};
 
 /// Yuan, field 49 (ISO 4217).
 const YUAN: u16 = 156;
@@ -30,6 +32,8 @@ const THREE_KEYS: &str = "004";
 const NETWORK_AND_READER: &str = "00060";
 /// Longest reference number, field 37.
 const RRN: usize = 12;
+/// Longest authorisation code, field 38.
+const AUTH: usize = 6;
 
 const TRACK2: Tag = Tag(0x57);
 const PAN: Tag = Tag(0x5A);
@@ -72,12 +76,12 @@ impl Names {
 /// What about the request does not fit a message.
 pub(super) fn request(names: &Names, request: &CardRequest) -> Result<Message, String> {
     let told = |error: IsoError| error.to_string();
-    let (kind, processing, business) = match &request.what {
-        CardAsk::Sale(_) => (200, "000000", "22"),
-        CardAsk::Reversal { .. } => (400, "000000", "22"),
-        CardAsk::Void(_) => (200, "200000", "23"),
-        CardAsk::Refund(_) => (220, "200000", "25"),
-    };
+    let Row {
+        kind,
+        processing,
+        condition,
+        business,
+    } = row(&request.what);
     let mut message = Message::new(kind);
     names.put(&mut message).map_err(told)?;
     let amount = amount(request.amount)?;
@@ -86,7 +90,7 @@ pub(super) fn request(names: &Names, request: &CardRequest) -> Result<Message, S
         (3, processing),
         (4, &amount),
         (11, &request.trace.to_string()),
-        (25, "00"),
+        (25, condition),
         (49, &YUAN.to_string()),
         (60, &kind),
         (63, request.order_no.as_str()),
@@ -94,8 +98,13 @@ pub(super) fn request(names: &Names, request: &CardRequest) -> Result<Message, S
         message.set(field, value.as_bytes()).map_err(told)?;
     }
     match &request.what {
-        CardAsk::Sale(card) => sale(&mut message, card)?,
+        CardAsk::Sale(card) | CardAsk::Hold(card) => sale(&mut message, card)?,
+        CardAsk::Completion(of) => {
+            undo(&mut message, of)?;
+            authorised(&mut message, of)?;
+        }
         CardAsk::Reversal {
+            business,
             entry,
             pin,
             sequence,
@@ -109,7 +118,13 @@ pub(super) fn request(names: &Names, request: &CardRequest) -> Result<Message, S
                 | Presentment::MerchantCode
                 | Presentment::OneCode => return Err("only a card sale is reversed".to_owned()),
             };
-            met(&mut message, entry, *pin, *sequence).map_err(told)?;
+            match business {
+                CardBusiness::Sale | CardBusiness::Hold => {
+                    met(&mut message, entry, *pin, *sequence).map_err(told)?;
+                }
+                // The card was not there.
+                CardBusiness::Completion => message.set(22, NO_CARD).map_err(told)?,
+            }
             let reason: &[u8] = match reason {
                 ReversalReason::NoAnswer => b"98",
                 ReversalReason::BadMac => b"A0",
@@ -119,9 +134,60 @@ pub(super) fn request(names: &Names, request: &CardRequest) -> Result<Message, S
             message.set(53, WITHOUT_PIN).map_err(told)?;
             original(&mut message, request.batch, request.trace).map_err(told)?;
         }
-        CardAsk::Void(of) | CardAsk::Refund(of) => undo(&mut message, of)?,
+        CardAsk::Void(of) => {
+            undo(&mut message, of)?;
+            if of.business == CardBusiness::Hold {
+                authorised(&mut message, of)?;
+            }
+        }
+        CardAsk::Refund(of) => undo(&mut message, of)?,
     }
     Ok(message)
+}
+
+/// One row of the tables of docs/CARDS.md: type, fields 3 and 25, and 60.1.
+struct Row {
+    kind: u16,
+    processing: &'static str,
+    condition: &'static str,
+    business: &'static str,
+}
+
+fn row(what: &CardAsk) -> Row {
+    let row = |kind, processing, condition, business| Row {
+        kind,
+        processing,
+        condition,
+        business,
+    };
+    match what {
+        CardAsk::Sale(_) => row(200, "000000", "00", "22"),
+        CardAsk::Hold(_) => row(100, "030000", "06", "10"),
+        CardAsk::Completion(_) => row(200, "000000", "06", "20"),
+        CardAsk::Reversal { business, .. } => match business {
+            CardBusiness::Sale => row(400, "000000", "00", "22"),
+            CardBusiness::Hold => row(400, "030000", "06", "10"),
+            CardBusiness::Completion => row(400, "000000", "06", "20"),
+        },
+        CardAsk::Void(of) => match of.business {
+            CardBusiness::Sale => row(200, "200000", "00", "23"),
+            CardBusiness::Hold => row(100, "200000", "06", "11"),
+            CardBusiness::Completion => row(200, "200000", "06", "21"),
+        },
+        CardAsk::Refund(_) => row(220, "200000", "00", "25"),
+    }
+}
+
+/// Field 38: the authorisation of the hold that is meant.
+fn authorised(message: &mut Message, of: &CardOriginal) -> Result<(), String> {
+    let code = of
+        .auth
+        .as_ref()
+        .ok_or("the pre-authorisation has no authorisation code of the card host")?;
+    let code = format!("{:<AUTH$}", code.as_str());
+    message
+        .set(38, code.as_bytes())
+        .map_err(|_| "the code is no authorisation code of a card host".to_owned())
 }
 
 /// Builds a sign-in (签到). `trace` is its own, 1 to 999,999.
@@ -301,6 +367,7 @@ mod tests {
         ] {
             let sequence = Some(1);
             let what = CardAsk::Reversal {
+                business: CardBusiness::Sale,
                 entry,
                 pin,
                 sequence,
@@ -358,6 +425,71 @@ mod tests {
     }
 
     #[test]
+    fn a_hold_is_asked_for_like_a_sale_and_completed_without_the_card() {
+        let hold = built(CardAsk::Hold(Box::new(kit::card(CardEntry::Contact, true))));
+        for field in ["3=030000", "22=051", "25=06", "60=1000004200060"] {
+            assert!(hold.contains(&field.to_owned()), "{field}: {hold:?}");
+        }
+        let of = kit::hold();
+        let completion = built(CardAsk::Completion(of.clone()));
+        let expected = [
+            "3=000000",
+            "4=000000001234",
+            "11=000007",
+            "22=012",
+            "25=06",
+            "37=123456789012",
+            "38=A1B2C3",
+            "41=A1234567",
+            "42=822290059430BFA",
+            "49=156",
+            "53=0600000000000000",
+            "60=2000004200060",
+            "61=000041000005",
+            "63=A12345670001S00000001",
+        ];
+        assert_eq!(completion, expected);
+        let void = built(CardAsk::Void(of.clone()));
+        let mut of_hold = expected;
+        (of_hold[0], of_hold[11]) = ("3=200000", "60=1100004200060");
+        assert_eq!(void, of_hold);
+        let mut completed = of.clone();
+        completed.business = CardBusiness::Completion;
+        let void = built(CardAsk::Void(completed));
+        let mut of_completion = of_hold.to_vec();
+        of_completion[11] = "60=2100004200060";
+        of_completion.remove(6);
+        assert_eq!(void, of_completion);
+        let mut nameless = of;
+        nameless.auth = None;
+        let refused = request(&kit::names(), &kit::request(CardAsk::Completion(nameless)));
+        assert!(refused.expect_err("refused").contains("authorisation code"));
+    }
+
+    #[test]
+    fn reversals_of_holds_and_completions_name_what_the_original_was() {
+        let reversal = |business| CardAsk::Reversal {
+            business,
+            entry: Presentment::CardInserted,
+            pin: true,
+            sequence: Some(1),
+            reason: ReversalReason::NoAnswer,
+        };
+        let hold = built(reversal(CardBusiness::Hold));
+        for field in ["3=030000", "22=051", "23=001", "25=06", "60=1000004200060"] {
+            assert!(hold.contains(&field.to_owned()), "{field}: {hold:?}");
+        }
+        let completion = built(reversal(CardBusiness::Completion));
+        for field in ["3=000000", "22=012", "25=06", "60=2000004200060"] {
+            assert!(
+                completion.contains(&field.to_owned()),
+                "{field}: {completion:?}"
+            );
+        }
+        assert!(!completion.iter().any(|field| field.starts_with("23=")));
+    }
+
+    #[test]
     fn what_fits_no_message_is_said_and_not_sent() {
         let refused = |what| request(&kit::names(), &kit::request(what)).expect_err("refused");
         let mut nameless = kit::original();
@@ -370,6 +502,7 @@ mod tests {
         card.pin = crate::card::PinBlock::new(&[1; 16]);
         assert!(refused(CardAsk::Sale(Box::new(card))).contains("eight bytes"));
         let of_code = CardAsk::Reversal {
+            business: CardBusiness::Sale,
             entry: Presentment::Camera,
             pin: false,
             sequence: None,

@@ -7,7 +7,7 @@ use crate::card::{
 use crate::domain::{
     BatchNo, HostTradeNo, MerchantNo, Money, Now, OrderNo, TermNo, Tick, Timestamp, VoucherNo,
 };
-use crate::payment::{CardAsk, CardOriginal, CardRequest};
+use crate::payment::{CardAsk, CardBusiness, CardOriginal, CardRequest};
 
 /// 2021-09-06 13:19:45 in China.
 pub(super) const NOW: Now = Now {
@@ -45,9 +45,19 @@ pub(super) fn request(what: CardAsk) -> CardRequest {
 
 pub(super) fn original() -> CardOriginal {
     CardOriginal {
+        business: CardBusiness::Sale,
         batch: batch(41),
         trace: VoucherNo::new(5).expect("a trace"),
         trade_no: HostTradeNo::new("123456789012").ok(),
+        auth: None,
+    }
+}
+
+pub(super) fn hold() -> CardOriginal {
+    CardOriginal {
+        business: CardBusiness::Hold,
+        auth: HostTradeNo::new("A1B2C3").ok(),
+        ..original()
     }
 }
 

@@ -8,9 +8,9 @@ use crate::card::{CardFacts, MaskedPan};
 use crate::domain::{
     BatchNo, Channel, Currency, HostTradeNo, Money, OperatorNo, OrderNo, TxnId, VoucherNo,
 };
-use crate::payment::command::CardOriginal;
+use crate::payment::command::{CardBusiness, CardOriginal};
 use crate::payment::event::Presentment;
-use crate::payment::fact::{Instalments, Intent, UndoCause, UndoIntent, UndoKind};
+use crate::payment::fact::{Instalments, Intent, Purpose, UndoCause, UndoIntent, UndoKind};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct IntentRecord {
@@ -30,6 +30,18 @@ pub(super) struct IntentRecord {
     instalments: Option<InstalmentsRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     card: Option<CardRecord>,
+    /// Left out for a sale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    purpose: Option<PurposeRecord>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PurposeRecord {
+    business: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    of: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hold: Option<OriginalRecord>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -50,6 +62,10 @@ struct OriginalRecord {
     batch: u32,
     trace: u32,
     trade_no: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    auth: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    business: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -100,12 +116,70 @@ pub(super) fn undo_intent_record(intent: &UndoIntent) -> UndoIntentRecord {
         channel: intent.channel.key().to_owned(),
         operator: intent.operator.to_string(),
         approver: intent.approver.as_ref().map(ToString::to_string),
-        of_card: intent.of_card.as_ref().map(|of| OriginalRecord {
-            batch: of.batch.get(),
-            trace: of.trace.get(),
-            trade_no: of.trade_no.as_ref().map(ToString::to_string),
+        of_card: intent.of_card.as_ref().map(original_record),
+    }
+}
+
+fn original_record(of: &CardOriginal) -> OriginalRecord {
+    OriginalRecord {
+        batch: of.batch.get(),
+        trace: of.trace.get(),
+        trade_no: of.trade_no.as_ref().map(ToString::to_string),
+        auth: of.auth.as_ref().map(ToString::to_string),
+        business: (of.business != CardBusiness::Sale).then(|| of.business.key().to_owned()),
+    }
+}
+
+fn restore_original(of: &OriginalRecord) -> Option<CardOriginal> {
+    Some(CardOriginal {
+        business: match &of.business {
+            None => CardBusiness::Sale,
+            Some(key) => CardBusiness::from_key(key)?,
+        },
+        batch: BatchNo::new(of.batch).ok()?,
+        trace: VoucherNo::new(of.trace).ok()?,
+        trade_no: host_number(of.trade_no.as_deref())?,
+        auth: host_number(of.auth.as_deref())?,
+    })
+}
+
+/// The outer one is none when the text is no such number.
+fn host_number(text: Option<&str>) -> Option<Option<HostTradeNo>> {
+    match text {
+        None => Some(None),
+        Some(text) => HostTradeNo::new(text).ok().map(Some),
+    }
+}
+
+fn purpose_record(purpose: &Purpose) -> Option<PurposeRecord> {
+    let business = purpose.business().key().to_owned();
+    match purpose {
+        Purpose::Sale => None,
+        Purpose::Hold => Some(PurposeRecord {
+            business,
+            of: None,
+            hold: None,
+        }),
+        Purpose::Completion { of, hold } => Some(PurposeRecord {
+            business,
+            of: Some(of.to_string()),
+            hold: Some(original_record(hold)),
         }),
     }
+}
+
+fn restore_purpose(record: Option<PurposeRecord>) -> Option<Purpose> {
+    let Some(record) = record else {
+        return Some(Purpose::Sale);
+    };
+    Some(match CardBusiness::from_key(&record.business)? {
+        CardBusiness::Sale => Purpose::Sale,
+        CardBusiness::Hold => Purpose::Hold,
+        CardBusiness::Completion => Purpose::Completion {
+            of: TxnId::from_hex(&record.of?).ok()?,
+            hold: restore_original(&record.hold?)?,
+        },
+    })
 }
 
 pub(super) fn intent_record(intent: &Intent) -> IntentRecord {
@@ -127,6 +201,7 @@ pub(super) fn intent_record(intent: &Intent) -> IntentRecord {
             merchant_pays: plan.merchant_pays,
         }),
         card: intent.card.as_ref().map(card_record),
+        purpose: purpose_record(&intent.purpose),
     }
 }
 
@@ -148,18 +223,10 @@ pub(super) fn restore_undo_intent(record: &UndoIntentRecord) -> Option<UndoInten
         None => None,
         Some(number) => Some(OperatorNo::new(number).ok()?),
     };
-    let number = |text: &Option<String>| match text {
-        None => Some(None),
-        Some(text) => HostTradeNo::new(text).ok().map(Some),
-    };
-    let of_trade_no = number(&record.of_trade_no)?;
+    let of_trade_no = host_number(record.of_trade_no.as_deref())?;
     let of_card = match &record.of_card {
         None => None,
-        Some(of) => Some(CardOriginal {
-            batch: BatchNo::new(of.batch).ok()?,
-            trace: VoucherNo::new(of.trace).ok()?,
-            trade_no: number(&of.trade_no)?,
-        }),
+        Some(of) => Some(restore_original(of)?),
     };
     Some(UndoIntent {
         txn: TxnId::from_hex(&record.txn).ok()?,
@@ -198,6 +265,7 @@ pub(super) fn restore_intent(record: IntentRecord) -> Option<Intent> {
     };
     Some(Intent {
         card,
+        purpose: restore_purpose(record.purpose)?,
         txn: TxnId::from_hex(&record.txn).ok()?,
         order_no: OrderNo::new(&record.order_no).ok()?,
         sequence: record.sequence,

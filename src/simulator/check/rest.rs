@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::undos::went_back;
 use super::watch::{Watch, Word, row_hash};
 use super::{Invariant, find_canary};
+use crate::domain::TxnId;
 use crate::evidence::SealedRow;
 use crate::journal::{SaleRow, SaleState, Totals, parse_mirror};
 use crate::payment::{Fact, FactKind};
@@ -159,7 +160,7 @@ fn lists(watch: &mut Watch, seen: &Evidence<'_>) {
     let paid: Vec<u64> = watch
         .sales
         .values()
-        .filter(|sale| sale.ended == Some(Word::Paid))
+        .filter(|sale| sale.ended == Some(Word::Paid) && !sale.hold)
         .map(|sale| sale.fen)
         .collect();
     let (count, minor) = (paid.len() as u64, paid.iter().sum::<u64>());
@@ -230,7 +231,8 @@ fn chain(watch: &mut Watch, seen: &Evidence<'_>) {
 /// I1: each basket was paid once at the most, whatever orders were made for it.
 fn baskets(watch: &mut Watch, seen: &Evidence<'_>) {
     let mut paid: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
-    for (number, order) in seen.host.orders() {
+    // What is only held is nobody's loss; each hold is charged once, with no more than it holds.
+    for (number, order) in seen.host.orders().filter(|(_, order)| !order.held) {
         let basket = paid.entry((seen.basket_of)(number)).or_default();
         basket.0 += order.net();
         basket.1 = basket.1.max(order.fen);
@@ -242,6 +244,18 @@ fn baskets(watch: &mut Watch, seen: &Evidence<'_>) {
         "a basket was paid twice",
         seen.now,
     );
+    let mut charged: BTreeMap<TxnId, u64> = BTreeMap::new();
+    for sale in watch.sales.values() {
+        if let (Some(hold), Some(Word::Paid)) = (sale.completes, sale.ended) {
+            *charged.entry(hold).or_default() += seen.host.net(&sale.order);
+        }
+    }
+    let held = |hold: &TxnId| watch.sales.get(hold).filter(|sale| sale.hold);
+    let over = charged
+        .iter()
+        .any(|(hold, fen)| held(hold).is_none_or(|sale| *fen > sale.fen));
+    let what = "more was charged than a card held";
+    watch.holds(Invariant::I1, !over, what, seen.now);
 }
 
 /// I1: no customer has gained, and the books hold nobody's money but the customers' and the shop's.

@@ -153,8 +153,9 @@ impl Watch {
             sums[which].0 += 1;
             sums[which].1 += fen;
         };
+        let holds = self.hold_list();
         for (txn, sale) in &mut self.sales {
-            if takes(sale.counted, sale.batch, txn) {
+            if !sale.hold && takes(sale.counted, sale.batch, txn) {
                 sale.counted = Some(settling.batch);
                 open += usize::from(sale.ended.is_none());
                 if sale.ended == Some(Word::Paid) {
@@ -163,7 +164,7 @@ impl Watch {
             }
         }
         for (txn, undo) in &mut self.undos {
-            if takes(undo.counted, undo.batch, txn) {
+            if !holds.contains(&undo.of) && takes(undo.counted, undo.batch, txn) {
                 undo.counted = Some(settling.batch);
                 open += usize::from(undo.ended.is_none());
                 if undo.ended == Some(Word::WentBack) && !undo.late {
@@ -172,6 +173,11 @@ impl Watch {
             }
         }
         (sums, open)
+    }
+
+    fn hold_list(&self) -> BTreeSet<TxnId> {
+        let holds = self.sales.iter().filter(|(_, sale)| sale.hold);
+        holds.map(|(txn, _)| *txn).collect()
     }
 
     /// A request about a settlement leaves.
@@ -210,9 +216,13 @@ impl Watch {
             "a settlement is open long after mending",
             now,
         );
-        let sales = self.sales.values().all(|sale| sale.counted.is_some());
-        let undos = self.undos.values().all(|undo| undo.counted.is_some());
-        let what = "an entry was counted in no settlement";
+        let holds = self.hold_list();
+        let right = |hold: bool, counted: Option<u32>| counted.is_some() != hold;
+        let mut sales = self.sales.values();
+        let sales = sales.all(|sale| right(sale.hold, sale.counted));
+        let mut undos = self.undos.values();
+        let undos = undos.all(|undo| right(holds.contains(&undo.of), undo.counted));
+        let what = "an entry was counted in no settlement, or a hold in one";
         self.holds(Invariant::I4, sales && undos, what, now);
         let shown = i64::try_from(paid).unwrap_or(0) - i64::try_from(returned).unwrap_or(0);
         let same = self.settlements.ours == shown;

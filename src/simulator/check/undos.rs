@@ -53,12 +53,18 @@ impl Watch {
         }
         let mut roles = Role::ALL.into_iter().zip(CEILINGS);
         let behind = intent.approver.as_ref().map(|number| number.as_str());
+        let held = |of: &TxnId| self.sales.get(of).is_some_and(|sale| sale.hold);
+        if held(&intent.of) {
+            let what = "a cashier alone gave a hold back";
+            return self.holds(Invariant::I13, behind.is_some(), what, now);
+        }
         let found = roles.find(|(role, _)| approver_of(*role) == behind);
         let day = |ms: i64| (ms + CHINA_MS).div_euclid(DAY_MS);
         let today: u64 = self
             .undos
             .values()
             .filter(|undo| !undo.late && undo.ended != Some(Word::NotReturned))
+            .filter(|undo| !held(&undo.of))
             .filter(|undo| day(undo.at_ms) >= day(at_ms))
             .map(|undo| undo.fen)
             .sum();

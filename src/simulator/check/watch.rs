@@ -9,7 +9,7 @@ use super::undos::Undo;
 use super::{Invariant, Slips, Violation};
 use crate::domain::TxnId;
 use crate::limits;
-use crate::payment::{Fact, FactKind, Intent, Outcome};
+use crate::payment::{Fact, FactKind, Intent, Outcome, Purpose};
 use crate::simulator::host::{Host, sha256};
 
 /// Without a wish of the cashier, the schedule of inquiries runs to its end: 60 s, or 55 s where a refusal that names
@@ -90,6 +90,10 @@ pub struct Sale {
     pub(super) merchant_code: bool,
     /// A bank card paid.
     pub card: bool,
+    /// It only holds: no income.
+    pub hold: bool,
+    /// The hold that it charges.
+    pub completes: Option<TxnId>,
     pub(super) charges: u32,
     pub(super) batch: u32,
     pub(super) counted: Option<u32>,
@@ -239,6 +243,11 @@ impl Watch {
             cancelled: false,
             merchant_code: intent.entry.is_merchant_code(),
             card: intent.entry.is_card(),
+            hold: intent.purpose.is_hold(),
+            completes: match &intent.purpose {
+                Purpose::Completion { of, .. } => Some(*of),
+                Purpose::Sale | Purpose::Hold => None,
+            },
             charges: 0,
             batch: intent.batch.get(),
             counted: None,

@@ -14,6 +14,7 @@ impl Host {
         order: &str,
         (fen, batch): (u64, u32),
         (card, wallet): (&str, Wallet),
+        hold: bool,
         now: u64,
     ) -> Answer {
         if self.tombstones.contains(order) {
@@ -26,9 +27,48 @@ impl Host {
             self.refused.insert(order.to_owned(), true);
             return self.answer("declined", Some(order), Some(fen));
         }
-        let fresh = Order::charged((fen, batch), card, wallet, now);
+        let mut fresh = Order::charged((fen, batch), card, wallet, now);
+        fresh.held = hold;
         self.orders.insert(order.to_owned(), fresh);
         self.state(order, now)
+    }
+
+    /// 预授权完成: what a card holds is charged, or a part of it, once.
+    pub(super) fn complete(
+        &mut self,
+        order: &str,
+        (fen, batch): (u64, u32),
+        of: &str,
+        now: u64,
+    ) -> Answer {
+        if self.tombstones.contains(order) {
+            return self.answer("E-REVERSED", Some(order), Some(fen));
+        }
+        if self.orders.contains_key(order) || self.refused.contains_key(order) {
+            return self.answer("E-DUPLICATE", Some(order), Some(fen));
+        }
+        let stands = |hold: &&mut Order| {
+            let held = hold.held && hold.stage == Stage::Paid && hold.completed_by.is_none();
+            held && hold.net() == hold.fen && fen <= hold.fen
+        };
+        let Some(hold) = self.orders.get_mut(of).filter(stands) else {
+            self.refused.insert(order.to_owned(), true);
+            return self.answer("declined", Some(order), Some(fen));
+        };
+        hold.completed_by = Some(order.to_owned());
+        let customer = hold.customer.clone();
+        let fresh = Order::charged((fen, batch), &customer, Wallet::Pays, now);
+        self.orders.insert(order.to_owned(), fresh);
+        self.state(order, now)
+    }
+
+    /// A completion that never was, or was taken back, leaves its hold as it stood.
+    fn free_the_hold_of(&mut self, order: &str) {
+        for hold in self.orders.values_mut() {
+            if hold.completed_by.as_deref() == Some(order) {
+                hold.completed_by = None;
+            }
+        }
     }
 
     /// 冲正: whatever became of the charge, nothing of it stays and nothing will come.
@@ -43,6 +83,7 @@ impl Host {
         if let Some(known) = self.orders.get_mut(order) {
             known.end(Stage::Revoked, order, &mut self.books, now);
         }
+        self.free_the_hold_of(order);
         let fen = self.orders.get(order).map(|known| known.fen);
         self.answer("revoked", Some(order), fen)
     }
@@ -63,7 +104,8 @@ impl Host {
             return self.answer("declined", Some(number), Some(fen));
         }
         let whole = |known: &&mut Order| {
-            known.stage == Stage::Paid && known.net() == fen && known.at_work == 0
+            let free = known.at_work == 0 && known.completed_by.is_none();
+            known.stage == Stage::Paid && known.net() == fen && free
         };
         let Some(known) = self.orders.get_mut(order).filter(whole) else {
             self.refused_numbers.insert(number.to_owned());
@@ -71,6 +113,7 @@ impl Host {
         };
         known.stage = Stage::Revoked;
         known.give_back(fen, (order, Why::Reversal), &mut self.books, now);
+        self.free_the_hold_of(order);
         let void = (order.to_owned(), batch);
         self.voids.insert(number.to_owned(), void);
         done

@@ -169,13 +169,14 @@ impl Host {
         for (number, order) in &self.orders {
             let voided = self.voids.values().any(|(of, _)| of == number);
             let stands = order.stage == Stage::Paid || voided;
-            if order.batch == batch && order.was_charged() && stands {
+            if order.batch == batch && order.was_charged() && stands && !order.held {
                 add(0, order.fen);
             }
         }
         for (of, own) in self.voids.values() {
-            if *own == batch {
-                add(1, self.orders.get(of).map_or(0, |order| order.fen));
+            let known = self.orders.get(of).filter(|order| !order.held);
+            if let (true, Some(order)) = (*own == batch, known) {
+                add(1, order.fen);
             }
         }
         for refund in self.refunds.values() {

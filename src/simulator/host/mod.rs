@@ -135,7 +135,14 @@ impl Host {
                 batch,
                 card,
                 wallet,
-            } => self.charge_card(order, (*fen, *batch), (card, *wallet), now),
+                hold,
+            } => self.charge_card(order, (*fen, *batch), (card, *wallet), *hold, now),
+            Ask::Complete {
+                order,
+                fen,
+                batch,
+                of,
+            } => self.complete(order, (*fen, *batch), of, now),
             Ask::Reverse { order } => self.reverse(order, now),
             Ask::VoidCard {
                 number,

@@ -45,6 +45,10 @@ pub struct Order {
     expires: Option<u64>,
     charged: u64,
     returned: u64,
+    /// Money is held and not taken: nothing of it is in the books.
+    pub held: bool,
+    /// The order that charged the hold.
+    pub completed_by: Option<String>,
 }
 
 impl Order {
@@ -63,6 +67,8 @@ impl Order {
             expires: None,
             charged: 0,
             returned: 0,
+            held: false,
+            completed_by: None,
         }
     }
 
@@ -84,7 +90,7 @@ impl Order {
         }
     }
 
-    /// What the customer has lost.
+    /// What the customer has lost, or what is held.
     pub const fn net(&self) -> u64 {
         self.charged - self.returned
     }
@@ -165,7 +171,9 @@ impl Order {
             self.stage = Stage::Paid;
             self.charged += self.fen;
             let (from, to) = (self.account(), Account::Merchant);
-            books.post((number, Why::Sale), &from, &to, (self.fen, at));
+            if !self.held {
+                books.post((number, Why::Sale), &from, &to, (self.fen, at));
+            }
         } else {
             self.stage = Stage::Failed;
         }
@@ -187,6 +195,9 @@ impl Order {
     pub(super) fn give_back(&mut self, fen: u64, what: (&str, Why), books: &mut Books, now: u64) {
         if fen > 0 {
             self.returned += fen;
+            if self.held {
+                return;
+            }
             books.post(what, &Account::Merchant, &self.account(), (fen, now));
         }
     }

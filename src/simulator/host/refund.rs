@@ -62,7 +62,7 @@ impl Host {
             return self.answer("E-TRY-LATER", Some(number), None);
         };
         let left = known.net().saturating_sub(known.at_work);
-        if known.stage != Stage::Paid || fen > left || fen == 0 {
+        if known.stage != Stage::Paid || fen > left || fen == 0 || known.held {
             self.refused_numbers.insert(number.to_owned());
             return self.answer("declined", Some(number), None);
         }

@@ -47,6 +47,19 @@ pub enum Ask {
         card: String,
         /// What its issuer says.
         wallet: Wallet,
+        /// Only to hold the amount.
+        hold: bool,
+    },
+    /// Charge what a card holds, or a part of it.
+    Complete {
+        /// The merchant's number.
+        order: String,
+        /// How much, in fen.
+        fen: u64,
+        /// The terminal's batch.
+        batch: u32,
+        /// The hold's number.
+        of: String,
     },
     /// Take a card's charge back, whatever became of it.
     Reverse {
@@ -163,6 +176,7 @@ impl Ask {
             Self::Charge { order, .. }
             | Self::Preorder { order, .. }
             | Self::ChargeCard { order, .. }
+            | Self::Complete { order, .. }
             | Self::Reverse { order }
             | Self::VoidCard { order, .. }
             | Self::Query { order }

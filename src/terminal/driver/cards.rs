@@ -45,10 +45,10 @@ impl Driver {
     }
 
     /// Asks for a card, unless the shop's limits would refuse it.
-    pub(super) async fn arm(&mut self, txn: TxnId, amount: Money) {
+    pub(super) async fn arm(&mut self, txn: TxnId, amount: Money, hold: bool) {
         let mut desk = self.parts.desk.clone();
         if session::card_allowed(&mut desk, &self.session()) {
-            self.card(CardCommand::Arm { txn, amount }).await;
+            self.card(CardCommand::Arm { txn, amount, hold }).await;
         }
     }
 }

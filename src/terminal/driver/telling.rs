@@ -51,6 +51,8 @@ impl Driver {
             | Event::CardPresented { .. }
             | Event::CardEnded { .. }
             | Event::InstalmentsChosen(_)
+            | Event::HoldChosen { .. }
+            | Event::CompletionRequested { .. }
             | Event::UndoRequested { .. }
             | Event::Noticed { .. }
             | Event::SettlementRequested { .. }
@@ -85,7 +87,10 @@ impl Driver {
                     RowState::Paid
                     | RowState::PartReturned
                     | RowState::Returned
-                    | RowState::Returning => Cause::LatePaid(voucher),
+                    | RowState::Returning
+                    | RowState::Held
+                    | RowState::Completed
+                    | RowState::Released => Cause::LatePaid(voucher),
                     RowState::NotPaid
                     | RowState::Revoked
                     | RowState::Checking
