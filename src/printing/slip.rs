@@ -8,7 +8,7 @@ use super::document::{Document, SaleSlip, Shop, UndoSlip};
 use super::job::{Copy, Mark};
 use super::paper::{Line, Paper, Width};
 use crate::domain::{Channel, Money, OperatorNo, Timestamp};
-use crate::payment::{Presentment, UndoKind};
+use crate::payment::{CardBusiness, Presentment, UndoKind};
 use crate::view::format;
 
 /// Writes a slip.
@@ -125,7 +125,15 @@ fn sale_slip(paper: &mut Paper, slip: &SaleSlip, shop: &Shop, how: (Copy, Mark))
         &format!("{}({})", wallet(channel), way(intent.entry)),
     );
     let label = name(paper, "交易类型", "TXN TYPE");
-    paper.pair(&label, "消费(SALE)");
+    let business = intent.purpose.business();
+    paper.pair(
+        &label,
+        match business {
+            CardBusiness::Sale => "消费(SALE)",
+            CardBusiness::Hold => "预授权(AUTH)",
+            CardBusiness::Completion => "预授权完成(AUTH COMPLETE)",
+        },
+    );
     numbers(paper, intent.batch.to_string(), &intent.voucher.to_string());
     let label = name(paper, "商户订单号", "ORDER NO");
     paper.pair(&label, intent.order_no.as_str());
@@ -167,6 +175,9 @@ fn sale_slip(paper: &mut Paper, slip: &SaleSlip, shop: &Shop, how: (Copy, Mark))
             },
         );
     }
+    if business == CardBusiness::Hold {
+        paper.left("仅冻结金额，未收款 HELD, NOT CHARGED");
+    }
     if let Some(own) = &intent.card {
         card::consent(paper, own, intent.entry, how.0);
     }
@@ -188,7 +199,14 @@ fn difference(price: Money, payer: Money) -> String {
 fn undo_slip(paper: &mut Paper, slip: &UndoSlip, shop: &Shop, how: (Copy, Mark)) {
     let intent = &slip.intent;
     let card = intent.of_entry.is_card();
+    let of = intent.of_card.as_ref().map(|of| of.business);
     let (title, kind) = match intent.kind {
+        UndoKind::Void if of == Some(CardBusiness::Hold) => {
+            ("POS撤销签购单", "预授权撤销(AUTH VOID)")
+        }
+        UndoKind::Void if of == Some(CardBusiness::Completion) => {
+            ("POS撤销签购单", "预授权完成撤销(COMPLETE VOID)")
+        }
         UndoKind::Void if card => ("POS撤销签购单", "消费撤销(VOID)"),
         UndoKind::Refund if card => ("POS退货签购单", "退货(REFUND)"),
         UndoKind::Void => ("扫码撤销凭证", "消费撤销(VOID)"),

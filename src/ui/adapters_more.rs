@@ -32,6 +32,8 @@ fn before_a_sale<F: Fn(Tap) + 'static>(app: &ui::App, sender: &Sender<F>) {
     let taps = sender.clone();
     ways.on_show_code(move |id| taps.send(Intent::ShowCode(wallet(id))));
     ways.on_open_instalments(sender.on(Intent::OpenInstalments));
+    let taps = sender.clone();
+    ways.on_choose_hold(move |hold| taps.send(Intent::ChooseHold(hold)));
     let code = app.global::<ui::CodeAdapter<'_>>();
     code.on_cancel(sender.on(Intent::Cancel));
     let taps = sender.clone();
@@ -51,6 +53,7 @@ fn records<F: Fn(Tap) + 'static>(app: &ui::App, sender: &Sender<F>) {
     let record = app.global::<ui::RecordAdapter<'_>>();
     record.on_query(on_row(sender, Intent::QueryPending));
     record.on_undo(sender.on(Intent::Undo));
+    record.on_complete(sender.on(Intent::Complete));
     record.on_change_way(sender.on(Intent::ChangeWay));
     record.on_print(sender.on(Intent::PrintSlips));
     record.on_back(sender.on(Intent::Back));

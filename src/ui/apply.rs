@@ -151,6 +151,7 @@ fn outcome(app: &ui::App, page: &OutcomePage) -> ui::PageId {
     let adapter = app.global::<ui::OutcomeAdapter<'_>>();
     adapter.set_kind(match page.kind {
         OutcomeKind::Paid => ui::OutcomeId::Paid,
+        OutcomeKind::Held => ui::OutcomeId::Held,
         OutcomeKind::NotPaid => ui::OutcomeId::NotPaid,
         OutcomeKind::Revoked => ui::OutcomeId::Revoked,
     });
@@ -196,6 +197,9 @@ pub(super) fn row(row: &Row) -> ui::RowView {
             RowState::PartReturned => ui::RowStateId::PartReturned,
             RowState::Returned => ui::RowStateId::Returned,
             RowState::Returning => ui::RowStateId::Returning,
+            RowState::Held => ui::RowStateId::Held,
+            RowState::Completed => ui::RowStateId::Completed,
+            RowState::Released => ui::RowStateId::Released,
         },
         attention: row.attention,
         asked: i32::try_from(row.asked).unwrap_or(i32::MAX),

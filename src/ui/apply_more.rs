@@ -29,6 +29,8 @@ pub(super) fn ways(app: &ui::App, page: &Prompt) {
     let adapter = app.global::<ui::WaysAdapter<'_>>();
     adapter.set_codes(model(page.codes.iter().copied().map(channel).collect()));
     adapter.set_can_instalments(page.can_instalments);
+    adapter.set_can_hold(page.can_hold);
+    adapter.set_hold(page.hold);
     let (months, merchant) = page.plan.unwrap_or((0, false));
     adapter.set_plan_count(i32::from(months));
     adapter.set_plan_merchant(merchant);
@@ -94,6 +96,8 @@ pub(super) fn record(app: &ui::App, page: &RecordPage) -> ui::PageId {
     adapter.set_undos(model(page.undos.iter().map(undo_line).collect()));
     adapter.set_can_query(page.can_query);
     adapter.set_can_undo(page.can_undo);
+    adapter.set_hold(page.hold);
+    adapter.set_can_complete(page.can_complete);
     adapter.set_can_change_way(page.can_change_way);
     adapter.set_can_print(page.can_print);
     adapter.set_notice(notice(page.notice.as_ref()));
@@ -135,6 +139,8 @@ pub(super) fn undo(app: &ui::App, page: &UndoPage) -> ui::PageId {
     });
     adapter.set_partial(page.partial);
     adapter.set_change_way(page.change_way);
+    adapter.set_hold(page.hold);
+    adapter.set_completing(page.completing);
     adapter.set_can_send(page.can_send);
     adapter.set_notice(notice(page.notice.as_ref()));
     ui::PageId::Undo
@@ -155,6 +161,7 @@ pub(super) fn approve(app: &ui::App, page: &ApprovePage) -> ui::PageId {
 
 pub(super) fn undoing(app: &ui::App, page: &UndoWaiting) -> ui::PageId {
     let adapter = app.global::<ui::UndoingAdapter<'_>>();
+    adapter.set_hold(page.hold);
     adapter.set_kind(undo_kind(Some(page.kind)));
     adapter.set_amount(text(&page.amount));
     adapter.set_voucher(text(&page.voucher));

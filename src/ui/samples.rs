@@ -164,6 +164,12 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         | Cause::Undone
         | Cause::UndoRefused(_)
         | Cause::UndoNotSent
+        | Cause::Releasing
+        | Cause::Released
+        | Cause::ReleaseRefused(_)
+        | Cause::ReleaseNotSent
+        | Cause::CompletionNotAllowed
+        | Cause::CompletionMustWait
         | Cause::UndoNotAllowed
         | Cause::PinWrong(_)
         | Cause::PinLocked(_)
@@ -294,6 +300,8 @@ pub(super) fn prompt(
         codes: vec![Channel::Unknown],
         can_instalments: true,
         plan: None,
+        can_hold: false,
+        hold: false,
         notice,
     })
 }

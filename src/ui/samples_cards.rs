@@ -1,9 +1,11 @@
 //! Samples of the pages with a card reader. See `samples`.
 
 use super::samples::{Sample, ended, prompt, sample, waiting};
+use super::samples_more::{record, undoing};
 use crate::domain::Channel;
+use crate::view::pages::{FeeWord, RecordPage, UndoKind, UndoPage, UndoStateView, UndoWaiting};
 use crate::view::{AimHint, CardHint, Cause, Notice, OutcomeKind, OutcomePage, Page, Prompt};
-use crate::view::{WaitKind, Waiting};
+use crate::view::{RowState, WaitKind, Waiting};
 
 /// Every state of these pages.
 pub(super) fn all() -> Vec<Sample> {
@@ -21,7 +23,8 @@ pub(super) fn all() -> Vec<Sample> {
         card: "621626******0018".to_owned(),
         ..ended(OutcomeKind::Paid)
     };
-    vec![
+    let mut all = holds();
+    all.extend(vec![
         sample("card-ready", asked(CardHint::Ready)),
         sample("card-detected", asked(CardHint::Detected)),
         sample("card-pin", asked(CardHint::Pin)),
@@ -65,11 +68,101 @@ pub(super) fn all() -> Vec<Sample> {
                 ..paid
             }),
         ),
+    ]);
+    all
+}
+
+/// Pre-authorisation: held, completed, given back.
+fn holds() -> Vec<Sample> {
+    let asked = |hold: bool| {
+        let Page::Prompt(page) = prompt(AimHint::None, !hold, 9, None) else {
+            unreachable!("invariant: a prompt is a prompt");
+        };
+        Page::Prompt(Prompt {
+            card: Some(CardHint::Ready),
+            codes: if hold { Vec::new() } else { page.codes.clone() },
+            can_instalments: !hold,
+            can_hold: true,
+            hold,
+            ..page
+        })
+    };
+    let held = OutcomePage {
+        channel: Channel::BankCard,
+        card: "621626******0018".to_owned(),
+        take: true,
+        ..ended(OutcomeKind::Held)
+    };
+    let record = |state| RecordPage {
+        hold: true,
+        can_undo: state == RowState::Held,
+        can_complete: state == RowState::Held,
+        can_print: true,
+        ..record(state)
+    };
+    let undo = UndoPage {
+        amount: "128.50".to_owned(),
+        left: "128.50".to_owned(),
+        voucher: "000457".to_owned(),
+        channel: Channel::BankCard,
+        kind: Some(UndoKind::Void),
+        fee: FeeWord::Kept,
+        partial: false,
+        change_way: false,
+        hold: true,
+        completing: false,
+        can_send: true,
+        notice: None,
+    };
+    let charge = UndoPage {
+        kind: None,
+        amount: "100.00".to_owned(),
+        partial: true,
+        completing: true,
+        ..undo.clone()
+    };
+    let much = UndoPage {
+        amount: "200.00".to_owned(),
+        can_send: false,
+        notice: Some(Cause::CompletionNotAllowed.into()),
+        ..charge.clone()
+    };
+    vec![
+        sample("hold-offered", asked(false)),
+        sample("hold-prompt", asked(true)),
+        sample("hold-held", Page::Outcome(held)),
+        sample("hold-record", Page::Record(record(RowState::Held))),
+        sample("hold-completed", Page::Record(record(RowState::Completed))),
+        sample("hold-released", Page::Record(record(RowState::Released))),
+        sample("hold-charge", Page::Undo(charge)),
+        sample("hold-charge-much", Page::Undo(much)),
+        sample("hold-release", Page::Undo(undo)),
+        sample("hold-releasing", releasing(None, Cause::Releasing)),
+        sample(
+            "hold-freed",
+            releasing(Some(UndoStateView::Done), Cause::Released),
+        ),
     ]
 }
 
-/// Every refusal of a card that has words of its own.
+fn releasing(ended: Option<UndoStateView>, cause: Cause) -> Page {
+    let Page::Undoing(page) = undoing(UndoKind::Void, ended, cause, 1) else {
+        unreachable!("invariant: such a page");
+    };
+    Page::Undoing(UndoWaiting { hold: true, ..page })
+}
+
+/// What is told of cards alone: refusals with words of their own, and holds.
 pub(super) fn causes() -> Vec<Cause> {
     let codes = ["51", "55", "54", "61", "43"];
-    codes.into_iter().map(Cause::card_declined).collect()
+    let declined = codes.into_iter().map(Cause::card_declined);
+    let of_holds = [
+        Cause::CompletionNotAllowed,
+        Cause::CompletionMustWait,
+        Cause::Releasing,
+        Cause::Released,
+        Cause::ReleaseRefused("25".to_owned()),
+        Cause::ReleaseNotSent,
+    ];
+    declined.chain(of_holds).collect()
 }

@@ -63,6 +63,8 @@ fn prompts() -> Vec<Sample> {
         codes,
         can_instalments,
         plan,
+        can_hold: false,
+        hold: false,
         notice: None,
     };
     let wallets = vec![Channel::Alipay, Channel::Wechat, Channel::UnionPay];
@@ -204,7 +206,7 @@ fn records() -> Vec<Sample> {
     all
 }
 
-fn record(state: RowState) -> RecordPage {
+pub(super) fn record(state: RowState) -> RecordPage {
     RecordPage {
         row: row(457, "128.50", Channel::Alipay, "09:40", state),
         order_no: "12345678000100ABCDEFS00000457".to_owned(),
@@ -213,6 +215,8 @@ fn record(state: RowState) -> RecordPage {
         undos: Vec::new(),
         can_query: false,
         can_undo: false,
+        hold: false,
+        can_complete: false,
         can_change_way: false,
         can_print: false,
         notice: None,
@@ -283,6 +287,8 @@ fn undos() -> Vec<Sample> {
         fee: FeeWord::Returned,
         partial: true,
         change_way: false,
+        hold: false,
+        completing: false,
         can_send: true,
         notice: None,
     };
@@ -364,32 +370,39 @@ fn approvals() -> Vec<Sample> {
     ]
 }
 
+pub(super) fn undoing(
+    kind: UndoKind,
+    ended: Option<UndoStateView>,
+    cause: Cause,
+    asked: u32,
+) -> Page {
+    Page::Undoing(UndoWaiting {
+        kind,
+        amount: "128.50".to_owned(),
+        voucher: "000461".to_owned(),
+        order_tail: "000461".to_owned(),
+        elapsed_s: 7,
+        remaining_s: 53,
+        asked,
+        hold: false,
+        ended,
+        txn: TxnId::from_parts(1_700_000_000_000, 461),
+        notice: Some(cause.into()),
+    })
+}
+
 fn undoings() -> Vec<Sample> {
-    let page = |kind, ended, cause: Cause, asked| {
-        Page::Undoing(UndoWaiting {
-            kind,
-            amount: "128.50".to_owned(),
-            voucher: "000461".to_owned(),
-            order_tail: "000461".to_owned(),
-            elapsed_s: 7,
-            remaining_s: 53,
-            asked,
-            ended,
-            txn: TxnId::from_parts(1_700_000_000_000, 461),
-            notice: Some(cause.into()),
-        })
-    };
     let (void, refund) = (UndoKind::Void, UndoKind::Refund);
     let (done, failed) = (Some(UndoStateView::Done), Some(UndoStateView::Failed));
     let refused = Cause::UndoRefused("BBS11184".to_owned());
     vec![
-        sample("undoing", page(refund, None, Cause::Undoing, 2)),
-        sample("undoing-first", page(void, None, Cause::Undoing, 0)),
-        sample("undoing-done", page(void, done, Cause::Undone, 1)),
-        sample("undoing-refused", page(refund, failed, refused, 1)),
+        sample("undoing", undoing(refund, None, Cause::Undoing, 2)),
+        sample("undoing-first", undoing(void, None, Cause::Undoing, 0)),
+        sample("undoing-done", undoing(void, done, Cause::Undone, 1)),
+        sample("undoing-refused", undoing(refund, failed, refused, 1)),
         sample(
             "undoing-not-sent",
-            page(refund, failed, Cause::UndoNotSent, 0),
+            undoing(refund, failed, Cause::UndoNotSent, 0),
         ),
     ]
 }

@@ -47,6 +47,14 @@ pub enum Cause {
     UndoRefused(String),
     /// The request to return money never left.
     UndoNotSent,
+    /// A hold is being given back.
+    Releasing,
+    /// A hold was given back.
+    Released,
+    /// The acquirer refused to give a hold back; its code.
+    ReleaseRefused(String),
+    /// The request to give a hold back never left.
+    ReleaseNotSent,
     /// The money of a payment that came too late goes back by itself; the sale's number for people.
     LateSuccess(String),
     /// The amount cannot go back.
@@ -238,6 +246,10 @@ impl Cause {
             Self::Undone => "P41",
             Self::UndoRefused(_) => "P42",
             Self::UndoNotSent => "P43",
+            Self::Releasing => "P44",
+            Self::Released => "P45",
+            Self::ReleaseRefused(_) => "P46",
+            Self::ReleaseNotSent => "P47",
             Self::WrongCode(WrongCode::Collection) => "A31",
             Self::WrongCode(WrongCode::Contact) => "A32",
             Self::WrongCode(WrongCode::Link) => "A33",
@@ -276,6 +288,7 @@ impl Cause {
             | Self::AmountMissing
             | Self::CustomerActs
             | Self::Undone
+            | Self::Released
             | Self::Printing
             | Self::Reprinting => Severity::Hint,
             Self::SettledUnequal(_)
@@ -288,6 +301,7 @@ impl Cause {
             | Self::RefusalUnproved(_)
             | Self::LateSuccess(_)
             | Self::Undoing
+            | Self::Releasing
             | Self::UndoNotAllowed
             | Self::CompletionNotAllowed
             | Self::CompletionMustWait
@@ -319,6 +333,8 @@ impl Cause {
             | Self::PinNotKept
             | Self::UndoRefused(_)
             | Self::UndoNotSent
+            | Self::ReleaseRefused(_)
+            | Self::ReleaseNotSent
             | Self::DiskFull
             | Self::JournalBroken
             | Self::JournalAltered
@@ -339,6 +355,7 @@ impl From<Cause> for Notice {
             | Cause::CardDeclined(_, text)
             | Cause::RefusalUnproved(text)
             | Cause::UndoRefused(text)
+            | Cause::ReleaseRefused(text)
             | Cause::Limit(_, text)
             | Cause::UndoCeiling(text)
             | Cause::LatePaid(text)
@@ -360,6 +377,9 @@ impl From<Cause> for Notice {
             | Cause::Undoing
             | Cause::Undone
             | Cause::UndoNotSent
+            | Cause::Releasing
+            | Cause::Released
+            | Cause::ReleaseNotSent
             | Cause::UndoNotAllowed
             | Cause::CompletionNotAllowed
             | Cause::CompletionMustWait

@@ -262,6 +262,8 @@ pub struct UndoWaiting {
     pub remaining_s: u64,
     /// How often the acquirer was asked.
     pub asked: u32,
+    /// What goes back was only held.
+    pub hold: bool,
     /// How it ended; none while it is open.
     pub ended: Option<UndoStateView>,
     /// For intents about it.

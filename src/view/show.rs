@@ -17,8 +17,8 @@ use crate::domain::instalment::FeePayer;
 use crate::domain::{BatchNo, Money, Now, Role, Timestamp};
 use crate::limits::PIN_DIGITS_MIN;
 use crate::payment::{
-    Draft, PaidSale, Phase, Policy, Sale, State, Undo, UndoKind, UndoOutcome, UndoStep,
-    choose_undo, may_complete,
+    CardBusiness, Draft, PaidSale, Phase, Policy, Sale, State, Undo, UndoKind, UndoOutcome,
+    UndoStep, choose_undo, may_complete,
 };
 use crate::profile::{Capability, FeeEffect, Profile};
 
@@ -369,17 +369,9 @@ pub fn too_much(most: Money) -> Cause {
 pub(super) fn undo_waiting(undo: &Undo, now: Now, policy: &Policy) -> UndoWaiting {
     let timing = policy.timing(undo.intent.channel);
     let elapsed_ms = now.tick.since_ms(undo.since);
-    let (ended, cause) = match &undo.step {
-        UndoStep::Waiting { .. } | UndoStep::Asked { .. } => (None, Cause::Undoing),
-        UndoStep::Closed { outcome, .. } => match outcome {
-            UndoOutcome::Done(_) => (Some(UndoStateView::Done), Cause::Undone),
-            UndoOutcome::Refused { host_code } => (
-                Some(UndoStateView::Failed),
-                Cause::UndoRefused(host_code.clone()),
-            ),
-            UndoOutcome::NotSent => (Some(UndoStateView::Failed), Cause::UndoNotSent),
-        },
-    };
+    let of = undo.intent.of_card.as_ref();
+    let hold = of.is_some_and(|of| of.business == CardBusiness::Hold);
+    let (ended, cause) = undo_end(&undo.step, hold);
     UndoWaiting {
         kind: undo.intent.kind,
         amount: format::amount(undo.intent.amount),
@@ -391,8 +383,28 @@ pub(super) fn undo_waiting(undo: &Undo, now: Now, policy: &Policy) -> UndoWaitin
             .saturating_sub(elapsed_ms)
             .div_ceil(1000),
         asked: undo.asked,
+        hold,
         ended,
         txn: undo.intent.txn,
         notice: Some(cause.into()),
+    }
+}
+
+/// How an undo ended, if it did, and what is told of it.
+fn undo_end(step: &UndoStep, hold: bool) -> (Option<UndoStateView>, Cause) {
+    let failed = Some(UndoStateView::Failed);
+    match step {
+        UndoStep::Waiting { .. } | UndoStep::Asked { .. } if hold => (None, Cause::Releasing),
+        UndoStep::Waiting { .. } | UndoStep::Asked { .. } => (None, Cause::Undoing),
+        UndoStep::Closed { outcome, .. } => match outcome {
+            UndoOutcome::Done(_) if hold => (Some(UndoStateView::Done), Cause::Released),
+            UndoOutcome::Done(_) => (Some(UndoStateView::Done), Cause::Undone),
+            UndoOutcome::Refused { host_code } if hold => {
+                (failed, Cause::ReleaseRefused(host_code.clone()))
+            }
+            UndoOutcome::Refused { host_code } => (failed, Cause::UndoRefused(host_code.clone())),
+            UndoOutcome::NotSent if hold => (failed, Cause::ReleaseNotSent),
+            UndoOutcome::NotSent => (failed, Cause::UndoNotSent),
+        },
     }
 }
