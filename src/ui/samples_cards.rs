@@ -93,12 +93,16 @@ fn holds() -> Vec<Sample> {
         take: true,
         ..ended(OutcomeKind::Held)
     };
-    let record = |state| RecordPage {
-        hold: true,
-        can_undo: state == RowState::Held,
-        can_complete: state == RowState::Held,
-        can_print: true,
-        ..record(state)
+    let record = |state| {
+        let mut page = RecordPage {
+            hold: true,
+            can_undo: state == RowState::Held,
+            can_complete: state == RowState::Held,
+            can_print: true,
+            ..record(state)
+        };
+        page.row.channel = Channel::BankCard;
+        page
     };
     let undo = UndoPage {
         amount: "128.50".to_owned(),

@@ -180,6 +180,7 @@ impl Shop {
             evidence: evidence.unwrap(),
             returned: Money::from_fen(sum).unwrap(),
             open: undos.values().any(|(_, open)| *open),
+            completed: false,
         }
     }
 

@@ -4,7 +4,7 @@
 use shouyin::domain::{BatchNo, Channel, Money, OperatorNo, OrderNo, Timestamp, TxnId, VoucherNo};
 use shouyin::journal::SettlementRow;
 use shouyin::payment::{
-    Fact, FactKind, Intent as SaleIntent, Outcome, Policy, Presentment, Rebuilt,
+    Fact, FactKind, Intent as SaleIntent, Outcome, Policy, Presentment, Purpose, Rebuilt,
 };
 use shouyin::settlement::{
     Cause, EntryKind, OpenLeft, Reason, Report, SettlementFact, SettlementIntent, net,
@@ -180,6 +180,7 @@ fn intent() -> SaleIntent {
         code_fingerprint: String::new(),
         instalments: None,
         card: None,
+        purpose: Purpose::Sale,
     }
 }
 

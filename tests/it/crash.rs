@@ -12,7 +12,7 @@ use shouyin::domain::{
 };
 use shouyin::evidence::{Digest, SealedRow};
 use shouyin::journal::{Journal, JournalConfig, JournalError, NoSales, Opened};
-use shouyin::payment::{Fact, FactKind, Intent, Outcome, Presentment, RequestKind};
+use shouyin::payment::{Fact, FactKind, Intent, Outcome, Presentment, Purpose, RequestKind};
 use shouyin::simulator::{Plan, Rng, SimDisk, SimFiles};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -55,6 +55,7 @@ fn sale(number: u64) -> Vec<Vec<Fact>> {
         code_fingerprint: "f".repeat(64),
         instalments: None,
         card: None,
+        purpose: Purpose::Sale,
     }));
     let failed = fact(FactKind::SendFailed {
         txn,

@@ -19,7 +19,9 @@ use shouyin::acquirer::{Acquirer, CardHost, CardKeys, Exchange, KeysError, Reply
 use shouyin::card::{KeyKind, MacStream, PinBlock, PresentedCard, WrappedKeys};
 use shouyin::domain::{BatchNo, HostTradeNo, MerchantNo, TermNo, Tick, VoucherNo};
 use shouyin::evidence::MacCode;
-use shouyin::payment::{CardAsk, CardOriginal, CardRequest, Presentment, Request, ReversalReason};
+use shouyin::payment::{
+    CardAsk, CardBusiness, CardOriginal, CardRequest, Presentment, Request, ReversalReason,
+};
 use shouyin::reader::event::{Ask, AskId, End, ReaderEvent};
 use shouyin::reader::neo2::{
     CardTransaction, Conversation, Output, PinEnd, PinKey, PinRequest, Tapped, read_result,
@@ -317,6 +319,7 @@ fn sale_with_pin() -> CardAsk {
 
 fn reversal(reason: ReversalReason) -> CardAsk {
     CardAsk::Reversal {
+        business: CardBusiness::Sale,
         entry: Presentment::CardTapped,
         pin: false,
         sequence: None,
@@ -326,6 +329,8 @@ fn reversal(reason: ReversalReason) -> CardAsk {
 
 fn original() -> CardOriginal {
     CardOriginal {
+        business: CardBusiness::Sale,
+        auth: None,
         batch: BatchNo::new(41).unwrap(),
         trace: VoucherNo::new(5).unwrap(),
         trade_no: HostTradeNo::new("123456789012").ok(),

@@ -118,7 +118,11 @@ impl Shop {
 
     fn arm(&mut self, fen: u64) {
         let amount = Money::from_fen(fen).unwrap();
-        self.order(CardCommand::Arm { txn: TXN, amount });
+        self.order(CardCommand::Arm {
+            txn: TXN,
+            amount,
+            hold: false,
+        });
     }
 
     fn job(&mut self, number: u64, job: KeyJob) {

@@ -69,6 +69,7 @@ fn read(bytes: &[u8]) -> Result<Claim, String> {
         host_code: word.to_uppercase(),
         details: TradeDetails {
             trade_no: field("o").and_then(|text| HostTradeNo::new(&format!("T{text}")).ok()),
+            wallet_trade_no: HostTradeNo::new("A1B2C3").ok(),
             payer_amount: amount.and_then(|fen: u64| Money::from_fen(fen / 2).ok()),
             host_time: Some("20261124025500".to_owned()),
             ..TradeDetails::default()

@@ -4,11 +4,12 @@
 //! cause, no more and no less, and after `->` the phase of each sale, `*` at the one on the screen.
 //! No row may skip a deadline of the core: `due` rows stand exactly at the core's own deadline.
 
-use shouyin::domain::{Channel, Money, Now, OperatorNo, Tick, TxnId};
+use shouyin::domain::{Channel, Money, Now, OperatorNo, Role, Tick, TxnId};
 use shouyin::evidence::Rejection;
 use shouyin::payment::{
-    CardAsk, CardWord, Certainty, Command, Event, Fact, FactKind, Outcome, Phase, Policy,
-    Presentment, Request, RequestKind, Sound, State, Step, Ticket, next_deadline, resume, step,
+    Authority, CardAsk, CardBusiness, CardWord, Certainty, Command, Event, Fact, FactKind, Outcome,
+    PaidSale, Phase, Policy, Presentment, Request, RequestKind, Sound, State, Step, Ticket,
+    next_deadline, resume, step,
 };
 
 use super::kit::{self, Book, Note};
@@ -25,6 +26,7 @@ struct Play {
     txn: TxnId,
     at: u64,
     epoch: u16,
+    held: Option<PaidSale>,
 }
 
 impl Play {
@@ -40,6 +42,7 @@ impl Play {
             txn: TxnId::from_parts(1, 0),
             at: 0,
             epoch: 1,
+            held: None,
         }
     }
 
@@ -80,6 +83,7 @@ impl Play {
             commands,
         } = step(self.state.clone(), event, self.now(), &self.policy);
         self.state = next;
+        self.remember_hold();
         let mut told: Vec<String> = facts.iter().map(fact_word).collect();
         for fact in facts {
             self.book.append(fact);
@@ -109,6 +113,7 @@ impl Play {
                 entry: Presentment::Camera,
             },
             ["card" | "word" | "show-code" | "bad-mac", ..] => self.at_the_reader(words),
+            ["hold" | "charge-after-all" | "complete" | "void-hold", ..] => self.of_a_hold(words),
             ["cancel"] => Event::CancelRequested,
             ["park"] => Event::ParkRequested,
             ["dismiss"] => Event::ResultDismissed,
@@ -155,6 +160,73 @@ impl Play {
                 }
             }
             other => panic!("unknown event {other:?}"),
+        }
+    }
+
+    /// What a hold adds. The journal's part is played here: it gives the last hold back as it was read, and knows of a
+    /// completion only when the row says so.
+    fn of_a_hold(&mut self, words: &[&str]) -> Event {
+        let fresh = |which: &str| TxnId::from_parts(1, which.parse().expect("number"));
+        match words {
+            [choice @ ("hold" | "charge-after-all"), which] => {
+                self.txn = fresh(which);
+                Event::HoldChosen {
+                    txn: self.txn,
+                    hold: *choice == "hold",
+                }
+            }
+            ["complete", fen, which, rest @ ..] => {
+                let mut hold = self.held.clone().expect("a hold closed before");
+                hold.completed = rest == ["known"];
+                self.txn = fresh(which);
+                Event::CompletionRequested {
+                    txn: self.txn,
+                    hold: Box::new(hold),
+                    amount: Money::from_fen(fen.parse().expect("fen")).expect("amount"),
+                    operator: OperatorNo::new(OPERATOR).expect("operator"),
+                }
+            }
+            ["void-hold", fen, which, role, rest @ ..] => {
+                let mut hold = self.held.clone().expect("a hold closed before");
+                hold.completed = rest == ["known"];
+                let amount = Money::from_fen(fen.parse().expect("fen")).expect("amount");
+                let role = Role::ALL.into_iter().find(|known| known.key() == *role);
+                Event::UndoRequested {
+                    txn: fresh(which),
+                    original: Box::new(hold),
+                    amount,
+                    operator: OperatorNo::new(OPERATOR).expect("operator"),
+                    authority: Authority {
+                        role: role.expect("a role"),
+                        approver: None,
+                        today: Money::from_fen(0).expect("amount"),
+                    },
+                }
+            }
+            other => panic!("unknown event {other:?}"),
+        }
+    }
+
+    /// Keeps what the journal would give back of a hold.
+    fn remember_hold(&mut self) {
+        let Some(sale) = self.state.foreground_sale() else {
+            return;
+        };
+        if let (
+            Phase::Closed {
+                outcome: Outcome::Paid(evidence),
+                ..
+            },
+            true,
+        ) = (&sale.phase, sale.intent.purpose.is_hold())
+        {
+            self.held = Some(PaidSale {
+                intent: sale.intent.clone(),
+                evidence: evidence.clone(),
+                returned: Money::from_fen(0).expect("amount"),
+                open: false,
+                completed: false,
+            });
         }
     }
 
@@ -282,6 +354,7 @@ fn command_word(command: &Command) -> String {
         Command::StartScan => "scan".to_owned(),
         Command::StopScan => "stop".to_owned(),
         Command::ReadBatch { .. } => "read-batch".to_owned(),
+        Command::ArmCard { hold: true, .. } => "arm-hold".to_owned(),
         Command::ArmCard { .. } => "arm".to_owned(),
         Command::DisarmCard => "disarm".to_owned(),
         Command::CompleteCard { .. } => "complete".to_owned(),
@@ -299,7 +372,19 @@ fn command_word(command: &Command) -> String {
             Request::InquireRefund { .. } => "ask-refund".to_owned(),
             Request::Card(card) => match &card.what {
                 CardAsk::Sale(_) => "card".to_owned(),
-                CardAsk::Reversal { reason, .. } => format!("reverse:{reason:?}"),
+                CardAsk::Hold(_) => "card-hold".to_owned(),
+                CardAsk::Completion(of) => {
+                    assert_eq!(of.business, CardBusiness::Hold);
+                    "card-completion".to_owned()
+                }
+                CardAsk::Reversal {
+                    reason, business, ..
+                } => match business {
+                    CardBusiness::Sale => format!("reverse:{reason:?}"),
+                    CardBusiness::Hold => format!("reverse-hold:{reason:?}"),
+                    CardBusiness::Completion => format!("reverse-completion:{reason:?}"),
+                },
+                CardAsk::Void(of) if of.business == CardBusiness::Hold => "hold-void".to_owned(),
                 CardAsk::Void(_) => "card-void".to_owned(),
                 CardAsk::Refund(_) => "card-refund".to_owned(),
             },
@@ -310,6 +395,7 @@ fn command_word(command: &Command) -> String {
             Sound::CustomerActs => "say:act".to_owned(),
             Sound::Paid { late: false, .. } => "say:paid".to_owned(),
             Sound::Paid { late: true, .. } => "say:paid-late".to_owned(),
+            Sound::Held => "say:held".to_owned(),
             Sound::NotPaid => "say:not-paid".to_owned(),
             Sound::Unknown => "say:unknown".to_owned(),
             Sound::Returned { .. } => "say:returned".to_owned(),
@@ -331,6 +417,11 @@ fn every_row_of_the_ledger_holds() {
 #[test]
 fn every_row_of_the_card_ledger_holds() {
     plays(include_str!("../scenarios/card.txt"), true);
+}
+
+#[test]
+fn every_row_of_the_hold_ledger_holds() {
+    plays(include_str!("../scenarios/hold.txt"), true);
 }
 
 fn plays(ledger: &str, cards: bool) {

@@ -5,7 +5,7 @@ use shouyin::clock::Clock;
 use shouyin::domain::{
     BatchNo, Channel, Money, OperatorNo, OrderKind, OrderNo, StartTag, TermNo, TxnId, VoucherNo,
 };
-use shouyin::payment::{Intent, Outcome, Presentment, RequestKind};
+use shouyin::payment::{Intent, Outcome, Presentment, Purpose, RequestKind};
 
 use super::*;
 
@@ -42,6 +42,7 @@ fn sale(number: u64) -> Vec<Fact> {
             code_fingerprint: "f".repeat(64),
             instalments: None,
             card: None,
+            purpose: Purpose::Sale,
         })),
         noted(RequestKind::Authorize),
         noted(RequestKind::Inquire),

@@ -85,9 +85,13 @@ impl Counter {
     }
 
     async fn card(&mut self, fen: u64, acts: &[&str]) -> PresentedCard {
+        self.shown(fen, false, acts).await
+    }
+
+    async fn shown(&mut self, fen: u64, hold: bool, acts: &[&str]) -> PresentedCard {
         let (txn, amount) = (TxnId::from_parts(1, u128::from(fen)), Money::from_fen(fen));
         let amount = amount.unwrap();
-        let arm = CardCommand::Arm { txn, amount };
+        let arm = CardCommand::Arm { txn, amount, hold };
         self.reader.orders.send(arm).await.unwrap();
         for act in acts {
             self.does(act).await;
@@ -146,6 +150,8 @@ impl Counter {
 
     fn original(&self, trace: u32, sale: &Verified<Claim>) -> CardOriginal {
         CardOriginal {
+            business: CardBusiness::Sale,
+            auth: sale.value().details.wallet_trade_no.clone(),
             batch: BatchNo::new(3).unwrap(),
             trace: VoucherNo::new(trace).unwrap(),
             trade_no: sale.value().details.trade_no.clone(),
