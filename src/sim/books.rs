@@ -233,12 +233,13 @@ impl Books {
         format!("{}{head:04}66{count:012}", wire_time(now_ms()))
     }
 
-    /// Tells whether a number was used, for a trade, a refund, a refusal or a revoke.
+    /// Tells whether a number was used, for a trade, a refund, a refusal, a revoke or a card's hold.
     pub fn knows(&self, number: &str) -> bool {
         self.trades.contains_key(number)
             || self.refunds.contains_key(number)
             || self.refused.contains(number)
             || self.revokes.contains_key(number)
+            || self.cards.uses(number)
     }
 
     /// Burns an order number that was refused.

@@ -45,7 +45,7 @@ def table():
         "52": (raw, 8), "64": (raw, 8),
         "48": (dict(raw, len_type=2), 999), "55": (dict(raw, len_type=2), 999), "62": (dict(raw, len_type=2), 999),
         "60": (dict(packed, len_type=2), 99), "61": (dict(packed, len_type=2), 99),
-        "63": (dict(text, len_type=2), 99),
+        "54": (dict(text, len_type=2), 99), "63": (dict(text, len_type=2), 99),
     }
     for key, (form, length) in rows.items():
         spec[key] = dict(form, max_len=length, desc=key)
@@ -126,7 +126,7 @@ class Terminal:
     def __init__(self, port, authority):
         self.port, self.keys, self.reader, self.card = port, {}, None, {}
         self.tls = ssl.create_default_context(cafile=authority)
-        self.pending = None
+        self.kept = {}
 
     def post(self, body, kind="application/octet-stream", method="POST", path="/card/8583"):
         line = http.client.HTTPSConnection("localhost", self.port, timeout=30, context=self.tls)
@@ -175,24 +175,28 @@ class Terminal:
                 assert (status, answer) == (0, made), (status, answer, made)
             message = message[:-8] + (made if how != "bad" else xor(made, b"\0\0\0\0\0\0\0\1"))
         self.last = message
+        if "keep" in asked:
+            self.kept[asked["keep"]] = message
         return self.exchange(message)
 
     def through_reader(self, covered):
         self.reader.write(neo2_host.frame(0x63, 0x06, covered.hex().upper().encode("ascii")))
         return self.reader.reply(0x63)
 
-    def common(self, asked, code, kind, entry):
+    def common(self, asked, code, kind, entry, condition="00"):
         return {
-            "3": code, "4": "%012d" % asked["fen"], "11": asked["trace"], "22": entry, "25": "00", "41": TERMINAL,
+            "3": code, "4": "%012d" % asked["fen"], "11": asked["trace"], "22": entry, "25": condition, "41": TERMINAL,
             "42": MERCHANT, "49": "156", "53": "0600000000000000", "60": kind + asked["batch"] + "00060",
             "63": asked["number"],
         }
 
+    def short(self, asked, rest):
+        return {"11": asked["trace"], "41": TERMINAL, "42": MERCHANT, "60": "00" + asked["batch"] + rest}
+
     # What a line may ask for.
 
     def sign_in(self, asked):
-        fields = {"11": asked["trace"], "41": TERMINAL, "42": MERCHANT, "60": "00" + asked["batch"] + "004"}
-        told = self.send("0800", fields, dict(asked, mac="none"))
+        told = self.send("0800", self.short(asked, "004"), dict(asked, mac="none"))
         blob = bytes.fromhex(told.get("fields", {}).get("62", ""))
         self.wrapped = {}
         for at, name in enumerate(["pin", "mac", "data"]):
@@ -206,14 +210,39 @@ class Terminal:
         told["keys"] = sorted({key.hex() for key in self.keys.values()})
         return told
 
+    def sign_out(self, asked):
+        return self.send("0820", self.short(asked, "002"), dict(asked, mac="none"))
+
+    def parameters(self, asked):
+        """The limits, read from the ASCII list of field 62."""
+        told = self.send("0800", self.short(asked, "394"), dict({"mac": "none"}, **asked))
+        text = bytes.fromhex(told.get("fields", {}).get("62", "")).decode("ascii")
+        told["limits"] = {}
+        while text:
+            tag, length = text[:6], int(text[6:9])
+            assert tag not in told["limits"] and len(text) >= 9 + length, text
+            told["limits"][tag], text = text[9 : 9 + length], text[9 + length :]
+        return told
+
     def sale(self, asked):
+        return self.with_card(asked, "0200", "000000", "22")
+
+    def hold(self, asked):
+        return self.with_card(asked, "0100", "030000", "10", "06")
+
+    def balance(self, asked):
+        return self.with_card(dict({"fen": 0}, **asked), "0200", "310000", "01")
+
+    def with_card(self, asked, mti, code, kind, condition="00"):
         card = self.card if asked.get("from_reader") else self.made(asked)
-        fields = self.common(asked, "000000", "22", card["entry"] + ("1" if card.get("pin") else "2"))
+        fields = self.common(asked, code, kind, card["entry"] + ("1" if card.get("pin") else "2"), condition)
+        if code == "310000":
+            del fields["4"]
         fields["23"] = asked.get("sequence", "001")
         fields["48"], fields["55"] = card["48"], card["55"]
         if card.get("pin"):
             fields.update({"26": "12", "52": card["pin"], "53": "2600000000000000"})
-        return self.send("0200", fields, asked)
+        return self.send(mti, fields, asked)
 
     def made(self, asked):
         """Card data as the simulated reader makes it: docs/READERS.md."""
@@ -239,10 +268,21 @@ class Terminal:
             told["pin"] = pin_block(key, asked["pin"], pan).hex().upper()
         return told
 
-    def back(self, asked, mti, kind):
-        fields = self.common(asked, "200000", kind, "012")
+    def back(self, asked, mti, kind, code="200000", condition="00"):
+        fields = self.common(asked, code, kind, "012", condition)
         fields.update({"37": asked["rrn"], "61": asked["original"]})
+        if kind in ("11", "20"):
+            fields["38"] = asked["auth"]
         return self.send(mti, fields, asked)
+
+    def completion(self, asked):
+        return self.back(asked, "0200", "20", "000000", "06")
+
+    def hold_void(self, asked):
+        return self.back(asked, "0100", "11", condition="06")
+
+    def completion_void(self, asked):
+        return self.back(asked, "0200", "21", condition="06")
 
     def void(self, asked):
         return self.back(asked, "0200", "23")
@@ -251,14 +291,36 @@ class Terminal:
         return self.back(asked, "0220", "25")
 
     def reversal(self, asked):
-        fields = self.common(asked, "000000", "22", asked.get("entry", "051"))
+        kinds = {
+            "sale": ("000000", "22", "051", "00"), "hold": ("030000", "10", "051", "06"),
+            "completion": ("000000", "20", "012", "06"),
+        }
+        code, kind, entry, condition = kinds[asked.get("of", "sale")]
+        fields = self.common(asked, code, kind, asked.get("entry", entry), condition)
         fields.update({"39": asked.get("reason", "98"), "61": asked["batch"] + asked["trace"]})
-        if asked.get("sequence", "001"):
+        if kind != "20" and asked.get("sequence", "001"):
             fields["23"] = asked.get("sequence", "001")
         return self.send("0400", fields, asked)
 
-    def again(self, _asked):
-        return self.exchange(self.last)
+    def settlement(self, asked):
+        """Totals of a batch; the answer's are text again."""
+        return self.about_batch(asked, "0500", "201", asked["totals"])
+
+    def upload(self, asked):
+        rows = asked["rows"]
+        text = "%02d" % asked.get("count", len(rows)) + "".join(rows)
+        return self.about_batch(asked, "0320", "202" if asked.get("last") else "201", text)
+
+    def about_batch(self, asked, mti, rest, text):
+        fields = dict(self.short(asked, rest), **{"48": text.encode("ascii").hex().upper(), "49": "156"})
+        told = self.send(mti, fields, asked)
+        if "fields" in told and "48" in told["fields"]:
+            told["totals"] = bytes.fromhex(told["fields"]["48"]).decode("ascii")
+        return told
+
+    def again(self, asked):
+        """Sends the last message anew, or one that was kept under a name."""
+        return self.exchange(self.kept[asked["kept"]] if "kept" in asked else self.last)
 
     def raw(self, asked):
         """Sends bytes as they are, or the last message with a piece of its frame changed."""

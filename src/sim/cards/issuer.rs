@@ -1,7 +1,7 @@
 //! The issuer behind the card host: opens the card data, and decides about card, expiry, cryptogram and PIN.
 //!
-//! Owns the only place where a number is in clear. It is compared and forgotten; what is kept is six and four digits.
-//! Its cards are the simulated reader's, and its keys are printed in a standard.
+//! Owns what is on each account, and the only place where a number is in clear. It is compared and forgotten; what is
+//! kept is six and four digits. Its cards are the simulated reader's, and its keys are printed in a standard.
 
 use sha2::{Digest, Sha256};
 
@@ -13,6 +13,19 @@ use crate::sim::reader::keys::{Dukpt, decipher, pin_block};
 
 /// So many PIN keys of a DUKPT reader are tried: no field carries the serial number of a PIN.
 const PIN_KEYS: usize = 200;
+
+/// What is free on each account, by the card's name: `C` is the holder's money, `D` is owed to the bank.
+const BALANCES: [(&str, char, u64); 9] = [
+    ("debit", 'C', 1_234_567),
+    ("credit", 'C', 5_000_000),
+    ("phone", 'C', 88_888),
+    ("expired", 'C', 10_000),
+    ("declines", 'C', 0),
+    ("offline", 'C', 20_000),
+    ("refuses", 'C', 30_000),
+    ("torn", 'C', 999_999_999_999),
+    ("wrong-pin", 'D', 4_200),
+];
 
 /// What is kept of a card.
 pub struct Seen {
@@ -72,6 +85,20 @@ pub fn open(sealed: &Sealed) -> Result<Presented, String> {
 }
 
 impl Presented {
+    /// Field 54: what is free on the account (amount type 02). A sandbox's trades do not change it, because books that
+    /// keep no number cannot tell accounts apart.
+    pub fn balance(&self) -> String {
+        let account = if self.seen.funding == "credit" {
+            "30"
+        } else {
+            "10"
+        };
+        let name = self.card.map_or("", |card| card.name);
+        let row = BALANCES.iter().find(|(of, _, _)| *of == name);
+        let (sign, fen) = row.map_or(('C', 0), |(_, sign, fen)| (*sign, *fen));
+        format!("{account}02156{sign}{fen:012}")
+    }
+
     /// Returns why the issuer declines, if it does.
     pub fn declined(&self, checked: &Checked, pin: Option<&[u8]>, keys: &Session) -> Option<&str> {
         let Some(card) = self.card else {
@@ -91,5 +118,17 @@ impl Presented {
             under(keys.pin) || Dukpt::first(PIN_KEYS).any(|next| under(next.pin_key()))
         };
         pin.is_some_and(|pin| !right(pin)).then_some("55")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::reader::card::CARDS;
+
+    #[test]
+    fn every_card_has_an_account() {
+        let named = CARDS.map(|card| card.name);
+        assert_eq!(named, BALANCES.map(|(name, _, _)| name));
     }
 }

@@ -4,10 +4,12 @@
 //! words; whatever has the right form is answered by a message. Written apart: nothing of the terminal's adapter is
 //! used.
 
+mod batch;
 mod codec;
 mod issuer;
 mod keys;
 mod layout;
+mod parameters;
 mod record;
 mod rules;
 mod story;
@@ -119,11 +121,8 @@ impl Sandbox {
         if !ours {
             return Ok(Told::Answer(sealed(&reply(message, now_ms(), "03"), None)));
         }
-        if checked.wish == Wish::SignIn {
-            let fresh = session.insert(Session::fresh());
-            let mut answer = reply(message, now_ms(), "00");
-            answer.set(62, fresh.wrapped());
-            return Ok(Told::Answer(sealed(&answer, None)));
+        if let Some(answer) = about_session(message, checked.wish, &mut session) {
+            return Ok(Told::Answer(answer));
         }
         let keys = session.as_ref();
         let trusted = keys.filter(|keys| message.bytes(64) == Some(&keys.mac(&request.covered)));
@@ -141,12 +140,40 @@ impl Sandbox {
     }
 }
 
+/// Answers what comes without a MAC; limits are sealed, because they would be none if anybody could change them.
+fn about_session(message: &Message, wish: Wish, session: &mut Option<Session>) -> Option<Vec<u8>> {
+    let answer = |code: &str| reply(message, now_ms(), code);
+    if wish == Wish::SignIn {
+        let fresh = session.insert(Session::fresh());
+        let mut answer = answer("00");
+        answer.set(62, fresh.wrapped());
+        return Some(sealed(&answer, None));
+    }
+    if wish == Wish::SignOut {
+        *session = None;
+        return Some(sealed(&answer("00"), None));
+    }
+    if wish != Wish::Parameters {
+        return None;
+    }
+    let Some(keys) = session else {
+        return Some(sealed(&answer("A0"), None));
+    };
+    let mut answer = answer("00");
+    answer.set(62, parameters::field());
+    Some(sealed(&answer, Some(keys)))
+}
+
 /// Begins an answer: what is echoed, the time and the code.
 fn reply(request: &Message, at_ms: u64, code: &str) -> Message {
     let kind = match request.mti.as_str() {
-        "0800" => "0810",
+        "0100" => "0110",
         "0220" => "0230",
+        "0320" => "0330",
         "0400" => "0410",
+        "0500" => "0510",
+        "0800" => "0810",
+        "0820" => "0830",
         _ => "0210",
     };
     let mut answer = Message::new(kind);
@@ -177,11 +204,16 @@ fn told(request: &Message, checked: &Checked, decision: &Decision, keys: &Sessio
         record,
         code,
         story,
+        more,
     } = decision;
     let mut answer = reply(request, record.at_ms, code);
     answer.set(37, &record.rrn);
-    if code == "00" && checked.wish == Wish::Sale {
+    let authorised = matches!(checked.wish, Wish::Sale | Wish::Hold | Wish::Completion);
+    if code == "00" && authorised {
         answer.set(38, &record.auth);
+    }
+    if let Some((field, text)) = more {
+        answer.set(*field, text);
     }
     match story {
         Story::OtherAmount => answer.set(4, format!("{:012}", checked.amount + 1)),
@@ -189,8 +221,10 @@ fn told(request: &Message, checked: &Checked, decision: &Decision, keys: &Sessio
             let trace: u32 = request.text(11).parse().unwrap_or_default();
             answer.set(11, format!("{:06}", (trace + 1) % 1_000_000));
         }
-        Story::IssuerData => answer.set(55, FOR_CHIP),
-        Story::Plain
+        // Without a card there is no chip to tell.
+        Story::IssuerData if request.bytes(55).is_some() => answer.set(55, FOR_CHIP),
+        Story::IssuerData
+        | Story::Plain
         | Story::Declined(_)
         | Story::Hidden(_)
         | Story::LostBefore

@@ -1,9 +1,10 @@
 //! What the host keeps of every card message that it has decided.
 //!
-//! Owns the numbers: one trace of a batch means one message for ever. Never holds a card's number, only six and four
-//! digits.
+//! Owns the numbers: one trace of a batch means one message for ever. Whether a hold stands is worked out from the
+//! messages that name it, so it cannot disagree with them. Never holds a card's number, only six and four digits, and
+//! never a balance.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,14 +17,34 @@ use crate::sim::records::{Refund, Trade};
 pub enum Wish {
     /// Keys.
     SignIn,
+    /// That the keys are forgotten.
+    SignOut,
+    /// Limits.
+    Parameters,
     /// Money.
     Sale,
+    /// A promise of money.
+    Hold,
+    /// That promised money is paid.
+    Completion,
     /// All of a sale's money back, in its batch.
     Void,
-    /// A part of it, at any time.
+    /// An end of a promise.
+    HoldVoid,
+    /// All of a completion's money back, in its batch.
+    CompletionVoid,
+    /// A part of paid money back, at any time.
     Refund,
-    /// That a sale never was.
+    /// That a sale, a hold or a completion never was.
     Reversal,
+    /// What is on the account.
+    Balance,
+    /// That the totals of a batch are compared.
+    Settlement,
+    /// That some records of a batch are taken.
+    Upload,
+    /// That the records of a batch are compared.
+    UploadEnd,
 }
 
 /// A message and what became of it.
@@ -35,9 +56,9 @@ pub struct CardRecord {
     pub wish: Wish,
     /// The terminal's own number (field 63).
     pub number: String,
-    /// The sale's order number; its own for a sale.
+    /// The order whose money it is about; its own number for whatever names no other message.
     pub order: String,
-    /// Batch and trace of the sale; empty for a sale.
+    /// Batch and trace of the message that it names; empty when it names none.
     pub original: String,
     /// Fen.
     pub amount: u64,
@@ -55,17 +76,35 @@ pub struct CardRecord {
     pub at_ms: u64,
     /// A reversal undid it, and it will never come to life again.
     pub undone: bool,
+    /// Digits of the records that an upload brought.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rows: String,
 }
 
 impl CardRecord {
-    /// Tells whether it moved money.
+    /// Tells whether it was approved.
     pub fn is_approved(&self) -> bool {
         self.code == "00"
     }
 
-    /// Tells whether it is a void that was done: its number is used up.
+    /// Tells whether it is a void of paid money that was done: its number is used up.
     pub fn ends_order(&self) -> bool {
-        self.wish == Wish::Void && self.is_approved()
+        matches!(self.wish, Wish::Void | Wish::CompletionVoid) && self.is_approved()
+    }
+
+    /// Its batch.
+    pub fn batch(&self) -> &str {
+        &self.place[..6]
+    }
+
+    /// Its trace.
+    pub fn trace(&self) -> &str {
+        &self.place[6..]
+    }
+
+    /// Tells whether it was approved and no reversal undid it.
+    pub fn stands(&self) -> bool {
+        self.is_approved() && !self.undone
     }
 }
 
@@ -82,22 +121,93 @@ pub struct CardLine {
 
 /// Every message, by batch and trace.
 #[derive(Default)]
-pub struct CardBook(BTreeMap<String, CardRecord>);
+pub struct CardBook {
+    rows: BTreeMap<String, CardRecord>,
+    /// Places of the messages that name a place.
+    naming: BTreeMap<String, BTreeSet<String>>,
+    /// Numbers that holds and their voids used up; they are no trades.
+    numbers: BTreeSet<String>,
+    /// Places of the uploads that wait for their end, by batch.
+    uploads: BTreeMap<String, Vec<String>>,
+}
 
 impl CardBook {
     /// Takes a record over.
     pub fn learn(&mut self, record: CardRecord) {
-        self.0.insert(record.place.clone(), record);
+        let place = record.place.clone();
+        if !record.original.is_empty() {
+            let names = self.naming.entry(record.original.clone()).or_default();
+            names.insert(place.clone());
+        }
+        if matches!(record.wish, Wish::Hold | Wish::HoldVoid) && record.is_approved() {
+            self.numbers.insert(record.number.clone());
+        }
+        let batch = record.batch().to_owned();
+        if record.wish == Wish::Upload {
+            self.uploads.entry(batch).or_default().push(place.clone());
+        } else if matches!(record.wish, Wish::Settlement | Wish::UploadEnd) {
+            self.uploads.remove(&batch);
+        }
+        self.rows.insert(place, record);
     }
 
     /// Returns what is known of a batch and trace.
     pub fn at(&self, place: &str) -> Option<&CardRecord> {
-        self.0.get(place)
+        self.rows.get(place)
+    }
+
+    /// Tells whether a hold or a void of one has used a number up.
+    pub fn uses(&self, number: &str) -> bool {
+        self.numbers.contains(number)
+    }
+
+    /// Returns a batch's messages, by trace.
+    pub fn of_batch(&self, batch: &str) -> impl Iterator<Item = &CardRecord> {
+        let ends = format!("{batch}000000")..=format!("{batch}999999");
+        self.rows.range(ends).map(|(_, record)| record)
+    }
+
+    /// Returns the digits of the records that a batch's uploads have brought since they began.
+    pub fn uploaded(&self, batch: &str) -> impl Iterator<Item = &str> {
+        let places = self.uploads.get(batch).into_iter().flatten();
+        places.filter_map(|place| self.at(place).map(|record| record.rows.as_str()))
+    }
+
+    /// Tells whether money is held: a standing hold that was neither voided nor completed. A completion that was
+    /// voided or undone completes nothing.
+    pub fn holds(&self, hold: &CardRecord) -> bool {
+        let spends = |record: &CardRecord| match record.wish {
+            Wish::HoldVoid => record.is_approved(),
+            Wish::Completion => record.stands() && !self.is_voided(record),
+            Wish::SignIn
+            | Wish::SignOut
+            | Wish::Parameters
+            | Wish::Sale
+            | Wish::Hold
+            | Wish::Void
+            | Wish::CompletionVoid
+            | Wish::Refund
+            | Wish::Reversal
+            | Wish::Balance
+            | Wish::Settlement
+            | Wish::Upload
+            | Wish::UploadEnd => false,
+        };
+        hold.wish == Wish::Hold && hold.stands() && !self.naming(&hold.place).any(spends)
+    }
+
+    fn is_voided(&self, completion: &CardRecord) -> bool {
+        self.naming(&completion.place).any(CardRecord::ends_order)
+    }
+
+    fn naming(&self, place: &str) -> impl Iterator<Item = &CardRecord> {
+        let places = self.naming.get(place).into_iter().flatten();
+        places.filter_map(|place| self.at(place))
     }
 
     /// Makes the next reference number and authorisation code.
     pub fn next_numbers(&self, month_day: &str) -> (String, String) {
-        let count = self.0.len() + 1;
+        let count = self.rows.len() + 1;
         (
             format!("{month_day}{:08}", count % 100_000_000),
             format!("{:06}", count * 7_919 % 1_000_000),
@@ -118,8 +228,9 @@ impl CardBook {
                 "card": record.card,
                 "funding": record.funding,
                 "undone": record.undone,
+                "held": if self.holds(record) { record.amount } else { 0 },
             })
         };
-        self.0.values().map(row).collect()
+        self.rows.values().map(row).collect()
     }
 }

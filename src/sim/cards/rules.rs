@@ -1,6 +1,7 @@
 //! What the card host decides: the rules of docs/CARDS.md, with the stories of `story`.
 //!
-//! Owns sales, voids, refunds and reversals over the sandbox's books. A message and its money are one line there.
+//! Owns what moves money or holds it, over the sandbox's books; the end of a batch is in `batch`. A message and its
+//! money are one line there.
 
 use super::codec::Message;
 use super::issuer;
@@ -23,6 +24,8 @@ pub struct Decision {
     pub code: String,
     /// How it is told.
     pub story: Story,
+    /// A field that only this answer has; it is not kept.
+    pub more: Option<(u8, String)>,
 }
 
 /// A message that is being decided.
@@ -44,14 +47,20 @@ impl Case<'_> {
     /// What is wrong with the request, with the field's number.
     pub fn decide(mut self) -> Result<Decision, String> {
         match self.checked.wish {
-            Wish::Sale => self.sale(),
-            Wish::Void | Wish::Refund => Ok(self.back()),
-            Wish::Reversal => self.reversal(),
-            Wish::SignIn => Err("field 60: a sign-in moves no money".to_owned()),
+            Wish::Sale | Wish::Hold | Wish::Balance => self.with_card(),
+            Wish::Completion => Ok(self.completion()),
+            Wish::Void | Wish::HoldVoid | Wish::CompletionVoid | Wish::Refund => Ok(self.back()),
+            Wish::Reversal => Ok(self.reversal()),
+            Wish::Settlement => Ok(self.settlement()),
+            Wish::Upload | Wish::UploadEnd => Ok(self.upload()),
+            Wish::SignIn | Wish::SignOut | Wish::Parameters => {
+                Err("field 60: nothing is to be decided".to_owned())
+            }
         }
     }
 
-    fn record(&self, order: &str, code: &str) -> CardRecord {
+    /// Makes the record of the message that is being decided.
+    pub(super) fn record(&self, order: &str, code: &str) -> CardRecord {
         let at_ms = now_ms();
         let (rrn, auth) = self.books.cards.next_numbers(&wire_time(at_ms)[4..8]);
         let checked = self.checked;
@@ -69,29 +78,62 @@ impl Case<'_> {
             funding: String::new(),
             at_ms,
             undone: false,
+            rows: String::new(),
         }
     }
 
-    fn told(record: CardRecord, code: &str, story: Story) -> Decision {
+    /// Answers with a record as it is.
+    pub(super) fn told(record: CardRecord, code: &str, story: Story) -> Decision {
         Decision {
             record,
             code: code.to_owned(),
             story,
+            more: None,
         }
     }
 
     /// Answers without keeping anything.
-    fn refused(&self, code: &str, story: Story) -> Decision {
+    pub(super) fn refused(&self, code: &str, story: Story) -> Decision {
         Self::told(self.record("", code), code, story)
     }
 
-    fn sale(&mut self) -> Result<Decision, String> {
+    /// Keeps a record with its money, and answers. Only an answer that tells of something done is hidden or spoilt.
+    pub(super) fn finish(
+        &mut self,
+        record: CardRecord,
+        story: Story,
+        trade: Option<Trade>,
+        refund: Option<Refund>,
+    ) -> Decision {
+        let story = if record.is_approved() {
+            story
+        } else {
+            Story::Plain
+        };
+        let code = if let Story::Hidden(told) = story {
+            told
+        } else {
+            &record.code
+        };
+        let decision = Self::told(record.clone(), code, story);
+        self.keep(record, trade, refund);
+        decision
+    }
+
+    /// Refuses what is never repeated and was seen before.
+    fn seen(&self) -> Option<Decision> {
+        let before = self.books.cards.at(&self.checked.place)?;
+        let code = if before.undone { "25" } else { "94" };
+        Some(self.refused(code, Story::Plain))
+    }
+
+    /// A sale, a hold or a question for the balance: the issuer looks at the card.
+    fn with_card(&mut self) -> Result<Decision, String> {
         let order = self.message.text(63).to_owned();
         let sealed = self.checked.sealed.as_ref();
         let card = issuer::open(sealed.ok_or("field 48: it is missing")?)?;
-        if let Some(before) = self.books.cards.at(&self.checked.place) {
-            let code = if before.undone { "25" } else { "94" };
-            return Ok(self.refused(code, Story::Plain));
+        if let Some(refused) = self.seen() {
+            return Ok(refused);
         }
         let story = story::sale(self.checked.amount);
         if story == Story::LostBefore {
@@ -105,83 +147,95 @@ impl Case<'_> {
             _ => "00",
         };
         let mut record = self.record(&order, code);
-        record.original.clear();
         record.card.clone_from(&card.seen.masked);
         record.funding = card.seen.funding.to_owned();
-        let trade = record.is_approved().then(|| {
-            let number = self.books.next_trade_no();
-            let mut trade = Trade::new(Kind::Card, &order, record.amount, number);
-            trade.account_type = CHANNEL.to_owned();
-            trade.posted(TradeState::Success)
-        });
-        // Only an answer that tells of money is hidden or spoilt.
-        let story = if trade.is_none() { Story::Plain } else { story };
-        let told = if let Story::Hidden(told) = story {
-            told
-        } else {
-            code
-        };
-        let decision = Self::told(record.clone(), told, story);
-        self.keep(record, trade, None);
+        let (wish, good) = (record.wish, record.is_approved());
+        let trade = (good && wish == Wish::Sale).then(|| self.paid(&record));
+        let mut decision = self.finish(record, story, trade, None);
+        if good && wish == Wish::Balance {
+            decision.more = Some((54, card.balance()));
+        }
         Ok(decision)
+    }
+
+    /// The trade of money that was just charged.
+    fn paid(&self, record: &CardRecord) -> Trade {
+        let number = self.books.next_trade_no();
+        let mut trade = Trade::new(Kind::Card, &record.order, record.amount, number);
+        trade.account_type = CHANNEL.to_owned();
+        trade.posted(TradeState::Success)
+    }
+
+    fn completion(&mut self) -> Decision {
+        if let Some(refused) = self.seen() {
+            return refused;
+        }
+        let story = story::sale(self.checked.amount);
+        if story == Story::LostBefore {
+            return self.refused("", story);
+        }
+        let order = self.message.text(63);
+        let found = self.original();
+        let refused = match &found {
+            None => Some("25"),
+            Some(_) if self.books.knows(order) => Some("94"),
+            Some(hold) => (self.checked.amount > hold.amount).then_some("61"),
+        };
+        let code = match (refused, story) {
+            (Some(code), _) | (None, Story::Declined(code)) => code,
+            _ => "00",
+        };
+        let mut record = self.record(order, code);
+        let mut trade = None;
+        if let Some(hold) = found.filter(|_| record.is_approved()) {
+            record.auth = hold.auth;
+            record.card = hold.card;
+            record.funding = hold.funding;
+            trade = Some(self.paid(&record));
+        }
+        self.finish(record, story, trade, None)
     }
 
     /// A void or a refund.
     fn back(&mut self) -> Decision {
-        let void = self.checked.wish == Wish::Void;
         let amount = self.checked.amount;
         if let Some(before) = self.books.cards.at(&self.checked.place) {
-            return self.again(before);
+            return self.again(before, "");
         }
-        let story = if void {
-            story::void(amount)
-        } else {
+        let story = if self.checked.wish == Wish::Refund {
             story::refund(amount)
+        } else {
+            story::void(amount)
         };
         if story == Story::NothingAtFirst && self.books.try_card(&self.checked.place) {
             return self.refused("98", Story::Plain);
         }
         let found = self.original();
-        let order = found.as_ref().map_or("", |trade| &trade.out_trade_no);
+        let order = found.as_ref().map_or("", |found| &found.order);
         let refused = match &found {
             None => Some("25"),
             Some(_) if self.books.knows(self.message.text(63)) => Some("94"),
-            Some(trade) => may_return(trade, void, amount),
+            Some(found) => self.may_return(found),
         };
         let code = match (refused, story) {
             (Some(code), _) | (None, Story::Declined(code)) => code,
             _ => "00",
         };
         let record = self.record(order, code);
-        let (mut trade, mut refund) = (None, None);
-        if let Some(sale) = found.filter(|_| record.is_approved()) {
-            if void {
-                trade = Some(sale.posted(TradeState::Refund));
-            } else {
-                refund = Some(Refund {
-                    out_trade_no: record.number.clone(),
-                    trade_no: self.books.next_trade_no(),
-                    order: record.order.clone(),
-                    amount,
-                    state: TradeState::Success,
-                    opened_ms: record.at_ms,
-                    moved_ms: record.at_ms,
-                });
-                trade = Some(sale.part_returned(amount));
-            }
-        }
-        let story = if trade.is_none() { Story::Plain } else { story };
-        let decision = Self::told(record.clone(), code, story);
-        self.keep(record, trade, refund);
-        decision
+        let (trade, refund) = match found.filter(|_| record.is_approved()) {
+            Some(found) => self.returned(&found, &record),
+            None => (None, None),
+        };
+        self.finish(record, story, trade, refund)
     }
 
     /// A repetition gets the answer of the first one; another message under its trace gets none.
-    fn again(&self, before: &CardRecord) -> Decision {
+    pub(super) fn again(&self, before: &CardRecord, rows: &str) -> Decision {
         let same = before.wish == self.checked.wish
             && before.amount == self.checked.amount
             && before.number == self.message.text(63)
-            && before.original == self.message.text(61);
+            && before.original == self.message.text(61)
+            && before.rows == rows;
         if same {
             Self::told(before.clone(), &before.code, Story::Plain)
         } else {
@@ -189,17 +243,77 @@ impl Case<'_> {
         }
     }
 
-    /// Finds the sale that fields 37 and 61 name together; a void's must be of its own batch.
-    fn original(&self) -> Option<Trade> {
-        let sale = self.books.cards.at(self.message.text(61))?;
-        let named = sale.wish == Wish::Sale && sale.rrn == self.message.text(37);
-        let batch = self.checked.wish != Wish::Void || sale.place[..6] == self.checked.place[..6];
-        let stands = sale.is_approved() && !sale.undone;
-        let found = named && batch && stands;
-        self.books.trade(&sale.order).filter(|_| found).cloned()
+    /// Finds the message that fields 37, 38 and 61 name together, if it stands and is of the right kind; a void of
+    /// paid money must be of its own batch.
+    fn original(&self) -> Option<CardRecord> {
+        let (rrn, auth) = (self.message.text(37), self.message.text(38));
+        let found = self.books.cards.at(self.message.text(61))?;
+        let own_batch = found.batch() == &self.checked.place[..6];
+        let fits = match self.checked.wish {
+            Wish::Void => found.wish == Wish::Sale && own_batch,
+            Wish::CompletionVoid => found.wish == Wish::Completion && own_batch,
+            Wish::Refund => matches!(found.wish, Wish::Sale | Wish::Completion),
+            Wish::HoldVoid | Wish::Completion => {
+                found.auth == auth && self.books.cards.holds(found)
+            }
+            Wish::SignIn
+            | Wish::SignOut
+            | Wish::Parameters
+            | Wish::Sale
+            | Wish::Hold
+            | Wish::Reversal
+            | Wish::Balance
+            | Wish::Settlement
+            | Wish::Upload
+            | Wish::UploadEnd => false,
+        };
+        let found = Some(found).filter(|found| fits && found.stands() && found.rrn == rrn);
+        found.cloned()
     }
 
-    fn reversal(&mut self) -> Result<Decision, String> {
+    /// The money of a message; a hold has none.
+    fn trade_of(&self, record: &CardRecord) -> Option<&Trade> {
+        let moved = matches!(record.wish, Wish::Sale | Wish::Completion) && record.is_approved();
+        self.books.trade(&record.order).filter(|_| moved)
+    }
+
+    /// Returns why it may not go back.
+    fn may_return(&self, found: &CardRecord) -> Option<&'static str> {
+        let amount = self.checked.amount;
+        let void = self.checked.wish != Wish::Refund;
+        let Some(trade) = self.trade_of(found) else {
+            return (amount != found.amount).then_some("13");
+        };
+        if void && trade.returned > 0 {
+            Some("12")
+        } else if void && amount != trade.charged {
+            Some("13")
+        } else {
+            (amount > trade.charged - trade.returned).then_some("61")
+        }
+    }
+
+    /// What becomes of the money when it goes back.
+    fn returned(&self, found: &CardRecord, record: &CardRecord) -> (Option<Trade>, Option<Refund>) {
+        let Some(trade) = self.trade_of(found).cloned() else {
+            return (None, None);
+        };
+        if record.wish != Wish::Refund {
+            return (Some(trade.posted(TradeState::Refund)), None);
+        }
+        let refund = Refund {
+            out_trade_no: record.number.clone(),
+            trade_no: self.books.next_trade_no(),
+            order: record.order.clone(),
+            amount: record.amount,
+            state: TradeState::Success,
+            opened_ms: record.at_ms,
+            moved_ms: record.at_ms,
+        };
+        (Some(trade.part_returned(record.amount)), Some(refund))
+    }
+
+    fn reversal(&mut self) -> Decision {
         let amount = self.checked.amount;
         let place = &self.checked.place;
         let Some(mut record) = self.books.cards.at(place).cloned() else {
@@ -207,32 +321,31 @@ impl Case<'_> {
             record.undone = true;
             let decision = Self::told(record.clone(), "25", Story::Plain);
             self.keep(record, None, None);
-            return Ok(decision);
+            return decision;
         };
         if record.wish == Wish::Reversal {
-            return Ok(Self::told(record, "00", Story::Plain));
+            return Self::told(record, "00", Story::Plain);
         }
         // A trace that was used by something else before: nothing of that is touched.
-        let other = record.wish != Wish::Sale
+        let other = record.wish != self.checked.undoes
             || record.amount != amount
             || record.number != self.message.text(63);
         if other {
-            return Ok(self.refused("25", Story::Plain));
+            return self.refused("25", Story::Plain);
         }
         if record.undone {
-            return Ok(Self::told(record, "00", Story::Plain));
+            return Self::told(record, "00", Story::Plain);
         }
         let story = story::reversal(amount);
         if story == Story::NothingAtFirst && self.books.try_card(&format!("R{place}")) {
-            return Ok(self.refused("98", Story::Plain));
+            return self.refused("98", Story::Plain);
         }
-        record.undone = true;
-        let sale = Some(&record.order).filter(|_| record.is_approved());
-        let trade = sale.and_then(|order| self.books.trade(order)).cloned();
+        let trade = self.trade_of(&record).cloned();
         let trade = trade.map(|trade| trade.posted(TradeState::Refund));
+        record.undone = true;
         let decision = Self::told(record.clone(), "00", story);
         self.keep(record, trade, None);
-        Ok(decision)
+        decision
     }
 
     fn keep(&mut self, record: CardRecord, trade: Option<Trade>, refund: Option<Refund>) {
@@ -241,19 +354,5 @@ impl Case<'_> {
             trade,
             refund,
         });
-    }
-}
-
-/// Returns why money may not go back.
-fn may_return(trade: &Trade, void: bool, amount: u64) -> Option<&'static str> {
-    let left = trade.charged - trade.returned;
-    if void && trade.returned > 0 {
-        Some("12")
-    } else if void && amount != trade.charged {
-        Some("13")
-    } else if amount > left {
-        Some("61")
-    } else {
-        None
     }
 }

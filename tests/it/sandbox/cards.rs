@@ -1,10 +1,16 @@
 //! The card host held against docs/CARDS.md by a terminal in Python that was written apart
 //! (`tests/peer/card_terminal.py`).
 //!
-//! Owns the peer's process and the words for it. The wire, the rules, the stories and the reader have one file each.
+//! Owns the peer's process and the words for it. The wire, the rules, the stories, the reader, pre-authorisations and
+//! the end of a batch have their own files.
 
+mod asks;
+mod completions;
 mod desk;
+mod hold_stories;
+mod holds;
 mod rules;
+mod settlement;
 mod stories;
 mod wire;
 
@@ -15,7 +21,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use serde_json::{Value, json};
 use shouyin::sim::Errors;
 
-use super::{FASTER, Shop, fresh};
+use super::{FASTER, MERCHANT_NO, Shop, TERM_NO, fresh};
 
 pub const DEBIT: &str = "6216261000000000018";
 pub const BATCH: &str = "000007";
@@ -88,11 +94,13 @@ impl Told {
     }
 
     /// The answer code of an answer whose MAC is right.
+    #[track_caller]
     pub fn code(&self) -> &str {
         assert_eq!(self.0["mac"], true, "{}", self.0);
         self.field(39)
     }
 
+    #[track_caller]
     pub fn refusal(&self) -> &str {
         assert_eq!(self.0["status"], 400, "{}", self.0);
         self.0["text"].as_str().unwrap()
@@ -142,16 +150,31 @@ impl Till {
     }
 
     /// Asks with some members changed.
-    pub fn ask(&mut self, mut asked: Value, more: Value) -> Told {
-        let members = more.as_object().unwrap().clone();
-        asked.as_object_mut().unwrap().extend(members);
+    pub fn ask(&mut self, asked: Value, more: Value) -> Told {
+        let asked = self.with_members(asked, more);
         Told(self.peer.ask(&asked))
     }
 
+    /// Starts the sandbox anew over its books and signs in.
+    pub fn restarted(mut self) -> Self {
+        self.shop.restart();
+        let authority = self.shop.dir.path().join("ca.pem");
+        let Self { shop, traces, .. } = self;
+        let peer = Peer::start(shop.port(), &authority).unwrap();
+        let mut till = Self { shop, peer, traces };
+        assert_eq!(till.sign_in().field(39), "00");
+        till
+    }
+
     pub fn sale_with(&mut self, fen: u64, more: Value) -> Sale {
+        self.with_card("sale", fen, more)
+    }
+
+    /// A sale (`sale`), a pre-authorisation (`hold`) or a question (`balance`).
+    pub fn with_card(&mut self, what: &str, fen: u64, more: Value) -> Sale {
         let (trace, order) = (self.trace(), fresh("CARD"));
         let asked = json!({
-            "do": "sale", "trace": trace, "batch": BATCH, "fen": fen, "number": order,
+            "do": what, "trace": trace, "batch": BATCH, "fen": fen, "number": order,
             "pan": DEBIT, "pin": "123456",
         });
         let named = |name: &str, own: String| more[name].as_str().map_or(own, str::to_owned);
@@ -175,12 +198,51 @@ impl Till {
         sale
     }
 
-    /// A void (`void`) or a refund (`refund`) of a sale.
+    #[track_caller]
+    pub fn held(&mut self, fen: u64) -> Sale {
+        let hold = self.with_card("hold", fen, json!({}));
+        assert_eq!(hold.told.code(), "00");
+        hold
+    }
+
+    pub fn completion(&mut self, hold: &Sale, fen: u64, more: Value) -> Sale {
+        let (trace, order) = (self.trace(), fresh("DONE"));
+        let named = |name: &str, own: String| more[name].as_str().map_or(own, str::to_owned);
+        let (trace, order) = (named("trace", trace), named("number", order));
+        let asked = json!({"trace": trace, "number": order});
+        let more = self.with_members(asked, more);
+        let told = self.back("completion", hold, fen, more);
+        Sale {
+            trace,
+            order,
+            fen,
+            told,
+        }
+    }
+
+    #[track_caller]
+    pub fn completed(&mut self, hold: &Sale, fen: u64) -> Sale {
+        let done = self.completion(hold, fen, json!({}));
+        assert_eq!(done.told.code(), "00");
+        done
+    }
+
+    fn with_members(&self, mut asked: Value, more: Value) -> Value {
+        let members = more.as_object().unwrap().clone();
+        asked.as_object_mut().unwrap().extend(members);
+        asked
+    }
+
+    /// A void (`void`), a refund (`refund`) of a sale, a void of a hold (`hold_void`) or of a completion
+    /// (`completion_void`), and a completion of a hold.
     pub fn back(&mut self, what: &str, sale: &Sale, fen: u64, more: Value) -> Told {
         let (trace, number) = (self.trace(), fresh("BACK"));
+        // What was declined has no code; somebody makes one up.
+        let auth = Some(sale.told.field(38)).filter(|auth| !auth.is_empty());
+        let auth = auth.unwrap_or("000000");
         let asked = json!({
             "do": what, "trace": trace, "batch": BATCH, "fen": fen, "number": number,
-            "rrn": sale.told.field(37), "original": sale.place(),
+            "rrn": sale.told.field(37), "auth": auth, "original": sale.place(),
         });
         self.ask(asked, more)
     }
@@ -190,6 +252,42 @@ impl Till {
             "do": "reversal", "trace": sale.trace, "batch": BATCH, "fen": sale.fen, "number": sale.order,
         });
         self.ask(asked, more)
+    }
+
+    /// Sends a message anew that was kept under a name.
+    pub fn again(&mut self, kept: &str) -> Told {
+        Told(self.peer.ask(&json!({"do": "again", "kept": kept})))
+    }
+
+    /// What the host's books say of a message.
+    pub fn row(&self, sale: &Sale) -> Option<Value> {
+        let ledger = self.shop.ledger();
+        let rows = ledger["cards"].as_array().unwrap();
+        let place = sale.place();
+        rows.iter()
+            .find(|row| row["place"] == place.as_str())
+            .cloned()
+    }
+
+    /// Fen that a hold holds now.
+    pub fn holding(&self, hold: &Sale) -> u64 {
+        self.row(hold)
+            .map_or(0, |row| row["held"].as_u64().unwrap())
+    }
+
+    /// The statement: kind, order and fen of each movement.
+    pub fn statement(&self) -> Vec<(String, String, String)> {
+        let page = self.shop.ask(
+            "/api/v3/sbx/query/statement",
+            &json!({"merchant_no": MERCHANT_NO, "term_no": TERM_NO, "settle_no": "S1", "after": "0", "rows": "200"}),
+        );
+        let rows = page["resp_data"]["rows"].as_array().unwrap();
+        let row = |row: &Value| {
+            assert_eq!(row["account_type"], "bank_card");
+            let text = |name: &str| row[name].as_str().unwrap().to_owned();
+            (text("type"), text("out_trade_no"), text("amount"))
+        };
+        rows.iter().map(row).collect()
     }
 
     /// What the books say of an order: its state, and what is left of the money.

@@ -187,6 +187,35 @@ fn an_inserted_card_pays_with_a_pin_and_ends_well() {
     assert_eq!(desk.sells(500).told.code(), "00");
 }
 
+/// A hold through the reader, then what needs no card, then a balance: the reader is asked for nothing.
+#[test]
+fn an_inserted_card_holds_money_and_tells_its_balance() {
+    let Some(mut desk) = Desk::with_keys() else {
+        return;
+    };
+    let through = json!({"from_reader": true, "mac": "reader"});
+    let seen = desk.shows("insert debit", 20_000);
+    assert_eq!(seen["status"], 0x23);
+    desk.types(0, "pin 123456");
+    let hold = desk.till.with_card("hold", 20_000, through.clone());
+    assert_eq!(hold.told.code(), "00");
+    let end = desk.ask(json!({"do": "complete", "code": "00"}));
+    assert_eq!(end["tags"]["9F27"], "40");
+    desk.does("pull");
+    assert_eq!(desk.till.holding(&hold), 20_000);
+    let sealed = json!({"mac": "reader"});
+    let done = desk.till.completion(&hold, 15_000, sealed);
+    assert_eq!(done.told.code(), "00");
+    assert_eq!(desk.till.shop.net(&done.order), 15_000);
+    desk.shows("insert credit", 0);
+    desk.types(1, "pin 123456");
+    let asked = desk.till.with_card("balance", 0, through);
+    assert_eq!(
+        (asked.told.code(), asked.told.field(54)),
+        ("00", "3002156C000005000000")
+    );
+}
+
 #[test]
 fn a_phone_that_verified_its_holder_pays_without_a_pin() {
     let Some(mut desk) = Desk::with_keys() else {
@@ -327,6 +356,55 @@ fn a_host_that_dies_after_a_sale_has_it_and_reverses_it() {
         };
         assert_eq!(till.reversal(&sale, json!({})).code(), first);
         assert_eq!(till.shop.net(&sale.order), 0);
+        assert_eq!(till.shop.ledger()["sum"], 0);
+    }
+}
+
+/// The same for a completion: its money and the end of the hold are one line.
+#[test]
+fn a_host_that_dies_after_a_completion_has_it_and_gives_the_hold_back() {
+    for (lines, net, first) in [("1", 0, "25"), ("2", 700, "00")] {
+        let mut shop = Shop::open(Errors::Signed, false, FASTER);
+        drop(shop.running.take());
+        let authority = shop.dir.path().join("ca.pem");
+        let mut program = Program::start(shop.dir.path(), &["--abort-after-lines", lines]);
+        let Some(mut peer) = Peer::start(program.port(), &authority) else {
+            return;
+        };
+        peer.ask(&json!({"do": "sign_in", "trace": "000090", "batch": BATCH}));
+        let asked = |trace: &str, order: &str, fen: u64| Sale {
+            trace: trace.to_owned(),
+            order: order.to_owned(),
+            fen,
+            told: Told(Value::Null),
+        };
+        let mut hold = asked("000001", "HOLDS", 1_000);
+        hold.told.0 = peer.ask(&json!({
+            "do": "hold", "trace": hold.trace, "batch": BATCH, "fen": hold.fen,
+            "number": hold.order, "pan": super::DEBIT, "pin": "123456",
+        }));
+        let done = asked("000002", "DONE", 700);
+        let named = |number: u8, other: &str| {
+            let text = hold.told.field(number);
+            if text.is_empty() { other } else { text }.to_owned()
+        };
+        let told = peer.ask(&json!({
+            "do": "completion", "trace": done.trace, "batch": BATCH, "fen": done.fen,
+            "number": done.order, "rrn": named(37, "000000000000"), "auth": named(38, "000000"),
+            "original": hold.place(),
+        }));
+        assert_eq!(told["status"], 0, "no answer to the last one");
+        assert!(!program.child.wait().unwrap().success());
+        shop.running = Some(start(shop.dir.path(), false, Errors::Signed, FASTER));
+        let mut till = Till::over(shop).unwrap();
+        assert_eq!(till.shop.net(&done.order), net);
+        assert_eq!(till.holding(&hold), 1_000 * u64::from(net == 0));
+        let undo = json!({"of": "completion"});
+        assert_eq!(till.reversal(&done, undo).code(), first);
+        assert_eq!(till.shop.net(&done.order), 0);
+        assert_eq!(till.holding(&hold), 1_000);
+        assert_eq!(till.reversal(&hold, json!({"of": "hold"})).code(), "00");
+        assert_eq!(till.holding(&hold), 0);
         assert_eq!(till.shop.ledger()["sum"], 0);
     }
 }

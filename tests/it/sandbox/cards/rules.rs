@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::{Errors, FASTER, Shop, refund, until};
 use super::super::{MERCHANT_NO, REFUND, REVOKE, TERM_NO, revoke};
-use super::{BATCH, Peer, Sale, Till, Told};
+use super::{BATCH, Sale, Till, Told};
 
 fn gone() -> (String, u64) {
     ("REFUND".to_owned(), 0)
@@ -301,13 +301,7 @@ fn a_restart_forgets_keys_and_nothing_else() {
     let undone = till.approved(2_000);
     assert_eq!(till.back("refund", &sale, 400, json!({})).code(), "00");
     assert_eq!(till.reversal(&undone, json!({})).code(), "00");
-    till.shop.restart();
-    let authority = till.shop.dir.path().join("ca.pem");
-    let traces = till.traces;
-    let Till { shop, .. } = till;
-    let peer = Peer::start(shop.port(), &authority).unwrap();
-    let mut till = Till { shop, peer, traces };
-    assert_eq!(till.sign_in().field(39), "00");
+    let mut till = till.restarted();
     assert_eq!(till.state(&sale.order), ("PART_REFUND".to_owned(), 600));
     assert_eq!(till.state(&undone.order), gone());
     let late = json!({"trace": undone.trace, "number": undone.order});
