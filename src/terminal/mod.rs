@@ -2,6 +2,7 @@
 //!
 //! Owns the order "facts to disk, then commands, then the screen". Edges meet only here, as messages.
 
+mod arming;
 mod boot;
 mod cards;
 mod carry;
@@ -16,6 +17,7 @@ mod records;
 mod scanning;
 mod session;
 
+pub use arming::{Arming, Armings};
 pub use boot::{BootError, device_salt, next_start, recover};
 pub use cards::{CardDesk, CardDeskConfig, CardOut, KeyEnd, KeyJob};
 pub use carry::Carry;

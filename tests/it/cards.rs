@@ -4,4 +4,5 @@
 mod desk;
 #[cfg(feature = "live")]
 mod kill;
+mod race;
 pub mod shown;

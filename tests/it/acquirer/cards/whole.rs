@@ -11,7 +11,7 @@ use shouyin::payment::CardWord;
 use shouyin::reader::port::PortConfig;
 use shouyin::sim::{Errors, MERCHANT_NO, TERM_NO};
 use shouyin::terminal::{
-    CardCommand, CardDeskConfig, CardNews, Input, ReaderAtTill, ReaderKeys, start_reader,
+    Armings, CardCommand, CardDeskConfig, CardNews, Input, ReaderAtTill, ReaderKeys, start_reader,
 };
 use tokio::sync::mpsc;
 
@@ -27,6 +27,7 @@ struct Counter {
     cards: CardHost<HttpsExchange, ReaderKeys>,
     clock: Clock,
     trace: u32,
+    armings: Armings,
 }
 
 impl Counter {
@@ -58,6 +59,7 @@ impl Counter {
             cards: cards.unwrap(),
             clock,
             trace: 0,
+            armings: Armings::default(),
         }
     }
 
@@ -87,7 +89,12 @@ impl Counter {
     async fn card(&mut self, fen: u64, acts: &[&str]) -> PresentedCard {
         let (txn, amount) = (TxnId::from_parts(1, u128::from(fen)), Money::from_fen(fen));
         let amount = amount.unwrap();
-        let arm = CardCommand::Arm { txn, amount };
+        let arming = self.armings.arm();
+        let arm = CardCommand::Arm {
+            arming,
+            txn,
+            amount,
+        };
         self.reader.orders.send(arm).await.unwrap();
         for act in acts {
             self.does(act).await;
