@@ -2,6 +2,7 @@
 
 use super::samples::{Sample, ended, prompt, sample, waiting};
 use crate::domain::Channel;
+use crate::payment::Unmade;
 use crate::view::{AimHint, CardHint, Cause, Notice, OutcomeKind, OutcomePage, Page, Prompt};
 use crate::view::{WaitKind, Waiting};
 
@@ -68,8 +69,11 @@ pub(super) fn all() -> Vec<Sample> {
     ]
 }
 
-/// Every refusal of a card that has words of its own.
+/// Every refusal of a card that has words of its own, and every failure of the reader.
 pub(super) fn causes() -> Vec<Cause> {
     let codes = ["51", "55", "54", "61", "43"];
-    codes.into_iter().map(Cause::card_declined).collect()
+    let unmade = [Unmade::NoReader, Unmade::NoKey, Unmade::OldPin];
+    let refused = codes.into_iter().map(Cause::card_declined);
+    let all = refused.chain(unmade.into_iter().map(Cause::NotMade));
+    all.chain([Cause::UndoNotMade]).collect()
 }

@@ -5,6 +5,7 @@
 
 use super::printer::PrinterTrouble;
 use crate::code::WrongCode;
+use crate::payment::Unmade;
 pub use crate::profile::guard::LimitKind;
 
 /// How urgent it looks.
@@ -109,6 +110,10 @@ pub enum Cause {
     CardDeclined(CardRefusal, String),
     /// Nothing was sent.
     NotSent,
+    /// Nothing was sent, because of the card reader.
+    NotMade(Unmade),
+    /// The request to return a card's money never left, because of the card reader.
+    UndoNotMade,
     /// The order was ended.
     Revoked,
     /// The disk is full: no new sales.
@@ -246,6 +251,10 @@ impl Cause {
             Self::Declined(_) => "P20",
             Self::CardDeclined(why, _) => why.code(),
             Self::NotSent => "P21",
+            Self::NotMade(Unmade::NoReader) => "R01",
+            Self::NotMade(Unmade::NoKey) => "R02",
+            Self::NotMade(Unmade::OldPin) => "R03",
+            Self::UndoNotMade => "R04",
             Self::Revoked => "P22",
             Self::Resumed => "P30",
             Self::LatePaid(_) => "P31",
@@ -307,6 +316,8 @@ impl Cause {
             Self::Declined(_)
             | Self::CardDeclined(..)
             | Self::NotSent
+            | Self::NotMade(_)
+            | Self::UndoNotMade
             | Self::Revoked
             | Self::PinNotKept
             | Self::UndoRefused(_)
@@ -372,6 +383,8 @@ impl From<Cause> for Notice {
             | Cause::CustomerActs
             | Cause::Revoking
             | Cause::NotSent
+            | Cause::NotMade(_)
+            | Cause::UndoNotMade
             | Cause::Revoked
             | Cause::DiskFull
             | Cause::JournalBroken

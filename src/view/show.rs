@@ -322,7 +322,7 @@ pub fn too_much(most: Money) -> Cause {
 }
 
 /// Money on its way back, on the screen.
-pub(super) fn undo_waiting(undo: &Undo, now: Now, policy: &Policy) -> UndoWaiting {
+pub(super) fn undo_waiting(undo: &Undo, desk: &Desk, now: Now, policy: &Policy) -> UndoWaiting {
     let timing = policy.timing(undo.intent.channel);
     let elapsed_ms = now.tick.since_ms(undo.since);
     let (ended, cause) = match &undo.step {
@@ -333,7 +333,15 @@ pub(super) fn undo_waiting(undo: &Undo, now: Now, policy: &Policy) -> UndoWaitin
                 Some(UndoStateView::Failed),
                 Cause::UndoRefused(host_code.clone()),
             ),
-            UndoOutcome::NotSent => (Some(UndoStateView::Failed), Cause::UndoNotSent),
+            UndoOutcome::NotSent => {
+                let unmade = desk.unmade_of(undo.intent.txn).is_some();
+                let cause = if unmade {
+                    Cause::UndoNotMade
+                } else {
+                    Cause::UndoNotSent
+                };
+                (Some(UndoStateView::Failed), cause)
+            }
         },
     };
     UndoWaiting {
