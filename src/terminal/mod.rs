@@ -26,6 +26,6 @@ pub use input::{CardCommand, CardNews, Cue, Input, ScanCommand, ScanNews};
 pub use print::{NoPrinter, PrintJob, PrintQueue, PrintRefusal, document, ended};
 pub use printing::start_printer;
 #[cfg(feature = "live")]
-pub use reading::{ReaderAtTill, ReaderKeys, start_reader};
+pub use reading::{ReaderAtTill, ReaderKeys, sign_in_when_asked, start_reader};
 #[cfg(feature = "live")]
 pub use scanning::carry_scans;
