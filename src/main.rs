@@ -21,7 +21,7 @@ use shouyin::acquirer::{
 use shouyin::card::CardRules;
 use shouyin::clock::Clock;
 use shouyin::config::{Config, Environment};
-use shouyin::domain::{BatchNo, Channel, Tick, Timestamp};
+use shouyin::domain::{Channel, Tick, Timestamp};
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig, Opened, Report};
 use shouyin::payment::{Request, Ticket};
@@ -279,8 +279,7 @@ async fn start(
     let (screens, shown) = watch::channel(None);
     let reader = start_reader(config, clock, inputs.clone())?;
     let cards = reader.as_ref().map(|reader| reader.orders.clone());
-    let batch = state.numbers.batch;
-    let host = card_host(config, reader, batch)?;
+    let host = card_host(config, reader, &journal)?;
     let acquirer = start_acquirer(config, clock, &entropy, inputs.clone(), host)?;
     start_receiver(config, clock, inputs.clone())?;
     let (scanner, orders) = mpsc::channel(4);
@@ -467,9 +466,9 @@ fn start_reader(
 fn card_host(
     config: &Config,
     reader: Option<ReaderAtTill>,
-    batch: BatchNo,
+    journal: &Journal,
 ) -> anyhow::Result<Option<Arc<Host>>> {
-    let (Some(own), Some(mut reader)) = (&config.cards, reader) else {
+    let (Some(own), Some(reader)) = (&config.cards, reader) else {
         return Ok(None);
     };
     let (a, ms) = (&config.acquirer, Duration::from_millis);
@@ -480,15 +479,12 @@ fn card_host(
     let prepare = ms((wait / 2).min(limits::CARD_PREPARE_MS));
     let host = CardHost::new(&a.term, &a.merchant, exchange, reader.keys)?;
     let host = Arc::new(host.prepare_within(prepare));
-    let signing = Arc::clone(&host);
-    tokio::spawn(async move {
-        while reader.sign_in.recv().await.is_some() {
-            match signing.renew(batch).await {
-                Ok(()) => tracing::info!("signed in at the card host"),
-                Err(problem) => tracing::warn!(problem, "no sign-in at the card host"),
-            }
-        }
-    });
+    let (signing, journal) = (Arc::clone(&host), journal.clone());
+    tokio::spawn(terminal::sign_in_when_asked(
+        signing,
+        reader.sign_in,
+        journal,
+    ));
     Ok(Some(host))
 }
 

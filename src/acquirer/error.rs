@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::payment::Certainty;
+use crate::payment::{Certainty, Unmade};
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +18,9 @@ pub enum SendError {
     /// The request could not be built; nothing was sent.
     #[error("the request could not be built: {0}")]
     NotBuilt(String),
+    /// The card reader did not help to make the message; nothing was sent, and the line may be well.
+    #[error("no message was made for the card host: {1}")]
+    NotMade(Unmade, String),
     /// The connection broke, or time ran out, after the request may have left.
     #[error("the acquirer did not answer: {0}")]
     NoAnswer(String),
@@ -47,11 +50,11 @@ impl SendError {
             Self::NotConnected(_) | Self::CertificateTime(_) | Self::NotBuilt(_) => {
                 Certainty::NotSent
             }
-            Self::NoAnswer(_)
-            | Self::Status(_)
-            | Self::StatusAt { .. }
-            | Self::Unchecked(_)
-            | Self::TooLong(_) => Certainty::MaybeSent,
+            Self::NotMade(why, _) => Certainty::NotMade(*why),
+            Self::NoAnswer(_) | Self::Status(_) | Self::StatusAt { .. } | Self::TooLong(_) => {
+                Certainty::MaybeSent
+            }
+            Self::Unchecked(_) => Certainty::Unchecked,
         }
     }
 }

@@ -372,6 +372,14 @@ impl Journal {
         self.read(move |store| store.batch(batch, &numbers)).await
     }
 
+    /// Returns the batch that new entries belong to.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub async fn open_batch(&self) -> Result<BatchNo, JournalError> {
+        self.read(|store| Ok(store.counters()?.batch)).await
+    }
+
     /// Returns the last settlements, newest first.
     ///
     /// # Errors

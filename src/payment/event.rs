@@ -17,8 +17,23 @@ use super::undo::PaidSale;
 pub enum Certainty {
     /// No byte of the request can have left: nothing was asked, nothing was charged.
     NotSent,
+    /// The same, and the line was not even tried: the card reader did not help to make the message.
+    NotMade(Unmade),
     /// Anything else. When unsure, this.
     MaybeSent,
+    /// The same, and an answer came which the card reader could not check.
+    Unchecked,
+}
+
+/// Why there is no message for the card host. Each has words of its own (`view`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmade {
+    /// The card reader is gone, busy, or does not answer.
+    NoReader,
+    /// The card reader has no key of a session, and takes none.
+    NoKey,
+    /// The PIN was typed under keys that a sign-in has replaced.
+    OldPin,
 }
 
 impl Certainty {
@@ -26,7 +41,27 @@ impl Certainty {
     pub const fn key(self) -> &'static str {
         match self {
             Self::NotSent => "not_sent",
+            Self::NotMade(Unmade::NoReader) => "not_made_no_reader",
+            Self::NotMade(Unmade::NoKey) => "not_made_no_key",
+            Self::NotMade(Unmade::OldPin) => "not_made_old_pin",
             Self::MaybeSent => "maybe_sent",
+            Self::Unchecked => "unchecked",
+        }
+    }
+
+    /// Says whether a byte of the request can have left.
+    pub const fn may_have_left(self) -> bool {
+        match self {
+            Self::NotSent | Self::NotMade(_) => false,
+            Self::MaybeSent | Self::Unchecked => true,
+        }
+    }
+
+    /// Says whether this speaks against the line to the acquirer.
+    pub const fn is_of_the_line(self) -> bool {
+        match self {
+            Self::NotSent | Self::MaybeSent => true,
+            Self::NotMade(_) | Self::Unchecked => false,
         }
     }
 }

@@ -32,7 +32,7 @@ pub use ceiling::{Ceiling, Ceilings};
 pub use command::{CardAsk, CardBusiness, CardOriginal, CardRequest, ReversalReason};
 pub use command::{Command, Request, RequestKind, Sound, Ticket};
 pub use draft::is_ending;
-pub use event::{Authority, CardWord, Certainty, Event, Presentment};
+pub use event::{Authority, CardWord, Certainty, Event, Presentment, Unmade};
 pub use fact::{
     Fact, FactKind, Instalments, Intent, Outcome, Prover, Purpose, Rebuilt, UndoCause, UndoIntent,
     UndoKind, UndoOutcome, UnreadableFact,

@@ -88,21 +88,19 @@ pub(super) fn failed(
         certainty: certainty.key().to_owned(),
         why,
     });
-    match (&mut sale.phase, ticket.kind, certainty) {
+    match (&mut sale.phase, ticket.kind, certainty.may_have_left()) {
         // Only here is "not paid" certain without an answer: no byte of the one and only charge left.
-        (Phase::Sending { .. }, RequestKind::Authorize, Certainty::NotSent)
-        | (Phase::Ordering { .. }, RequestKind::Preorder, Certainty::NotSent) => {
+        (Phase::Sending { .. }, RequestKind::Authorize, false)
+        | (Phase::Ordering { .. }, RequestKind::Preorder, false) => {
             close(sale, turn, Outcome::NotSent);
         }
-        (
-            Phase::Revoking(revoking),
-            RequestKind::Revoke | RequestKind::Close,
-            Certainty::NotSent,
-        ) if revoking.step == RevokeStep::Sending(ticket.number) => {
+        (Phase::Revoking(revoking), RequestKind::Revoke | RequestKind::Close, false)
+            if revoking.step == RevokeStep::Sending(ticket.number) =>
+        {
             let timing = turn.policy.timing(sale.intent.channel);
             revoke::wait(revoking, turn.now, timing);
         }
-        (_, _, Certainty::NotSent | Certainty::MaybeSent) => {
+        (_, _, false | true) => {
             route(sale, turn, ticket, Learned::Nothing);
         }
     }

@@ -132,7 +132,7 @@ pub(super) fn failed(
             why,
         });
         each(state, turn, Some(ticket.txn), |settlement, own| {
-            settlement.failed(ticket.number, certainty == Certainty::MaybeSent, own);
+            settlement.failed(ticket.number, certainty.may_have_left(), own);
         });
     }
 }

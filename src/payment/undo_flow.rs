@@ -71,7 +71,7 @@ pub(super) fn failed(
     });
     let first_try = undo.tries == 1 && !undo.resumed;
     let sending = matches!(ticket.kind, RequestKind::Void | RequestKind::Refund);
-    if certainty == Certainty::NotSent && sending && is_under_way(undo, ticket) {
+    if !certainty.may_have_left() && sending && is_under_way(undo, ticket) {
         if first_try && undo.intent.cause == UndoCause::Asked {
             return close(undo, turn, UndoOutcome::NotSent);
         }

@@ -256,7 +256,9 @@ pub fn event_name(event: &Event) -> &'static str {
         Event::AnswerRejected { .. } => "answer not believed",
         Event::SendFailed { certainty, .. } => match certainty {
             Certainty::NotSent => "not sent",
+            Certainty::NotMade(_) => "not made",
             Certainty::MaybeSent => "perhaps sent",
+            Certainty::Unchecked => "not checked",
         },
         Event::DeadlineReached => "deadline",
     }

@@ -3,10 +3,12 @@
 //! Owns which ask is under way, since a reader does one thing at a time: a card for the draft, then its PIN, then its
 //! last word; in between the MACs and keys of messages. A tap makes room for them and is asked for again. Never decides
 //! about money: a card that nobody waits for any more is forgotten, and no word of an inserted card is told as "gone",
-//! which the core reverses.
+//! which the core reverses. A card answers the order under which it was asked for and no other, not even one for the
+//! same draft and amount.
 
 use std::collections::VecDeque;
 
+use super::arming::Arming;
 use super::input::{CardCommand, CardNews};
 use crate::acquirer::KeysError;
 use crate::card::tlv::{Tag, put, split};
@@ -75,10 +77,20 @@ pub struct CardDeskConfig {
     pub rules: CardRules,
 }
 
+/// One order to ask for a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Order {
+    arming: Arming,
+    txn: TxnId,
+    amount: Money,
+    /// It is to be held only: no amount is small enough to go without a PIN (readers.md 8.1).
+    hold: bool,
+}
+
 #[derive(Debug)]
 enum Doing {
-    Tap(TxnId, Money),
-    Pin(TxnId, Box<CardEvidence>),
+    Tap(Order),
+    Pin(Order, Box<CardEvidence>),
     Complete(TxnId),
     Job(u64),
 }
@@ -87,9 +99,7 @@ enum Doing {
 #[derive(Debug)]
 pub struct CardDesk {
     config: CardDeskConfig,
-    wanted: Option<(TxnId, Money)>,
-    /// It is to be held only: no amount is small enough to go without a PIN (readers.md 8.1).
-    hold: bool,
+    wanted: Option<Order>,
     doing: Option<(AskId, Doing)>,
     cancelled: bool,
     word: Option<(TxnId, Vec<u8>)>,
@@ -103,7 +113,7 @@ pub struct CardDesk {
     /// A card is at the reader.
     detected: bool,
     /// A card that was read, and when the reader takes its PIN: it limits how often one may be typed.
-    pin_at: Option<(Tick, TxnId, Box<CardEvidence>)>,
+    pin_at: Option<(Tick, Order, Box<CardEvidence>)>,
     hint: Option<CardHint>,
     out: Vec<CardOut>,
 }
@@ -114,7 +124,6 @@ impl CardDesk {
         Self {
             config,
             wanted: None,
-            hold: false,
             doing: None,
             cancelled: false,
             word: None,
@@ -133,9 +142,18 @@ impl CardDesk {
     /// The driver orders.
     pub fn order(&mut self, command: CardCommand, at: Tick) -> Vec<CardOut> {
         match command {
-            CardCommand::Arm { txn, amount, hold } => {
-                self.wanted = Some((txn, amount));
-                self.hold = hold;
+            CardCommand::Arm {
+                arming,
+                txn,
+                amount,
+                hold,
+            } => {
+                self.wanted = Some(Order {
+                    arming,
+                    txn,
+                    amount,
+                    hold,
+                });
                 if !self.up || self.signing {
                     self.hint(Some(CardHint::Away));
                 }
@@ -154,7 +172,7 @@ impl CardDesk {
     pub fn job(&mut self, number: u64, job: KeyJob, at: Tick) -> Vec<CardOut> {
         // What a customer is in the middle of is not taken away: the core asks again.
         let busy = match &self.doing {
-            Some((_, Doing::Tap(..))) => self.detected,
+            Some((_, Doing::Tap(_))) => self.detected,
             Some((_, Doing::Pin(..))) => true,
             Some((_, Doing::Complete(_) | Doing::Job(_))) | None => false,
         };
@@ -215,12 +233,10 @@ impl CardDesk {
     fn go(&mut self, at: Tick) -> Vec<CardOut> {
         if let Some((ask, doing)) = &self.doing {
             let unwanted = match doing {
-                Doing::Tap(txn, amount) => {
-                    self.wanted != Some((*txn, *amount))
-                        || !self.jobs.is_empty()
-                        || self.word.is_some()
+                Doing::Tap(order) => {
+                    self.wanted != Some(*order) || !self.jobs.is_empty() || self.word.is_some()
                 }
-                Doing::Pin(txn, _) => self.wanted.map(|(wanted, _)| wanted) != Some(*txn),
+                Doing::Pin(order, _) => self.wanted != Some(*order),
                 Doing::Complete(_) | Doing::Job(_) => false,
             };
             if unwanted && !self.cancelled {
@@ -247,27 +263,27 @@ impl CardDesk {
                 KeyJob::Load(keys) => Ask::LoadKeys(keys),
             };
             self.ask(Doing::Job(number), what);
-        } else if let Some((due, txn, card)) = self.pin_at.take() {
-            let wanted = self.wanted.is_some_and(|(wanted, _)| wanted == txn);
+        } else if let Some((due, order, card)) = self.pin_at.take() {
+            let wanted = self.wanted == Some(order);
             if wanted && at >= due {
-                self.ask_pin(txn, card);
+                self.ask_pin(order, card);
             } else if wanted {
-                self.pin_at = Some((due, txn, card));
+                self.pin_at = Some((due, order, card));
             } else {
                 // Nobody waits for that card any more; the next turn asks for another one.
                 return self.go(at);
             }
-        } else if let Some((txn, amount)) = self.wanted.filter(|_| at >= self.not_before) {
+        } else if let Some(order) = self.wanted.filter(|_| at >= self.not_before) {
             if !matches!(self.hint, Some(CardHint::Ready)) {
                 self.hint(Some(CardHint::Ready));
             }
             let (kind, timeout_s) = (CardTransaction::Sale, self.config.tap_s);
             let request = TapRequest {
-                amount,
+                amount: order.amount,
                 kind,
                 timeout_s,
             };
-            self.ask(Doing::Tap(txn, amount), Ask::Tap(request));
+            self.ask(Doing::Tap(order), Ask::Tap(request));
         }
         std::mem::take(&mut self.out)
     }
@@ -297,8 +313,8 @@ impl CardDesk {
             return;
         };
         match doing {
-            Doing::Tap(txn, _) => self.tapped(txn, answer.end, at),
-            Doing::Pin(txn, card) => self.typed(txn, card, answer.end, at),
+            Doing::Tap(order) => self.tapped(order, answer.end, at),
+            Doing::Pin(order, card) => self.typed(order, card, answer.end, at),
             Doing::Complete(txn) => {
                 let word = match answer.end {
                     End::Completed(CardDecision::Approved(_)) => CardWord::Approved,
@@ -330,16 +346,15 @@ impl CardDesk {
         clippy::wildcard_enum_match_arm,
         reason = "a dozen ends, of which a few are good; any other is no success"
     )]
-    fn tapped(&mut self, txn: TxnId, end: End, at: Tick) {
-        let wanted = self.wanted.is_some_and(|(wanted, _)| wanted == txn);
-        if !wanted {
+    fn tapped(&mut self, order: Order, end: End, at: Tick) {
+        if self.wanted != Some(order) {
             return;
         }
         match end {
-            End::Tap(Tapped::Online(card)) if self.hold || self.config.rules.needs_pin(&card) => {
-                self.ask_pin(txn, card);
+            End::Tap(Tapped::Online(card)) if order.hold || self.config.rules.needs_pin(&card) => {
+                self.ask_pin(order, card);
             }
-            End::Tap(Tapped::Online(card)) => self.presented(txn, *card, None),
+            End::Tap(Tapped::Online(card)) => self.presented(order, *card, None),
             End::Tap(Tapped::Stripe) => self.again(CardHint::Insert, at, PAUSE_MS),
             End::Tap(Tapped::Declined | Tapped::ApprovedOffline) => {
                 self.again(CardHint::Other, at, PAUSE_MS);
@@ -363,26 +378,27 @@ impl CardDesk {
         }
     }
 
-    fn ask_pin(&mut self, txn: TxnId, card: Box<CardEvidence>) {
+    fn ask_pin(&mut self, order: Order, card: Box<CardEvidence>) {
         self.hint(Some(CardHint::Pin));
         let request = PinRequest {
             key: PinKey::Session,
             timeout_s: self.config.pin_s,
         };
-        self.ask(Doing::Pin(txn, card), Ask::Pin(request));
+        self.ask(Doing::Pin(order, card), Ask::Pin(request));
     }
 
     #[allow(
         clippy::wildcard_enum_match_arm,
         reason = "a dozen ends, of which a few are good; any other is no success"
     )]
-    fn typed(&mut self, txn: TxnId, card: Box<CardEvidence>, end: End, at: Tick) {
-        let wanted = self.wanted.is_some_and(|(wanted, _)| wanted == txn);
-        if !wanted {
+    fn typed(&mut self, order: Order, card: Box<CardEvidence>, end: End, at: Tick) {
+        if self.wanted != Some(order) {
             return;
         }
         match end {
-            End::Pin(PinEnd::Entered(entry)) => self.presented(txn, *card, Some(entry.block)),
+            End::Pin(PinEnd::Entered(entry)) => {
+                self.presented(order, *card, Some(entry.block));
+            }
             End::Pin(PinEnd::None(PinProblem::KeyAbsent)) | End::Failed(ReaderError::KeyAbsent) => {
                 self.again(CardHint::Away, at, TROUBLE_MS);
                 self.sign_in(at);
@@ -394,17 +410,18 @@ impl CardDesk {
             // The reader's own rule against guessing: the card stays where it is.
             End::Failed(ReaderError::PinTooSoon { wait_ms }) => {
                 self.hint(Some(CardHint::Wait));
-                self.pin_at = Some((at.after_ms(wait_ms), txn, card));
+                self.pin_at = Some((at.after_ms(wait_ms), order, card));
             }
             _ => self.again(CardHint::Away, at, TROUBLE_MS),
         }
     }
 
-    fn presented(&mut self, txn: TxnId, evidence: CardEvidence, pin: Option<PinBlock>) {
+    fn presented(&mut self, order: Order, evidence: CardEvidence, pin: Option<PinBlock>) {
         self.wanted = None;
         self.hint(None);
+        let (arming, txn) = (order.arming, order.txn);
         let card = Box::new(PresentedCard { evidence, pin });
-        self.tell(CardNews::Presented { txn, card });
+        self.tell(CardNews::Presented { arming, txn, card });
     }
 
     /// Asks for the keys of a session, and waits for them a little before the next card.

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use self::telling::log_fact;
+use super::arming::Armings;
 use super::carry::Carry;
 use super::input::{CardCommand, Cue, Input, ScanCommand};
 use super::print::PrintQueue;
@@ -90,6 +91,8 @@ pub struct Driver {
     pub(super) last_sale: Option<(Money, Tick)>,
     /// A void after which a sale of the same amount follows, as long as the void is on the screen.
     pub(super) carry: Carry,
+    /// Which order to ask for a card holds.
+    pub(super) armings: Armings,
     /// Why new sales are refused, until the journal says that they may be opened again.
     pub(super) refuse_sales: Option<Cause>,
     seq: u64,
@@ -120,6 +123,7 @@ impl Driver {
             usage_day: 0,
             last_sale: None,
             carry: Carry::default(),
+            armings: Armings::default(),
             refuse_sales: None,
             seq: 0,
             shown: None,
@@ -496,7 +500,7 @@ impl Driver {
                 }
             }
             Command::ArmCard { txn, amount, hold } => self.arm(txn, amount, hold).await,
-            Command::DisarmCard => self.card(CardCommand::Disarm).await,
+            Command::DisarmCard => self.disarm().await,
             Command::CompleteCard { txn, chip } => {
                 self.card(CardCommand::Complete { txn, chip }).await;
             }

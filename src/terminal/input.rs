@@ -8,6 +8,8 @@ use crate::evidence::{Claim, Verified};
 use crate::payment::{CardWord, Event, Sound};
 use crate::view::{AimHint, CardHint, PrinterNote};
 
+use super::arming::Arming;
+
 /// Something from outside.
 #[derive(Debug)]
 pub enum Input {
@@ -47,6 +49,8 @@ pub enum ScanNews {
 pub enum CardNews {
     /// A card was read for this draft, and its PIN was typed where one was wanted.
     Presented {
+        /// The order that it answers.
+        arming: Arming,
         /// The draft.
         txn: TxnId,
         /// The card.
@@ -70,6 +74,8 @@ pub enum CardNews {
 pub enum CardCommand {
     /// Ask for a card that pays this draft, again and again until one is read.
     Arm {
+        /// The number of this order.
+        arming: Arming,
         /// The draft.
         txn: TxnId,
         /// What the card signs.

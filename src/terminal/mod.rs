@@ -2,6 +2,7 @@
 //!
 //! Owns the order "facts to disk, then commands, then the screen". Edges meet only here, as messages.
 
+mod arming;
 mod boot;
 mod cards;
 mod carry;
@@ -16,6 +17,7 @@ mod records;
 mod scanning;
 mod session;
 
+pub use arming::{Arming, Armings};
 pub use boot::{BootError, device_salt, next_start, recover};
 pub use cards::{CardDesk, CardDeskConfig, CardOut, KeyEnd, KeyJob};
 pub use carry::Carry;
@@ -24,6 +26,6 @@ pub use input::{CardCommand, CardNews, Cue, Input, ScanCommand, ScanNews};
 pub use print::{NoPrinter, PrintJob, PrintQueue, PrintRefusal, document, ended};
 pub use printing::start_printer;
 #[cfg(feature = "live")]
-pub use reading::{ReaderAtTill, ReaderKeys, start_reader};
+pub use reading::{ReaderAtTill, ReaderKeys, sign_in_when_asked, start_reader};
 #[cfg(feature = "live")]
 pub use scanning::carry_scans;

@@ -1,19 +1,22 @@
 //! Carries between the driver, the card reader's thread and the host's messages. Knows no payment state.
 //!
-//! Owns the task around [`CardDesk`] and the port through which messages get their MACs.
+//! Owns the task around [`CardDesk`], the port through which messages get their MACs, and the sign-ins that the reader
+//! wants.
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::cards::{CardDesk, CardDeskConfig, CardOut, KeyEnd, KeyJob};
 use super::input::{CardCommand, Input};
-use crate::acquirer::{CardKeys, KeysError};
+use crate::acquirer::{CardHost, CardKeys, Exchange, KeysError};
 use crate::card::{MacStream, WrappedKeys};
 use crate::clock::Clock;
 use crate::evidence::MacCode;
+use crate::journal::Journal;
 use crate::reader::event::ReaderEvent;
 use crate::reader::port::{PortConfig, ReaderHandle};
 
@@ -103,6 +106,25 @@ impl CardKeys for ReaderKeys {
             KeyEnd::Loaded => Ok(()),
             KeyEnd::Failed(error) => Err(error),
             KeyEnd::Mac(_) => Err(KeysError::Unavailable("it answered something else".into())),
+        }
+    }
+}
+
+/// Signs in at the card host whenever the reader wants the keys of a session, until the reader is gone. Which batch is
+/// open is looked up each time: batches are closed while the program runs.
+pub async fn sign_in_when_asked<X: Exchange, K: CardKeys>(
+    host: Arc<CardHost<X, K>>,
+    mut wishes: mpsc::Receiver<()>,
+    journal: Journal,
+) {
+    while wishes.recv().await.is_some() {
+        let signed = match journal.open_batch().await {
+            Ok(batch) => host.renew(batch).await,
+            Err(error) => Err(error.to_string()),
+        };
+        match signed {
+            Ok(()) => info!("signed in at the card host"),
+            Err(problem) => warn!(problem, "no sign-in at the card host"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::samples::{Sample, ended, prompt, sample, waiting};
 use super::samples_more::{record, undoing};
 use crate::domain::Channel;
+use crate::payment::Unmade;
 use crate::view::pages::{FeeWord, RecordPage, UndoKind, UndoPage, UndoStateView, UndoWaiting};
 use crate::view::{AimHint, CardHint, Cause, Notice, OutcomeKind, OutcomePage, Page, Prompt};
 use crate::view::{RowState, WaitKind, Waiting};
@@ -156,11 +157,14 @@ fn releasing(ended: Option<UndoStateView>, cause: Cause) -> Page {
     Page::Undoing(UndoWaiting { hold: true, ..page })
 }
 
-/// What is told of cards alone: refusals with words of their own, and holds.
+/// What is told of cards alone: refusals with words of their own, failures of the reader, and holds.
 pub(super) fn causes() -> Vec<Cause> {
     let codes = ["51", "55", "54", "61", "43"];
-    let declined = codes.into_iter().map(Cause::card_declined);
+    let unmade = [Unmade::NoReader, Unmade::NoKey, Unmade::OldPin];
+    let refused = codes.into_iter().map(Cause::card_declined);
+    let all = refused.chain(unmade.into_iter().map(Cause::NotMade));
     let of_holds = [
+        Cause::UndoNotMade,
         Cause::CompletionNotAllowed,
         Cause::CompletionMustWait,
         Cause::Releasing,
@@ -168,5 +172,5 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::ReleaseRefused("25".to_owned()),
         Cause::ReleaseNotSent,
     ];
-    declined.chain(of_holds).collect()
+    all.chain(of_holds).collect()
 }

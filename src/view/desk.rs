@@ -9,8 +9,9 @@ use super::notice::Cause;
 use super::printer::PrinterNote;
 use super::screen::{AimHint, CardHint, Language, Link, Theme};
 use crate::code::WallCode;
-use crate::domain::Money;
+use crate::domain::{Money, TxnId};
 use crate::limits::{AMOUNT_DIGITS, CODE_DIGITS_MAX};
+use crate::payment::Unmade;
 use crate::profile::guard::Confirmed;
 
 /// Which page the operator chose, where no sale decides it.
@@ -256,6 +257,8 @@ pub struct Desk {
     pub hint: AimHint,
     /// How it stands with the card reader; none when there is none.
     pub card: Option<CardHint>,
+    /// The last sale or return whose message the card reader did not help to make.
+    pub unmade: Option<(TxnId, Unmade)>,
     /// Whether frames arrive.
     pub camera: bool,
     /// Whether tones can be heard.
@@ -298,6 +301,7 @@ impl Desk {
             late: None,
             hint: AimHint::None,
             card: None,
+            unmade: None,
             camera: false,
             audible: true,
             printer: PrinterNote::default(),
@@ -308,6 +312,12 @@ impl Desk {
             paid_stays_ms: None,
             out_of_service: None,
         }
+    }
+
+    /// Returns why no message was made for this sale or return, when that is why it was not sent.
+    pub fn unmade_of(&self, txn: TxnId) -> Option<Unmade> {
+        let unmade = self.unmade.filter(|(of, _)| *of == txn);
+        unmade.map(|(_, why)| why)
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::printer::PrinterTrouble;
 use crate::code::WrongCode;
+use crate::payment::Unmade;
 pub use crate::profile::guard::LimitKind;
 
 /// How urgent it looks.
@@ -121,6 +122,10 @@ pub enum Cause {
     CardDeclined(CardRefusal, String),
     /// Nothing was sent.
     NotSent,
+    /// Nothing was sent, because of the card reader.
+    NotMade(Unmade),
+    /// The request to return a card's money never left, because of the card reader.
+    UndoNotMade,
     /// The order was ended.
     Revoked,
     /// The disk is full: no new sales.
@@ -264,6 +269,10 @@ impl Cause {
             Self::Declined(_) => "P20",
             Self::CardDeclined(why, _) => why.code(),
             Self::NotSent => "P21",
+            Self::NotMade(Unmade::NoReader) => "R01",
+            Self::NotMade(Unmade::NoKey) => "R02",
+            Self::NotMade(Unmade::OldPin) => "R03",
+            Self::UndoNotMade => "R04",
             Self::Revoked => "P22",
             Self::Resumed => "P30",
             Self::LatePaid(_) => "P31",
@@ -329,6 +338,8 @@ impl Cause {
             Self::Declined(_)
             | Self::CardDeclined(..)
             | Self::NotSent
+            | Self::NotMade(_)
+            | Self::UndoNotMade
             | Self::Revoked
             | Self::PinNotKept
             | Self::UndoRefused(_)
@@ -402,6 +413,8 @@ impl From<Cause> for Notice {
             | Cause::CustomerActs
             | Cause::Revoking
             | Cause::NotSent
+            | Cause::NotMade(_)
+            | Cause::UndoNotMade
             | Cause::Revoked
             | Cause::DiskFull
             | Cause::JournalBroken

@@ -148,7 +148,7 @@ fn page(
         };
     }
     if let Some(undo) = state.foreground_undo() {
-        return Page::Undoing(show::undo_waiting(undo, now, policy));
+        return Page::Undoing(show::undo_waiting(undo, desk, now, policy));
     }
     if let Some(draft) = &state.draft {
         return draft_page(state, draft, desk, shop, (now, policy));
@@ -439,10 +439,14 @@ fn outcome_page(
                 Cause::Declined(host_code.clone())
             }),
         ),
-        Outcome::NotSent if desk.clock != ClockState::Trusted => {
-            (OutcomeKind::NotPaid, Some(Cause::ClockWrong))
+        Outcome::NotSent => {
+            let cause = match desk.unmade_of(sale.intent.txn) {
+                Some(why) => Cause::NotMade(why),
+                None if desk.clock != ClockState::Trusted => Cause::ClockWrong,
+                None => Cause::NotSent,
+            };
+            (OutcomeKind::NotPaid, Some(cause))
         }
-        Outcome::NotSent => (OutcomeKind::NotPaid, Some(Cause::NotSent)),
         Outcome::Revoked => (OutcomeKind::Revoked, Some(Cause::Revoked)),
     };
     let details = match outcome {

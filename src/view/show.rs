@@ -366,12 +366,13 @@ pub fn too_much(most: Money) -> Cause {
 }
 
 /// Money on its way back, on the screen.
-pub(super) fn undo_waiting(undo: &Undo, now: Now, policy: &Policy) -> UndoWaiting {
+pub(super) fn undo_waiting(undo: &Undo, desk: &Desk, now: Now, policy: &Policy) -> UndoWaiting {
     let timing = policy.timing(undo.intent.channel);
     let elapsed_ms = now.tick.since_ms(undo.since);
     let of = undo.intent.of_card.as_ref();
     let hold = of.is_some_and(|of| of.business == CardBusiness::Hold);
-    let (ended, cause) = undo_end(&undo.step, hold);
+    let unmade = desk.unmade_of(undo.intent.txn).is_some();
+    let (ended, cause) = undo_end(&undo.step, hold, unmade);
     UndoWaiting {
         kind: undo.intent.kind,
         amount: format::amount(undo.intent.amount),
@@ -391,7 +392,7 @@ pub(super) fn undo_waiting(undo: &Undo, now: Now, policy: &Policy) -> UndoWaitin
 }
 
 /// How an undo ended, if it did, and what is told of it.
-fn undo_end(step: &UndoStep, hold: bool) -> (Option<UndoStateView>, Cause) {
+fn undo_end(step: &UndoStep, hold: bool, unmade: bool) -> (Option<UndoStateView>, Cause) {
     let failed = Some(UndoStateView::Failed);
     match step {
         UndoStep::Waiting { .. } | UndoStep::Asked { .. } if hold => (None, Cause::Releasing),
@@ -403,6 +404,7 @@ fn undo_end(step: &UndoStep, hold: bool) -> (Option<UndoStateView>, Cause) {
                 (failed, Cause::ReleaseRefused(host_code.clone()))
             }
             UndoOutcome::Refused { host_code } => (failed, Cause::UndoRefused(host_code.clone())),
+            UndoOutcome::NotSent if unmade => (failed, Cause::UndoNotMade),
             UndoOutcome::NotSent if hold => (failed, Cause::ReleaseNotSent),
             UndoOutcome::NotSent => (failed, Cause::UndoNotSent),
         },

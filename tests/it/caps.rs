@@ -269,10 +269,10 @@ impl Shop {
             return;
         }
         match certainty {
-            Certainty::NotSent => {
+            Certainty::NotSent | Certainty::NotMade(_) => {
                 self.flights.remove(place);
             }
-            Certainty::MaybeSent => self.flights[place].2 = false,
+            Certainty::MaybeSent | Certainty::Unchecked => self.flights[place].2 = false,
         }
         self.feed(Event::SendFailed {
             ticket,

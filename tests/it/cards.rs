@@ -1,7 +1,12 @@
 //! Cards at the till: the reader's desk in virtual time, a ledger of card stories on the bare core, and the real
 //! terminal that is killed after every append of a card sale.
 
+#[cfg(feature = "live")]
+mod counter;
 mod desk;
 #[cfg(feature = "live")]
 mod kill;
+mod race;
 pub mod shown;
+#[cfg(feature = "live")]
+mod troubles;

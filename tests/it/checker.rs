@@ -5,7 +5,7 @@
 
 mod days;
 mod host;
-mod kit;
+pub mod kit;
 mod script;
 mod shop;
 mod watch;

@@ -38,7 +38,7 @@ impl Till {
     }
 
     /// Closes the batch as a cashier and a supervisor do; returns the page when it is closed.
-    async fn close_batch(&mut self, pin: &str) -> SettlementPage {
+    pub async fn close_batch(&mut self, pin: &str) -> SettlementPage {
         let before = self.open_settlement().await;
         self.tap(Intent::Settle).await;
         self.wait("approve", |page| matches!(page, Page::Approve(_)))

@@ -21,7 +21,8 @@ use shouyin::payment::{Policy, Timing};
 use shouyin::people::{Approver, Pin, PinHash, Pins, Role, TriesFile};
 use shouyin::sim::{Options, Running, serve};
 use shouyin::terminal::{
-    Cue, Driver, DriverParts, Input, NoPrinter, PrintQueue, ScanCommand, ScanNews, recover,
+    CardCommand, Cue, Driver, DriverParts, Input, NoPrinter, PrintQueue, ScanCommand, ScanNews,
+    recover,
 };
 use shouyin::view::{Desk, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap, Theme, Wall};
 use tempfile::TempDir;
@@ -66,6 +67,7 @@ pub struct Plan {
     pub wait: Duration,
     pub sound: Box<dyn FnMut(Cue) + Send>,
     pub printer: Box<dyn PrintQueue>,
+    pub cards: Option<mpsc::Sender<CardCommand>>,
 }
 
 impl Plan {
@@ -84,6 +86,7 @@ impl Plan {
             data,
             sound: Box::new(|_| {}),
             printer: Box::new(NoPrinter),
+            cards: None,
         }
     }
 }
@@ -148,7 +151,7 @@ async fn started<A: Acquirer>(
     let (scanner, orders) = mpsc::channel(8);
     let camera = watched(orders);
     let driver = Driver::new(DriverParts {
-        cards: None,
+        cards: plan.cards,
         state,
         journal: journal.clone(),
         policy,

@@ -17,16 +17,17 @@ use super::iso::{self, MAC_BYTES, Message, TPDU_TO_HOST, TPDU_TO_TERMINAL};
 use super::message::{self, Names};
 use super::{CardKeys, KeysError};
 use crate::acquirer::{Acquirer, Reply, SendError, SetupError};
-use crate::card::MacStream;
+use crate::card::{MacStream, WrappedKeys};
 use crate::domain::{BatchNo, MerchantNo, Now, TermNo};
 use crate::evidence::{MacCode, MacedMessage, Rejection, Verified};
 use crate::limits;
-use crate::payment::{CardAsk, CardRequest, Request};
+use crate::payment::{CardAsk, CardRequest, Request, Unmade};
 
 /// Name of the reader's key in records of what was proven.
 const KEY: &str = "card-mak";
 /// Why a sale with a PIN does not leave.
 const STALE_PIN: &str = "the PIN was typed under the keys of an older session; show the card again";
+const SIGN_IN_FAILED: &str = "the sign-in at the card host failed";
 /// Traces of sign-ins begin again after this.
 const TRACE_MAX: u32 = 999_999;
 
@@ -51,6 +52,19 @@ pub struct CardHost<X, K> {
     prepare: Duration,
 }
 
+/// Whether a message waits for the reader: who waits too long is told for whom.
+#[derive(Default)]
+struct Place(AtomicBool);
+
+impl Place {
+    async fn at_reader<T>(&self, work: impl Future<Output = T>) -> T {
+        self.0.store(true, Ordering::Release);
+        let done = work.await;
+        self.0.store(false, Ordering::Release);
+        done
+    }
+}
+
 /// A message is under way; no sign-in begins before this is dropped.
 type UnderWay<'a> = RwLockReadGuard<'a, u32>;
 
@@ -59,6 +73,48 @@ struct Sealed<'a> {
     sent: Message,
     frame: Zeroizing<Vec<u8>>,
     under_way: UnderWay<'a>,
+}
+
+/// Why nothing is ready to leave.
+enum Unready {
+    /// Ours, the line's or the host's.
+    Other(String),
+    /// The reader's.
+    Reader(KeysError),
+    /// The reader's, while it should have taken the keys of a sign-in.
+    Load(KeysError),
+    /// Nobody's.
+    OldPin,
+}
+
+impl std::fmt::Display for Unready {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Other(problem) => f.write_str(problem),
+            Self::Reader(error) => error.fmt(f),
+            Self::Load(error) => write!(f, "{SIGN_IN_FAILED}: {error}"),
+            Self::OldPin => f.write_str(STALE_PIN),
+        }
+    }
+}
+
+impl From<Unready> for SendError {
+    fn from(unready: Unready) -> Self {
+        let why = match &unready {
+            Unready::Other(problem) => return Self::NotBuilt(problem.clone()),
+            Unready::Reader(KeysError::Absent) | Unready::Load(KeysError::Absent) => Unmade::NoKey,
+            Unready::Reader(KeysError::Unavailable(_))
+            | Unready::Load(KeysError::Unavailable(_)) => Unmade::NoReader,
+            Unready::OldPin => Unmade::OldPin,
+        };
+        Self::NotMade(why, unready.to_string())
+    }
+}
+
+impl From<String> for Unready {
+    fn from(problem: String) -> Self {
+        Self::Other(problem)
+    }
 }
 
 impl<X: Exchange, K: CardKeys> CardHost<X, K> {
@@ -100,16 +156,22 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
         };
         self.signed_in.store(false, Ordering::Release);
         drop(stale);
-        self.entered(batch).await.map(drop)
+        let entered = self.entered(batch, &Place::default()).await;
+        entered.map(drop).map_err(|unready| unready.to_string())
     }
 
     async fn card(&self, request: CardRequest, now: Now) -> Reply {
-        let prepared = timeout(self.prepare, self.seal(&request)).await;
+        let place = Place::default();
+        let prepared = timeout(self.prepare, self.seal(&request, &place)).await;
         let sealed = match prepared {
             Ok(Ok(sealed)) => sealed,
-            Ok(Err(problem)) => return Reply::Failed(SendError::NotBuilt(problem)),
+            Ok(Err(unready)) => return Reply::Failed(unready.into()),
+            Err(_) if place.0.load(Ordering::Acquire) => {
+                let problem = "the card reader took too long".to_owned();
+                return Reply::Failed(SendError::NotMade(Unmade::NoReader, problem));
+            }
             Err(_) => {
-                let problem = "card reader and sign-in took too long".to_owned();
+                let problem = "the sign-in took too long".to_owned();
                 return Reply::Failed(SendError::NotBuilt(problem));
             }
         };
@@ -131,7 +193,7 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
     }
 
     /// Everything before the first byte leaves.
-    async fn seal(&self, request: &CardRequest) -> Result<Sealed<'_>, String> {
+    async fn seal(&self, request: &CardRequest, place: &Place) -> Result<Sealed<'_>, Unready> {
         let sent = message::request(&self.names, request)?;
         let mut whole = Zeroizing::new(Vec::new());
         let before = sent.before_mac();
@@ -144,23 +206,23 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
             | CardAsk::Refund(_) => false,
         };
         let stale_pin = has_pin && !self.signed_in.load(Ordering::Acquire);
-        let mut under_way = self.entered(request.batch).await?;
+        let mut under_way = self.entered(request.batch, place).await?;
         if stale_pin {
-            return Err(STALE_PIN.to_owned());
+            return Err(Unready::OldPin);
         }
-        let mac = match self.mac(&before).await {
+        let mac = match place.at_reader(self.mac(&before)).await {
             Err(KeysError::Absent) => {
                 self.signed_in.store(false, Ordering::Release);
                 drop(under_way);
-                under_way = self.entered(request.batch).await?;
+                under_way = self.entered(request.batch, place).await?;
                 if has_pin {
-                    return Err(STALE_PIN.to_owned());
+                    return Err(Unready::OldPin);
                 }
-                self.mac(&before).await
+                place.at_reader(self.mac(&before)).await
             }
             other => other,
         };
-        let mac = mac.map_err(|error| error.to_string())?;
+        let mac = mac.map_err(Unready::Reader)?;
         whole.reserve_exact(before.len() + MAC_BYTES);
         whole.extend_from_slice(&before);
         whole.extend_from_slice(&mac.bytes());
@@ -179,7 +241,7 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
     }
 
     /// Returns when there are keys of a session, which stay as long as the guard is held.
-    async fn entered(&self, batch: BatchNo) -> Result<UnderWay<'_>, String> {
+    async fn entered(&self, batch: BatchNo, place: &Place) -> Result<UnderWay<'_>, Unready> {
         let known = self.session.read().await;
         if self.signed_in.load(Ordering::Acquire) {
             return Ok(known);
@@ -189,24 +251,22 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
         // Somebody else may have signed in meanwhile.
         if !self.signed_in.load(Ordering::Acquire) {
             *session = *session % TRACE_MAX + 1;
-            let signed = self.sign_in(*session, batch).await;
-            signed.map_err(|problem| format!("the sign-in at the card host failed: {problem}"))?;
+            let keys = self.sign_in(*session, batch).await;
+            let keys = keys.map_err(|problem| format!("{SIGN_IN_FAILED}: {problem}"))?;
+            let loaded = place.at_reader(self.keys.load(keys)).await;
+            loaded.map_err(Unready::Load)?;
             self.signed_in.store(true, Ordering::Release);
         }
         Ok(session.downgrade())
     }
 
-    async fn sign_in(&self, trace: u32, batch: BatchNo) -> Result<(), String> {
+    async fn sign_in(&self, trace: u32, batch: BatchNo) -> Result<WrappedKeys, String> {
         let sent = message::sign_in(&self.names, trace, batch)?;
         let frame = iso::frame(TPDU_TO_HOST, &sent.encode()).map_err(|error| error.to_string())?;
         let came = self.exchange.exchange(frame).await;
         let came = Zeroizing::new(came.map_err(|error| error.to_string())?);
         let answer = iso::unframe(TPDU_TO_TERMINAL, &came).map_err(|error| error.to_string())?;
-        let keys = answer::keys(&sent, answer)?;
-        self.keys
-            .load(keys)
-            .await
-            .map_err(|error| error.to_string())
+        answer::keys(&sent, answer)
     }
 
     /// Checks frame and MAC, and only then lets anybody read.

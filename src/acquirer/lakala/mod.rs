@@ -145,6 +145,7 @@ impl<P: Post> Lakala<P> {
             }
             SendError::NotConnected(_)
             | SendError::NotBuilt(_)
+            | SendError::NotMade(..)
             | SendError::NoAnswer(_)
             | SendError::Status(_)
             | SendError::Unchecked(_)

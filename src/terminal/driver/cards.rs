@@ -1,6 +1,7 @@
 //! The driver and the card reader's desk: orders out, news in.
 //!
-//! Owns the check of a card against the shop's limits. Never asks the reader by itself: the core arms it.
+//! Owns the check of a card against the shop's limits, and that it answers the order that holds. Never asks the reader
+//! by itself: the core arms it.
 
 use tracing::{info, warn};
 
@@ -23,7 +24,10 @@ impl Driver {
 
     pub(super) async fn card_news(&mut self, news: CardNews) {
         match news {
-            CardNews::Presented { txn, card } => self.card_presented(txn, card).await,
+            CardNews::Presented { arming, txn, card } if self.armings.takes(arming) => {
+                self.card_presented(txn, card).await;
+            }
+            CardNews::Presented { txn, .. } => info!(%txn, "a card came too late and is let go"),
             CardNews::Ended { txn, word } => {
                 info!(%txn, ?word, "the card's last word");
                 self.feed(Event::CardEnded { txn, word }).await;
@@ -44,11 +48,24 @@ impl Driver {
         }
     }
 
-    /// Asks for a card, unless the shop's limits would refuse it.
+    /// Asks for a card, unless the shop's limits would refuse it: then for none, not even for an older order's.
     pub(super) async fn arm(&mut self, txn: TxnId, amount: Money, hold: bool) {
         let mut desk = self.parts.desk.clone();
-        if session::card_allowed(&mut desk, &self.session()) {
-            self.card(CardCommand::Arm { txn, amount, hold }).await;
+        if !session::card_allowed(&mut desk, &self.session()) {
+            return self.disarm().await;
         }
+        let arming = self.armings.arm();
+        self.card(CardCommand::Arm {
+            arming,
+            txn,
+            amount,
+            hold,
+        })
+        .await;
+    }
+
+    pub(super) async fn disarm(&mut self) {
+        self.armings.disarm();
+        self.card(CardCommand::Disarm).await;
     }
 }

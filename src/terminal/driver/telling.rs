@@ -6,7 +6,7 @@ use tracing::{info, warn};
 
 use super::{CLOCK_SET_MS, Driver, offset_ms};
 use crate::acquirer::ClockDoubt;
-use crate::payment::{Event, Fact, FactKind, State};
+use crate::payment::{Certainty, Event, Fact, FactKind, State};
 use crate::settlement::SettlementFact;
 use crate::view::{Cause, ClockState, Link, RowState, outcome_row};
 
@@ -39,12 +39,22 @@ impl Driver {
         }
     }
 
+    /// A failure of the card reader says nothing about the line.
     pub(super) fn note_link(&mut self, event: &Event) {
+        if let Event::SendFailed {
+            ticket,
+            certainty: Certainty::NotMade(why),
+            ..
+        } = event
+        {
+            self.parts.desk.unmade = Some((ticket.txn, *why));
+        }
         self.parts.desk.link = match event {
             Event::Answered { .. }
             | Event::AnswerRejected { .. }
             | Event::SettlementAnswered { .. } => Link::Online,
-            Event::SendFailed { .. } => Link::Offline,
+            Event::SendFailed { certainty, .. } if certainty.is_of_the_line() => Link::Offline,
+            Event::SendFailed { .. } => self.parts.desk.link,
             Event::SaleRequested { .. }
             | Event::CodePresented { .. }
             | Event::MerchantCodeRequested { .. }

@@ -7,7 +7,9 @@ use shouyin::card::{CardRules, MacStream, PresentedCard, WrappedKeys};
 use shouyin::domain::{Money, Tick, TxnId};
 use shouyin::payment::CardWord;
 use shouyin::reader::event::ReaderEvent;
-use shouyin::terminal::{CardCommand, CardDesk, CardDeskConfig, CardNews, CardOut, KeyEnd, KeyJob};
+use shouyin::terminal::{
+    Armings, CardCommand, CardDesk, CardDeskConfig, CardNews, CardOut, KeyEnd, KeyJob,
+};
 use shouyin::view::CardHint;
 
 use super::shown::Pair;
@@ -15,9 +17,16 @@ use super::shown::Pair;
 /// PIN, MAC and data key of a session under the sandbox's master key, each with its check value (openssl, des-ede3).
 const KEYS: &str = "97C39756446F70D84F87D48B5A70ACD0819DB114";
 
+pub fn keys() -> WrappedKeys {
+    let blob = data_encoding::HEXUPPER.decode(KEYS.as_bytes()).unwrap();
+    // The same key for both: only whether there is one matters here.
+    WrappedKeys::from_sign_in(&[blob.clone(), blob].concat()).unwrap()
+}
+
 /// A desk, its reader, and what came of it.
 struct Shop {
     desk: CardDesk,
+    armings: Armings,
     pair: Pair,
     hint: Option<CardHint>,
     presented: Vec<(TxnId, PresentedCard)>,
@@ -41,6 +50,7 @@ impl Shop {
         };
         let mut shop = Self {
             desk: CardDesk::new(config),
+            armings: Armings::default(),
             pair: Pair::greeted(),
             hint: None,
             presented: Vec::new(),
@@ -55,10 +65,7 @@ impl Shop {
 
     fn with_keys() -> Self {
         let mut shop = Self::open();
-        let blob = data_encoding::HEXUPPER.decode(KEYS.as_bytes()).unwrap();
-        // The same key for both: only whether there is one matters here.
-        let both = [blob.clone(), blob].concat();
-        shop.job(1, KeyJob::Load(WrappedKeys::from_sign_in(&both).unwrap()));
+        shop.job(1, KeyJob::Load(keys()));
         assert_eq!(shop.jobs, [(1, Ok("loaded"))]);
         shop.jobs.clear();
         shop
@@ -96,7 +103,7 @@ impl Shop {
                 },
             )),
             CardOut::Tell(news) => match news {
-                CardNews::Presented { txn, card } => self.presented.push((txn, *card)),
+                CardNews::Presented { txn, card, .. } => self.presented.push((txn, *card)),
                 CardNews::Ended { word, .. } => self.words.push(word),
                 CardNews::Hint(hint) => self.hint = hint,
                 CardNews::Reader(state) => self.reader = Some(state),
@@ -118,7 +125,9 @@ impl Shop {
 
     fn arm(&mut self, fen: u64) {
         let amount = Money::from_fen(fen).unwrap();
+        let arming = self.armings.arm();
         self.order(CardCommand::Arm {
+            arming,
             txn: TXN,
             amount,
             hold: false,

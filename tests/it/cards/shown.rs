@@ -2,10 +2,10 @@
 //!
 //! Owns the pair of both ends. The only way to a card's evidence is a reader's whole result, in tests as everywhere.
 
-use shouyin::card::PresentedCard;
+use shouyin::card::{PresentedCard, WrappedKeys};
 use shouyin::domain::{Money, Tick};
 use shouyin::reader::event::{Answer, Ask, AskId, End, ReaderEvent, TapRequest};
-use shouyin::reader::neo2::{CardTransaction, Conversation, Output, Tapped};
+use shouyin::reader::neo2::{CardTransaction, Conversation, Output, PinKey, PinRequest, Tapped};
 use shouyin::sim::reader::{Act, Device, Out};
 
 /// Both ends of a line.
@@ -96,4 +96,47 @@ pub fn card(words: &str, fen: u64) -> PresentedCard {
         evidence: *evidence,
         pin: None,
     }
+}
+
+/// So many presentments of one card for the same amount: each has a cryptogram of its own, as a chip's counter wants it.
+pub fn presentments(words: &str, fen: u64, count: usize) -> Vec<End> {
+    let mut pair = Pair::greeted();
+    let mut ends = Vec::new();
+    for number in 1..=count {
+        let request = TapRequest {
+            amount: Money::from_fen(fen).unwrap(),
+            kind: CardTransaction::Sale,
+            timeout_s: 30,
+        };
+        pair.ask(AskId(number as u64), Ask::Tap(request));
+        pair.act(words);
+        pair.act("pull");
+        ends.extend(pair.told.drain(..).filter_map(|event| match event {
+            ReaderEvent::Answer(Answer { end, .. }) => Some(end),
+            _ => None,
+        }));
+    }
+    assert_eq!(ends.len(), count, "{ends:?}");
+    ends
+}
+
+/// A PIN that was typed under the keys of a session.
+pub fn typed_pin(keys: WrappedKeys) -> End {
+    let mut pair = Pair::greeted();
+    pair.ask(AskId(1), Ask::LoadKeys(keys));
+    let request = TapRequest {
+        amount: Money::from_fen(1).unwrap(),
+        kind: CardTransaction::Sale,
+        timeout_s: 30,
+    };
+    pair.ask(AskId(3), Ask::Tap(request));
+    pair.act("insert credit");
+    let (key, timeout_s) = (PinKey::Session, 60);
+    pair.ask(AskId(2), Ask::Pin(PinRequest { key, timeout_s }));
+    pair.act("pin 123456");
+    let typed = pair.told.into_iter().find_map(|event| match event {
+        ReaderEvent::Answer(Answer { ask, end }) if ask == AskId(2) => Some(end),
+        _ => None,
+    });
+    typed.unwrap()
 }

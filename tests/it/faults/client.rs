@@ -36,10 +36,8 @@ impl Acquirer for Client {
         self.tally.count(match &reply {
             Reply::Answer(_) | Reply::Settlement(_) => "answered",
             Reply::Rejected(_) => "answer not believed",
-            Reply::Failed(error) => match error.certainty() {
-                Certainty::NotSent => "not sent",
-                Certainty::MaybeSent => "no answer",
-            },
+            Reply::Failed(error) if error.certainty() == Certainty::NotSent => "not sent",
+            Reply::Failed(_) => "no answer",
         });
         let open = matches!(&reply, Reply::Failed(e) if e.certainty() == Certainty::MaybeSent);
         if !(charge && open) {

@@ -2,7 +2,7 @@
 
 use shouyin::acquirer::Both;
 use shouyin::evidence::{ClaimState, Rejection, Undone};
-use shouyin::payment::Certainty;
+use shouyin::payment::{Certainty, Unmade};
 
 use super::*;
 
@@ -12,10 +12,19 @@ fn is_paid(reply: &Reply) -> bool {
 
 /// Nothing of the message left, so the core may say "not paid".
 fn not_sent(reply: &Reply, words: &str) {
+    failed(reply, Certainty::NotSent, words);
+}
+
+/// The same, and not because of the line: the reader did not help.
+fn not_made(reply: &Reply, why: Unmade, words: &str) {
+    failed(reply, Certainty::NotMade(why), words);
+}
+
+fn failed(reply: &Reply, certainty: Certainty, words: &str) {
     let Reply::Failed(error) = reply else {
         panic!("{reply:?}");
     };
-    assert_eq!(error.certainty(), Certainty::NotSent, "{error}");
+    assert_eq!(error.certainty(), certainty, "{error}");
     assert!(error.to_string().contains(words), "{error}");
 }
 
@@ -78,11 +87,19 @@ async fn another_key_at_the_host_signs_in_before_the_next_message() {
 #[tokio::test]
 async fn a_pin_that_was_typed_before_a_sign_in_never_leaves() {
     let shop = Shop::open();
-    not_sent(&shop.ask(sale_with_pin()).await, "older session");
+    not_made(
+        &shop.ask(sale_with_pin()).await,
+        Unmade::OldPin,
+        "older session",
+    );
     assert_eq!(shop.left(), ["0800"], "the next card finds the keys");
     assert!(is_paid(&shop.ask(sale_with_pin()).await));
     shop.reader.0.lock().unwrap().has_keys = false;
-    not_sent(&shop.ask(sale_with_pin()).await, "older session");
+    not_made(
+        &shop.ask(sale_with_pin()).await,
+        Unmade::OldPin,
+        "older session",
+    );
     assert!(is_paid(&shop.ask(sale_with_pin()).await));
     assert_eq!(shop.left(), ["0800", "0200", "0800", "0200"]);
 }
@@ -101,7 +118,7 @@ async fn a_failing_sign_in_lets_no_message_leave() {
     not_sent(&shop.ask(sale()).await, "frame");
     shop.host.0.lock().unwrap().tamper = None;
     shop.reader.0.lock().unwrap().refuses_keys = true;
-    not_sent(&shop.ask(sale()).await, "refused");
+    not_made(&shop.ask(sale()).await, Unmade::NoReader, "refused");
     shop.reader.0.lock().unwrap().refuses_keys = false;
     assert_eq!(shop.left(), ["0800"; 4]);
     assert!(is_paid(&shop.ask(sale()).await));
@@ -139,7 +156,7 @@ async fn a_reader_that_is_gone_before_means_not_sent_and_after_means_unknown() {
     let shop = Shop::open();
     assert!(is_paid(&shop.ask(sale()).await));
     shop.reader.0.lock().unwrap().macs_left = Some(0);
-    not_sent(&shop.ask(sale()).await, "gone");
+    not_made(&shop.ask(sale()).await, Unmade::NoReader, "gone");
     assert_eq!(shop.left().len(), 2);
     shop.reader.0.lock().unwrap().macs_left = Some(1);
     let reply = shop.ask(sale()).await;
@@ -147,7 +164,7 @@ async fn a_reader_that_is_gone_before_means_not_sent_and_after_means_unknown() {
         panic!("{reply:?}");
     };
     assert!(matches!(error, SendError::Unchecked(_)), "{error}");
-    assert_eq!(error.certainty(), Certainty::MaybeSent);
+    assert_eq!(error.certainty(), Certainty::Unchecked);
 }
 
 #[tokio::test]
@@ -156,6 +173,48 @@ async fn a_message_that_had_to_wait_too_long_never_leaves() {
     let cards = CardHost::new(&term, &merchant, Silent, Reader::default()).unwrap();
     let cards = cards.prepare_within(std::time::Duration::from_millis(20));
     not_sent(&cards.ask(request(sale()), NOW).await, "too long");
+}
+
+/// A reader that never answers, or has no key whatever it takes.
+#[derive(Clone, Copy)]
+enum Dead {
+    Silent,
+    NoKey,
+}
+
+impl CardKeys for Dead {
+    async fn mac(&self, _: MacStream) -> Result<MacCode, KeysError> {
+        match self {
+            Self::Silent => std::future::pending().await,
+            Self::NoKey => Err(KeysError::Absent),
+        }
+    }
+
+    async fn load(&self, _: WrappedKeys) -> Result<(), KeysError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_is_silent_or_has_no_key_is_told_as_the_readers_and_not_as_the_lines() {
+    let (term, merchant) = names();
+    for (dead, why, words, left) in [
+        (Dead::Silent, Unmade::NoReader, "reader took too long", 1),
+        (Dead::NoKey, Unmade::NoKey, "no key of this session", 2),
+    ] {
+        let host = Host::default();
+        let cards = CardHost::new(&term, &merchant, host.clone(), dead).unwrap();
+        let cards = cards.prepare_within(std::time::Duration::from_millis(20));
+        let reply = cards.ask(request(sale()), NOW).await;
+        not_made(&reply, why, words);
+        let Reply::Failed(error) = reply else {
+            unreachable!();
+        };
+        assert!(!error.certainty().may_have_left() && !error.certainty().is_of_the_line());
+        let kinds: Vec<_> = host.0.lock().unwrap().frames.clone();
+        assert_eq!(kinds.len(), left, "sign-ins only");
+        assert!(kinds.iter().all(|frame| frame[13..15] == [0x08, 0x00]));
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use shouyin::payment::CardWord;
 use shouyin::reader::port::PortConfig;
 use shouyin::sim::{Errors, MERCHANT_NO, TERM_NO};
 use shouyin::terminal::{
-    CardCommand, CardDeskConfig, CardNews, Input, ReaderAtTill, ReaderKeys, start_reader,
+    Armings, CardCommand, CardDeskConfig, CardNews, Input, ReaderAtTill, ReaderKeys, start_reader,
 };
 use tokio::sync::mpsc;
 
@@ -27,6 +27,7 @@ struct Counter {
     cards: CardHost<HttpsExchange, ReaderKeys>,
     clock: Clock,
     trace: u32,
+    armings: Armings,
 }
 
 impl Counter {
@@ -58,6 +59,7 @@ impl Counter {
             cards: cards.unwrap(),
             clock,
             trace: 0,
+            armings: Armings::default(),
         }
     }
 
@@ -91,7 +93,13 @@ impl Counter {
     async fn shown(&mut self, fen: u64, hold: bool, acts: &[&str]) -> PresentedCard {
         let (txn, amount) = (TxnId::from_parts(1, u128::from(fen)), Money::from_fen(fen));
         let amount = amount.unwrap();
-        let arm = CardCommand::Arm { txn, amount, hold };
+        let arming = self.armings.arm();
+        let arm = CardCommand::Arm {
+            arming,
+            txn,
+            amount,
+            hold,
+        };
         self.reader.orders.send(arm).await.unwrap();
         for act in acts {
             self.does(act).await;
@@ -217,5 +225,56 @@ async fn pays(mut counter: Counter) -> Counter {
         (gone.value().state, gone.value().host_code.as_str()),
         (revoked, "25")
     );
+    holds(counter).await
+}
+
+/// Holds, completes, and gives back; a hold of a small amount wants its PIN, too.
+async fn holds(mut counter: Counter) -> Counter {
+    counter.does("pull").await;
+    let acts = ["tap debit", "pin 123456"];
+    let card = counter.shown(2_600, true, &acts).await;
+    assert!(card.pin.is_some(), "a hold goes without a PIN");
+    let held = counter
+        .ask(2_600, "HOLD1", CardAsk::Hold(Box::new(card)))
+        .await;
+    assert_eq!(held.value().state, ClaimState::Paid, "{:?}", held.value());
+    let mut hold = counter.original(counter.trace, &held);
+    hold.business = CardBusiness::Hold;
+    assert!(hold.auth.is_some());
+    let complete = CardAsk::Completion(hold.clone());
+    let outcome = |claim: &Verified<Claim>| {
+        let value = claim.value();
+        (value.state, value.host_code.clone())
+    };
+    let refused = (ClaimState::Declined, "25".to_owned());
+    let much = counter.ask(2_601, "HOLD2", complete.clone()).await;
+    assert_eq!(outcome(&much), (ClaimState::Declined, "61".to_owned()));
+    let charged = counter.ask(2_000, "HOLD3", complete.clone()).await;
+    assert_eq!(charged.value().state, ClaimState::Paid);
+    let mut completion = counter.original(counter.trace, &charged);
+    completion.business = CardBusiness::Completion;
+    let twice = counter.ask(600, "HOLD4", complete.clone()).await;
+    assert_eq!(outcome(&twice), refused);
+    let release = CardAsk::Void(hold.clone());
+    let while_charged = counter.ask(2_600, "HOLD5", release.clone()).await;
+    assert_eq!(outcome(&while_charged), refused);
+    let back = counter.ask(2_000, "HOLD6", CardAsk::Void(completion)).await;
+    assert_eq!(back.value().state, ClaimState::Returned);
+    // The completion was taken back: the hold stands again, is charged once more and reversed, and goes back whole.
+    let again = counter.ask(2_600, "HOLD7", complete.clone()).await;
+    assert_eq!(again.value().state, ClaimState::Paid);
+    let undo = CardAsk::Reversal {
+        business: CardBusiness::Completion,
+        entry: Presentment::CardTapped,
+        pin: false,
+        sequence: None,
+        reason: ReversalReason::NoAnswer,
+    };
+    let undone = counter.again(2_600, "HOLD7", counter.trace, undo).await;
+    assert_eq!(outcome(&undone).1, "00");
+    let released = counter.ask(2_600, "HOLD8", release).await;
+    assert_eq!(released.value().state, ClaimState::Returned);
+    let gone = counter.ask(2_600, "HOLD9", complete).await;
+    assert_eq!(outcome(&gone), refused);
     counter
 }
