@@ -15,6 +15,7 @@ use crate::model::Story;
 use crate::world::World;
 
 mod checked;
+mod hold;
 mod killed;
 mod rebuild;
 mod size;
