@@ -1,4 +1,4 @@
-//! What a card reader on a serial port sends: its frames, and the data of a card's result.
+//! What a card reader or a PIN pad on a serial port sends: its frames, and the data of a card's result.
 
 use shouyin::card::tlv::{put, split};
 use shouyin::domain::{Money, Tick};
@@ -7,6 +7,7 @@ use shouyin::reader::neo2::{
     CardTransaction, Conversation, FRAME_BYTES_MAX, Frame, Frames, GAP_MS, Output, Tapped,
     read_result,
 };
+use shouyin::reader::pp60::{self, Directory, PadFrame, PadFrames, PadOutput};
 
 /// Pushes pieces at one time, then lets the line rest.
 fn read(pieces: std::slice::Chunks<'_, u8>) -> Vec<Frame> {
@@ -46,6 +47,36 @@ pub fn reader_frames(data: &[u8]) {
         .iter()
         .filter(|output| matches!(output, Output::Tell(ReaderEvent::Answer(_))));
     assert_eq!(ends.count(), 1, "one end for one ask");
+    pad_frames(piece, bytes);
+}
+
+/// The same bytes from a PIN pad: the frames do not depend on the pieces, and nothing but a reset, a directory and a
+/// random number is sent by a pad's conversation that was asked for nothing.
+fn pad_frames(piece: usize, bytes: &[u8]) {
+    let read = |piece: usize| {
+        let mut frames = PadFrames::default();
+        let pieces = bytes.chunks(piece);
+        let mut found: Vec<PadFrame> = pieces
+            .flat_map(|piece| frames.push(piece, Tick(0)))
+            .collect();
+        found.extend(frames.expire(Tick(pp60::GAP_MS)));
+        found
+    };
+    assert_eq!(read(piece), read(usize::MAX));
+    let mut talk = pp60::Conversation::new(Directory::ROOT);
+    let mut outputs = talk.line_up(Tick(0));
+    for (at, bytes) in (1..).zip(bytes.chunks(piece)) {
+        outputs.extend(talk.hear(bytes, Tick(at)));
+    }
+    for output in outputs {
+        if let PadOutput::Send(sent) = output {
+            assert!(
+                matches!(sent[0], 0xD5 | 0xD6 | 0xD0),
+                "{:02X} was sent",
+                sent[0]
+            );
+        }
+    }
 }
 
 fn tap() -> Ask {

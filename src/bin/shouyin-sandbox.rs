@@ -61,20 +61,20 @@ enum Command {
         #[arg(long, default_value_t = 58, value_parser = clap::value_parser!(u32).range(58..=80))]
         width_mm: u32,
     },
-    /// Be a card reader of the NEO 2 family on a pseudo-terminal, with cards that were never issued.
+    /// Be a card reader or a PIN pad on a pseudo-terminal, with cards that were never issued.
     ///
     /// Reads lines from standard input (`tap debit`, `pin 1234`, `fault late`, ...) and answers each with `ok` or with
     /// what is known; docs/READERS.md lists them. Ends with the input.
     Reader {
-        /// What it is: neo2, or pn532 for development.
+        /// What it is: neo2, a card reader; pp60, a PIN pad of the NL-PP60 kind; pn532, a reader for development.
         #[arg(long, default_value = "neo2", value_parser = reader_kind)]
         kind: Kind,
         /// Name of the port; a symbolic link is made there.
         #[arg(long)]
         link: PathBuf,
-        /// The speed that it understands.
-        #[arg(long, default_value_t = 115_200)]
-        baud: u32,
+        /// The speed that it understands; 9600 for pp60 and 115200 for the others without it.
+        #[arg(long)]
+        baud: Option<u32>,
     },
 }
 
@@ -99,7 +99,10 @@ async fn run() -> anyhow::Result<()> {
             page_port,
             width_mm,
         } => print(dir, port, page_port, width_mm).await,
-        Command::Reader { kind, link, baud } => reader(ReaderOptions { kind, link, baud }),
+        Command::Reader { kind, link, baud } => {
+            let baud = baud.unwrap_or(kind.baud());
+            reader(ReaderOptions { kind, link, baud })
+        }
     }
 }
 
@@ -203,7 +206,8 @@ fn reader(options: ReaderOptions) -> anyhow::Result<()> {
 fn reader_kind(word: &str) -> Result<Kind, String> {
     match word {
         "neo2" => Ok(Kind::Neo2),
+        "pp60" => Ok(Kind::Pp60),
         "pn532" => Ok(Kind::Pn532),
-        _ => Err("a reader is neo2 or pn532".to_owned()),
+        _ => Err("a reader is neo2, pp60 or pn532".to_owned()),
     }
 }

@@ -72,15 +72,36 @@ enum PrinterCommand {
 enum ReaderCommand {
     /// Ask what is at a serial port and say in plain words what was found. Stop the terminal first.
     ///
-    /// Exits with 0 when cards can be taken, 1 when the reader answers but has no key, 2 when no reader answers.
+    /// Exits with 0 when cards can be taken (or a PIN pad answers), 1 when the reader answers but has no key, 2 when
+    /// no reader answers.
     Info {
         /// The reader's device file, e.g. /dev/ttyUSB0
         #[arg(long)]
         port: PathBuf,
-        /// Its speed.
-        #[arg(long, default_value_t = shouyin::reader::port::BAUD)]
-        baud: u32,
+        /// What it is: neo2, a card reader, or pp60, a PIN pad of the NL-PP60 kind.
+        #[arg(long, default_value = "neo2", value_parser = device)]
+        kind: Device,
+        /// Its speed; 115200 for neo2 and 9600 for pp60 without it.
+        #[arg(long)]
+        baud: Option<u32>,
     },
+}
+
+/// What `reader info` looks for.
+#[cfg(feature = "live")]
+#[derive(Clone, Copy)]
+enum Device {
+    Neo2,
+    Pp60,
+}
+
+#[cfg(feature = "live")]
+fn device(word: &str) -> Result<Device, String> {
+    match word {
+        "neo2" => Ok(Device::Neo2),
+        "pp60" => Ok(Device::Pp60),
+        _ => Err("a reader is neo2 or pp60".to_owned()),
+    }
 }
 
 #[derive(Subcommand)]
@@ -200,7 +221,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             version_min,
         }) => check_profile(&file, &Trust::load(&trusted_keys, version_min)?),
         #[cfg(feature = "live")]
-        Command::Reader(ReaderCommand::Info { port, baud }) => reader_info(&port, baud),
+        Command::Reader(ReaderCommand::Info { port, kind, baud }) => match kind {
+            Device::Neo2 => reader_info(&port, baud.unwrap_or(shouyin::reader::port::BAUD)),
+            Device::Pp60 => pad_info(&port, baud.unwrap_or(shouyin::reader::pp60::BAUD)),
+        },
     }
 }
 
@@ -249,6 +273,21 @@ fn reader_info(port: &Path, baud: u32) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::from(1)
     })
+}
+
+#[cfg(feature = "live")]
+fn pad_info(port: &Path, baud: u32) -> anyhow::Result<ExitCode> {
+    let found = shouyin::reader::pp60::look::look(port, baud)?;
+    let mut out = std::io::stdout().lock();
+    let place = port.display();
+    writeln!(
+        out,
+        "a PIN pad of the NL-PP60 kind answers on {place} at {baud} baud"
+    )?;
+    for line in found.lines() {
+        writeln!(out, "{line}")?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn set_pin(file: &Path, merchant_no: Option<&str>) -> anyhow::Result<ExitCode> {

@@ -1,19 +1,21 @@
 //! `shouyinctl reader info`: what is at a port, in plain words, once and without a thread.
 //!
-//! Owns the words, and the search at other speeds when the right one gives no answer. Changes nothing in the reader.
+//! Owns the words, and the search at other speeds and for a PIN pad when the right speed gives no answer. Changes
+//! nothing in the reader.
 
 use std::path::Path;
 
 use super::event::{KeyState, ReaderError, ReaderEvent, ReaderInfo};
 use super::neo2::{Conversation, Frame, Frames, Output, command_bytes};
 use super::port::{Line, PortError};
+use super::pp60::{self, PadError};
 use crate::card::Ksn;
 use crate::domain::Tick;
 
 /// Speeds of command 30-01, in baud.
 const SPEEDS: [u32; 5] = [115_200, 57_600, 38_400, 19_200, 9_600];
 /// How long a ping at another speed waits.
-const PING_MS: u64 = 300;
+pub(super) const PING_MS: u64 = 300;
 
 /// Why there is nothing to tell.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,28 @@ pub enum LookError {
         baud: u32,
         /// Which error.
         error: ReaderError,
+    },
+    /// Something that is known, but not what was looked for.
+    #[error("{found} answers on {path} at {baud} baud; {hint}")]
+    OtherDevice {
+        /// Which port.
+        path: String,
+        /// At which speed.
+        baud: u32,
+        /// What it is.
+        found: &'static str,
+        /// How to look at it.
+        hint: &'static str,
+    },
+    /// No PIN pad, or one that cannot work.
+    #[error("no PIN pad to work with on {path} at {baud} baud: {error}")]
+    Pad {
+        /// Which port.
+        path: String,
+        /// At which speed.
+        baud: u32,
+        /// Which error.
+        error: PadError,
     },
 }
 
@@ -115,16 +139,9 @@ pub fn look(path: &Path, baud: u32) -> Result<Found, LookError> {
                 Output::Reopen(error) => {
                     drop(line);
                     let silent = matches!(error, ReaderError::NoAnswer(_));
-                    let found = if silent {
-                        other_speed(path, baud)?
-                    } else {
-                        None
-                    };
+                    let found = if silent { elsewhere(path, baud)? } else { None };
                     let path = name();
-                    return Err(match found {
-                        Some(found) => LookError::OtherSpeed { path, baud, found },
-                        None => LookError::Reader { path, baud, error },
-                    });
+                    return Err(found.unwrap_or(LookError::Reader { path, baud, error }));
                 }
             }
         }
@@ -132,28 +149,44 @@ pub fn look(path: &Path, baud: u32) -> Result<Found, LookError> {
     }
 }
 
-/// Pings at every other speed.
-fn other_speed(path: &Path, baud: u32) -> Result<Option<u32>, PortError> {
-    let Ok(ping) = command_bytes(0x18, 0x01, &[]) else {
-        return Ok(None);
-    };
-    for speed in SPEEDS.into_iter().filter(|speed| *speed != baud) {
-        let mut line = Line::open(path, speed)?;
-        let mut frames = Frames::default();
-        let until = line.tick().after_ms(PING_MS);
-        if line.write(&ping).is_err() {
-            continue;
-        }
-        while line.tick() < until {
-            let Ok(bytes) = line.bytes() else {
-                break;
-            };
-            let found = frames.push(bytes, Tick(0));
-            let pinged = |frame: &Frame| matches!(frame, Frame::Reply(r) if r.command == 0x18);
-            if found.iter().any(pinged) {
-                return Ok(Some(speed));
-            }
+/// Looks for the reader at every other speed, and for a PIN pad at its own.
+fn elsewhere(path: &Path, baud: u32) -> Result<Option<LookError>, PortError> {
+    let name = path.display().to_string();
+    for found in SPEEDS.into_iter().filter(|speed| *speed != baud) {
+        if pings(path, found)? {
+            let path = name;
+            return Ok(Some(LookError::OtherSpeed { path, baud, found }));
         }
     }
-    Ok(None)
+    let is_pad = pp60::look::answers(path, pp60::BAUD)?;
+    Ok(is_pad.then_some(LookError::OtherDevice {
+        path: name,
+        baud: pp60::BAUD,
+        found: "a PIN pad of the NL-PP60 kind",
+        hint: "it reads no cards; look at it with --kind pp60",
+    }))
+}
+
+/// Says whether a NEO 2 reader answers a ping at this speed.
+pub(super) fn pings(path: &Path, baud: u32) -> Result<bool, PortError> {
+    let Ok(ping) = command_bytes(0x18, 0x01, &[]) else {
+        return Ok(false);
+    };
+    let mut line = Line::open(path, baud)?;
+    let mut frames = Frames::default();
+    let until = line.tick().after_ms(PING_MS);
+    if line.write(&ping).is_err() {
+        return Ok(false);
+    }
+    while line.tick() < until {
+        let Ok(bytes) = line.bytes() else {
+            break;
+        };
+        let found = frames.push(bytes, Tick(0));
+        let pinged = |frame: &Frame| matches!(frame, Frame::Reply(r) if r.command == 0x18);
+        if found.iter().any(pinged) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -5,8 +5,8 @@
 //!        <- ReaderEvent ---                     <- bytes ---
 //! ```
 //!
-//! Owns the reader's wire. Never decides about money, never runs an EMV
-//! kernel, and has no type for a clear card number, a clear track or a PIN: the reader seals them.
+//! Owns the wires of a card reader (`neo2`) and of a PIN pad beside it (`pp60`). Never decides about money, never runs
+//! an EMV kernel, and has no type for a clear card number, a clear track or a PIN: the reader seals them.
 
 pub mod event;
 #[cfg(feature = "live")]
@@ -14,3 +14,4 @@ pub mod look;
 pub mod neo2;
 #[cfg(feature = "live")]
 pub mod port;
+pub mod pp60;

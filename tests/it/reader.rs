@@ -4,6 +4,7 @@
 mod info;
 pub mod made;
 mod model;
+mod pad;
 mod pair;
 #[cfg(feature = "live")]
 mod peers;

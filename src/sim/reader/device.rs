@@ -143,6 +143,8 @@ impl Device {
             Act::PinKey(life) => self.pin_key = life,
             Act::Unplug => self.out.push(Out::Unplug),
             Act::Plug => self.out.push(Out::Plug),
+            // Of a PIN pad only.
+            Act::Type(_) | Act::Blank => {}
         }
         self.meet();
         self.tick(now)
@@ -188,7 +190,9 @@ impl Device {
         let fault = (!self.faults.is_empty()).then(|| self.faults.remove(0));
         let end = frame.len();
         match fault {
-            None | Some(Fault::Clear | Fault::OtherAmount) => self.out.push(Out::Bytes(frame)),
+            None | Some(Fault::Clear | Fault::OtherAmount | Fault::Des) => {
+                self.out.push(Out::Bytes(frame));
+            }
             Some(Fault::BadCrc) => {
                 frame[end - 1] ^= 0x55;
                 self.out.push(Out::Bytes(frame));

@@ -18,7 +18,8 @@ use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 use super::device::{Device, Out};
 use super::pn532::Pn532;
-use super::script::Act;
+use super::pp60::Pad;
+use super::script::{Act, Fault, KeyLife};
 
 /// How long the thread looks at the line before it looks at what people do.
 const TURN_MS: i64 = 2;
@@ -30,8 +31,45 @@ const DRIP: Duration = Duration::from_millis(3);
 pub enum Kind {
     /// A production reader of ID TECH's NEO 2 family.
     Neo2,
+    /// A PIN pad of the NL-PP60 kind.
+    Pp60,
     /// NXP's PN532, for development only. It knows `tap`, `pull`, `unplug` and `plug`.
     Pn532,
+}
+
+impl Kind {
+    /// The speed that such a device has when nobody chose another, in baud.
+    pub const fn baud(self) -> u32 {
+        match self {
+            Self::Neo2 | Self::Pn532 => 115_200,
+            Self::Pp60 => 9_600,
+        }
+    }
+
+    /// Says what a device knows instead, when it does not know this.
+    const fn lacks(self, act: &Act) -> Option<&'static str> {
+        let simple = matches!(act, Act::Tap(_) | Act::Pull | Act::Unplug | Act::Plug);
+        let of_cards = matches!(
+            act,
+            Act::Tap(_)
+                | Act::Insert(_)
+                | Act::Swipe(_)
+                | Act::Pull
+                | Act::Fault(Fault::OtherAmount | Fault::Clear)
+                | Act::PinKey(KeyLife::Valid)
+                | Act::DataKey(KeyLife::Valid)
+        );
+        let of_pads = matches!(act, Act::Type(_) | Act::Blank | Act::Fault(Fault::Des));
+        match self {
+            Self::Neo2 if of_pads => Some("type, blank and fault des are for a PIN pad"),
+            Self::Pp60 if of_cards => Some(
+                "a PIN pad reads no cards and is given its keys by the host; it knows pin DIGITS, pin cancel, \
+                 type HEX, blank, fault NAME, key data|pin absent, tamper, repair, unplug and plug",
+            ),
+            Self::Pn532 if !simple => Some("a PN532 knows tap CARD, pull, unplug and plug"),
+            Self::Neo2 | Self::Pp60 | Self::Pn532 => None,
+        }
+    }
 }
 
 /// Where and how the reader is reached.
@@ -78,9 +116,8 @@ impl Bench {
     /// What is known instead, or that the reader is gone.
     pub fn act(&self, words: &str) -> Result<(), String> {
         let act = Act::parse(words)?;
-        let simple = matches!(act, Act::Tap(_) | Act::Pull | Act::Unplug | Act::Plug);
-        if self.kind == Kind::Pn532 && !simple {
-            return Err("a PN532 knows tap CARD, pull, unplug and plug".to_owned());
+        if let Some(known) = self.kind.lacks(&act) {
+            return Err(known.to_owned());
         }
         let (done, wait) = channel();
         let sent = self.acts.as_ref().map(|acts| acts.send((act, done)));
@@ -100,9 +137,10 @@ impl Drop for Bench {
     }
 }
 
-/// A device of either kind.
+/// A device of one kind.
 enum Player {
     Neo2(Box<Device>),
+    Pp60(Box<Pad>),
     Pn532(Pn532),
 }
 
@@ -110,6 +148,7 @@ impl Player {
     fn new(kind: Kind) -> Self {
         match kind {
             Kind::Neo2 => Self::Neo2(Box::default()),
+            Kind::Pp60 => Self::Pp60(Box::default()),
             Kind::Pn532 => Self::Pn532(Pn532::default()),
         }
     }
@@ -117,6 +156,7 @@ impl Player {
     fn hear(&mut self, bytes: &[u8], now: u64) -> Vec<Out> {
         match self {
             Self::Neo2(device) => device.hear(bytes, now),
+            Self::Pp60(pad) => pad.hear(bytes, now),
             Self::Pn532(chip) => chip.hear(bytes),
         }
     }
@@ -124,6 +164,7 @@ impl Player {
     fn act(&mut self, act: Act, now: u64) -> Vec<Out> {
         match (self, act) {
             (Self::Neo2(device), act) => device.act(act, now),
+            (Self::Pp60(pad), act) => pad.act(act, now),
             (Self::Pn532(_), Act::Unplug) => vec![Out::Unplug],
             (Self::Pn532(_), Act::Plug) => vec![Out::Plug],
             (Self::Pn532(chip), act) => chip.place(matches!(act, Act::Tap(_))),
@@ -133,7 +174,34 @@ impl Player {
     fn tick(&mut self, now: u64) -> Vec<Out> {
         match self {
             Self::Neo2(device) => device.tick(now),
+            Self::Pp60(pad) => pad.tick(now),
             Self::Pn532(_) => Vec::new(),
+        }
+    }
+
+    /// Hears what the host wrote, if the cable is there and the speed is right.
+    fn listens(
+        &mut self,
+        line: Option<&Line>,
+        baud: u32,
+        ms: &dyn Fn() -> u64,
+    ) -> io::Result<Vec<Out>> {
+        let Some(open) = line else {
+            return Ok(Vec::new());
+        };
+        let bytes = open.read()?;
+        if bytes.is_empty() || open.speed() != baud {
+            return Ok(Vec::new());
+        }
+        Ok(self.hear(&bytes, ms()))
+    }
+
+    /// The cable is back. A card reader has forgotten everything, a PIN pad keeps its keys.
+    fn plugged(&mut self) {
+        match self {
+            Self::Neo2(device) => **device = Device::default(),
+            Self::Pp60(pad) => pad.power_up(),
+            Self::Pn532(chip) => *chip = Pn532::default(),
         }
     }
 }
@@ -210,17 +278,7 @@ fn run(options: &Options, line: Line, acts: &Receiver<(Act, Sender<()>)>) -> io:
     let mut device = Player::new(options.kind);
     let mut line = Some(line);
     loop {
-        let mut out = match &line {
-            Some(open) => {
-                let bytes = open.read()?;
-                if bytes.is_empty() || open.speed() != options.baud {
-                    Vec::new()
-                } else {
-                    device.hear(&bytes, ms())
-                }
-            }
-            None => Vec::new(),
-        };
+        let mut out = device.listens(line.as_ref(), options.baud, &ms)?;
         let mut done = None;
         let next = if line.is_some() {
             acts.try_recv()
@@ -230,6 +288,8 @@ fn run(options: &Options, line: Line, acts: &Receiver<(Act, Sender<()>)>) -> io:
         };
         match next {
             Ok((act, tell)) => {
+                // What the host wrote before somebody did something is heard before it.
+                out.extend(device.listens(line.as_ref(), options.baud, &ms)?);
                 out.extend(device.act(act, ms()));
                 done = Some(tell);
             }
@@ -248,7 +308,7 @@ fn run(options: &Options, line: Line, acts: &Receiver<(Act, Sender<()>)>) -> io:
                 }
                 (Out::Unplug, _) => line = None,
                 (Out::Plug, None) => {
-                    device = Player::new(options.kind);
+                    device.plugged();
                     line = Some(Line::plug(&options.link)?);
                 }
                 (Out::Bytes(_) | Out::Drip(_), None) | (Out::Plug, Some(_)) => {}

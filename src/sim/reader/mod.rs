@@ -1,4 +1,5 @@
-//! A card reader of the NEO 2 family on a pseudo-terminal: scripted cards, scripted faults. And a development reader.
+//! A card reader of the NEO 2 family on a pseudo-terminal: scripted cards, scripted faults. A PIN pad of the NL-PP60
+//! kind beside it. And a development reader.
 //!
 //! Owns the other end of the wire, written apart: it uses nothing of the terminal's `reader`, so that a mistake cannot
 //! agree with itself. Its keys are printed in a standard and its cards were never issued. What it does where the guide
@@ -9,6 +10,7 @@ mod device;
 pub(super) mod keys;
 mod line;
 mod pn532;
+mod pp60;
 mod script;
 mod session;
 mod wire;
@@ -16,4 +18,5 @@ mod wire;
 pub use card::{CARDS, Card};
 pub use device::{Device, Out};
 pub use line::{Bench, Kind, Options};
+pub use pp60::Pad;
 pub use script::Act;

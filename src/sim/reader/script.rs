@@ -31,9 +31,11 @@ pub enum Fault {
     OtherAmount,
     /// Card data is not enciphered.
     Clear,
+    /// The cipher of a PIN pad fails.
+    Des,
 }
 
-const FAULTS: [(&str, Fault); 12] = [
+const FAULTS: [(&str, Fault); 13] = [
     ("bad-crc", Fault::BadCrc),
     ("half", Fault::Half),
     ("noise", Fault::Noise),
@@ -46,6 +48,7 @@ const FAULTS: [(&str, Fault); 12] = [
     ("unplug", Fault::Unplug),
     ("other-amount", Fault::OtherAmount),
     ("clear", Fault::Clear),
+    ("des", Fault::Des),
 ];
 
 /// State of a key.
@@ -74,6 +77,10 @@ pub enum Act {
     Pin(String),
     /// Presses cancel on the keypad.
     PinCancel,
+    /// Types a part of a key into a PIN pad.
+    Type([u8; 16]),
+    /// Takes a PIN pad as it leaves its factory.
+    Blank,
     /// Spoils the next result.
     Fault(Fault),
     /// Opens the reader's case.
@@ -105,6 +112,8 @@ impl Act {
             ["pin", "cancel"] => Ok(Self::PinCancel),
             ["pin", digits] if is_pin(digits) => Ok(Self::Pin(digits.to_owned())),
             ["pin", _] => Err("a PIN has 4 to 12 digits".to_owned()),
+            ["type", digits] => part(digits).map(Self::Type),
+            ["blank"] => Ok(Self::Blank),
             ["fault", name] => {
                 let fault = FAULTS.iter().find(|row| row.0 == name);
                 fault.map(|row| Self::Fault(row.1)).ok_or_else(|| {
@@ -119,7 +128,7 @@ impl Act {
             ["unplug"] => Ok(Self::Unplug),
             ["plug"] => Ok(Self::Plug),
             _ => Err("say tap, insert or swipe CARD, pull, pin DIGITS, pin cancel, fault NAME, tamper, repair, \
-                      key data|pin absent|valid|used-up, unplug or plug"
+                      key data|pin absent|valid|used-up, type HEX, blank, unplug or plug"
                 .to_owned()),
         }
     }
@@ -127,6 +136,14 @@ impl Act {
 
 fn is_pin(digits: &str) -> bool {
     (4..=12).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn part(digits: &str) -> Result<[u8; 16], String> {
+    let number = u128::from_str_radix(digits, 16).ok();
+    let number = number.filter(|_| digits.len() == 32 && !digits.starts_with('+'));
+    number
+        .map(u128::to_be_bytes)
+        .ok_or_else(|| "a part of a key has 32 hexadecimal digits".to_owned())
 }
 
 fn card(name: &str) -> Result<Card, String> {

@@ -11,7 +11,7 @@ use super::port::{Till, bench};
 
 const CTL: &str = env!("CARGO_BIN_EXE_shouyinctl");
 
-fn info(port: &Path, more: &[&str]) -> (Option<i32>, String, String) {
+pub fn info(port: &Path, more: &[&str]) -> (Option<i32>, String, String) {
     let out: Output = Command::new(CTL)
         .args(["reader", "info", "--port"])
         .arg(port)

@@ -38,8 +38,13 @@ impl Peer {
         (self.out.read_line(&mut line).unwrap() > 0).then(|| line.trim().to_owned())
     }
 
-    fn say(&mut self, line: &str) {
+    pub fn say(&mut self, line: &str) {
         writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    /// Waits for its end.
+    pub fn ended_well(&mut self) -> bool {
+        self.child.wait().unwrap().success()
     }
 }
 
@@ -169,7 +174,7 @@ fn play() -> Vec<serde_json::Value> {
             None => seen.push(serde_json::from_str(&line).unwrap()),
         }
     }
-    assert!(host.child.wait().unwrap().success());
+    assert!(host.ended_well());
     sandbox.ends();
     assert!(!link.exists(), "the port is gone");
     seen

@@ -37,8 +37,12 @@ pub struct SandboxReader {
 
 impl SandboxReader {
     pub fn start(link: &Path) -> Self {
+        Self::start_kind(link, "neo2")
+    }
+
+    pub fn start_kind(link: &Path, kind: &str) -> Self {
         let mut child = Command::new(SANDBOX)
-            .args(["reader", "--link"])
+            .args(["reader", "--kind", kind, "--link"])
             .arg(link)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
