@@ -61,12 +61,12 @@ enum Command {
         #[arg(long, default_value_t = 58, value_parser = clap::value_parser!(u32).range(58..=80))]
         width_mm: u32,
     },
-    /// Be a card reader of the NEO 2 family on a pseudo-terminal, with cards that were never issued.
+    /// Be a card reader on a pseudo-terminal, of the NEO 2 family or another, with cards that were never issued.
     ///
     /// Reads lines from standard input (`tap debit`, `pin 1234`, `fault late`, ...) and answers each with `ok` or with
     /// what is known; docs/READERS.md lists them. Ends with the input.
     Reader {
-        /// What it is: neo2, or pn532 for development.
+        /// What it is: neo2, or for development pn532 or gempc.
         #[arg(long, default_value = "neo2", value_parser = reader_kind)]
         kind: Kind,
         /// Name of the port; a symbolic link is made there.
@@ -204,6 +204,7 @@ fn reader_kind(word: &str) -> Result<Kind, String> {
     match word {
         "neo2" => Ok(Kind::Neo2),
         "pn532" => Ok(Kind::Pn532),
-        _ => Err("a reader is neo2 or pn532".to_owned()),
+        "gempc" => Ok(Kind::GemPc),
+        _ => Err("a reader is neo2, pn532 or gempc".to_owned()),
     }
 }

@@ -19,7 +19,8 @@ const KEY_MASK: [u8; 16] = *b"\xC0\xC0\xC0\xC0\0\0\0\0\xC0\xC0\xC0\xC0\0\0\0\0";
 
 type Key = [u8; 16];
 
-fn des(key: &[u8], block: [u8; 8], encrypt: bool) -> [u8; 8] {
+/// DES of one block under one key, or its inverse.
+pub fn des(key: &[u8], block: [u8; 8], encrypt: bool) -> [u8; 8] {
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&key[..8]);
     let cipher = Des::new(&bytes.into());

@@ -17,6 +17,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 use super::device::{Device, Out};
+use super::gempc::GemPc;
 use super::pn532::Pn532;
 use super::script::Act;
 
@@ -32,6 +33,8 @@ pub enum Kind {
     Neo2,
     /// NXP's PN532, for development only. It knows `tap`, `pull`, `unplug` and `plug`.
     Pn532,
+    /// A GemPC Twin with a contact card, for development only. It knows `insert`, `pull`, `fault`, `unplug` and `plug`.
+    GemPc,
 }
 
 /// Where and how the reader is reached.
@@ -45,11 +48,13 @@ pub struct Options {
     pub baud: u32,
 }
 
+/// Words of what somebody does, and where to say that it was done or why not.
+type Wish = (String, Sender<Result<(), String>>);
+
 /// A running reader. Dropping it pulls the cable for good.
 #[derive(Debug)]
 pub struct Bench {
-    kind: Kind,
-    acts: Option<Sender<(Act, Sender<()>)>>,
+    acts: Option<Sender<Wish>>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -61,12 +66,10 @@ impl Bench {
     pub fn start(options: Options) -> io::Result<Self> {
         let (acts, inbox) = channel();
         let line = Line::plug(&options.link)?;
-        let kind = options.kind;
         let thread = thread::Builder::new()
             .name("sandbox-reader".to_owned())
             .spawn(move || run(&options, line, &inbox))?;
         Ok(Self {
-            kind,
             acts: Some(acts),
             thread: Some(thread),
         })
@@ -77,17 +80,16 @@ impl Bench {
     /// # Errors
     /// What is known instead, or that the reader is gone.
     pub fn act(&self, words: &str) -> Result<(), String> {
-        let act = Act::parse(words)?;
-        let simple = matches!(act, Act::Tap(_) | Act::Pull | Act::Unplug | Act::Plug);
-        if self.kind == Kind::Pn532 && !simple {
-            return Err("a PN532 knows tap CARD, pull, unplug and plug".to_owned());
-        }
         let (done, wait) = channel();
-        let sent = self.acts.as_ref().map(|acts| acts.send((act, done)));
-        if !matches!(sent, Some(Ok(()))) || wait.recv().is_err() {
-            return Err("the reader's thread has ended".to_owned());
+        let sent = self
+            .acts
+            .as_ref()
+            .map(|acts| acts.send((words.to_owned(), done)));
+        let gone = || Err("the reader's thread has ended".to_owned());
+        if !matches!(sent, Some(Ok(()))) {
+            return gone();
         }
-        Ok(())
+        wait.recv().unwrap_or_else(|_| gone())
     }
 }
 
@@ -100,10 +102,11 @@ impl Drop for Bench {
     }
 }
 
-/// A device of either kind.
+/// A device of any kind.
 enum Player {
     Neo2(Box<Device>),
     Pn532(Pn532),
+    GemPc(GemPc),
 }
 
 impl Player {
@@ -111,6 +114,7 @@ impl Player {
         match kind {
             Kind::Neo2 => Self::Neo2(Box::default()),
             Kind::Pn532 => Self::Pn532(Pn532::default()),
+            Kind::GemPc => Self::GemPc(GemPc::default()),
         }
     }
 
@@ -118,22 +122,23 @@ impl Player {
         match self {
             Self::Neo2(device) => device.hear(bytes, now),
             Self::Pn532(chip) => chip.hear(bytes),
+            Self::GemPc(reader) => reader.hear(bytes, now),
         }
     }
 
-    fn act(&mut self, act: Act, now: u64) -> Vec<Out> {
-        match (self, act) {
-            (Self::Neo2(device), act) => device.act(act, now),
-            (Self::Pn532(_), Act::Unplug) => vec![Out::Unplug],
-            (Self::Pn532(_), Act::Plug) => vec![Out::Plug],
-            (Self::Pn532(chip), act) => chip.place(matches!(act, Act::Tap(_))),
+    /// Each knows its own words.
+    fn act(&mut self, words: &str, now: u64) -> Result<Vec<Out>, String> {
+        match self {
+            Self::Neo2(device) => Ok(device.act(Act::parse(words)?, now)),
+            Self::Pn532(chip) => chip.act(words),
+            Self::GemPc(reader) => reader.act(words),
         }
     }
 
     fn tick(&mut self, now: u64) -> Vec<Out> {
         match self {
             Self::Neo2(device) => device.tick(now),
-            Self::Pn532(_) => Vec::new(),
+            Self::Pn532(_) | Self::GemPc(_) => Vec::new(),
         }
     }
 }
@@ -204,7 +209,7 @@ impl Drop for Line {
     }
 }
 
-fn run(options: &Options, line: Line, acts: &Receiver<(Act, Sender<()>)>) -> io::Result<()> {
+fn run(options: &Options, line: Line, acts: &Receiver<Wish>) -> io::Result<()> {
     let started = now();
     let ms = || u64::try_from(now().duration_since(started).as_millis()).unwrap_or(u64::MAX);
     let mut device = Player::new(options.kind);
@@ -229,9 +234,9 @@ fn run(options: &Options, line: Line, acts: &Receiver<(Act, Sender<()>)>) -> io:
             acts.recv().map_err(|_| TryRecvError::Disconnected)
         };
         match next {
-            Ok((act, tell)) => {
-                out.extend(device.act(act, ms()));
-                done = Some(tell);
+            Ok((words, tell)) => {
+                let acted = device.act(&words, ms());
+                done = Some((tell, acted.map(|more| out.extend(more))));
             }
             Err(TryRecvError::Empty) => {}
             Err(TryRecvError::Disconnected) => return Ok(()),
@@ -254,9 +259,9 @@ fn run(options: &Options, line: Line, acts: &Receiver<(Act, Sender<()>)>) -> io:
                 (Out::Bytes(_) | Out::Drip(_), None) | (Out::Plug, Some(_)) => {}
             }
         }
-        if let Some(done) = done {
+        if let Some((done, how)) = done {
             // Whoever waits may only go on when the line is as it should be.
-            let _ = done.send(());
+            let _ = done.send(how);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A card reader of the NEO 2 family on a pseudo-terminal: scripted cards, scripted faults. And a development reader.
+//! A card reader of the NEO 2 family on a pseudo-terminal: scripted cards and faults. And two readers for development.
 //!
 //! Owns the other end of the wire, written apart: it uses nothing of the terminal's `reader`, so that a mistake cannot
 //! agree with itself. Its keys are printed in a standard and its cards were never issued. What it does where the guide
@@ -6,6 +6,9 @@
 
 pub(super) mod card;
 mod device;
+mod gempc;
+mod gempc_card;
+mod gempc_keys;
 pub(super) mod keys;
 mod line;
 mod pn532;
