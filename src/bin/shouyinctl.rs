@@ -81,6 +81,18 @@ enum ReaderCommand {
         #[arg(long, default_value_t = shouyin::reader::port::BAUD)]
         baud: u32,
     },
+    /// Look at one card with a PN532, for development: NOT FOR AUTHORISATION, and never part of a shipping program.
+    ///
+    /// Exits with 0 when a card was seen, 1 when none was held there, 2 when no PN532 answers.
+    #[cfg(feature = "dev-reader")]
+    Dev {
+        /// The PN532's device file, e.g. /dev/ttyUSB0
+        #[arg(long)]
+        port: PathBuf,
+        /// How many seconds to wait for a card.
+        #[arg(long, default_value_t = 10)]
+        wait: u8,
+    },
 }
 
 #[derive(Subcommand)]
@@ -201,6 +213,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }) => check_profile(&file, &Trust::load(&trusted_keys, version_min)?),
         #[cfg(feature = "live")]
         Command::Reader(ReaderCommand::Info { port, baud }) => reader_info(&port, baud),
+        #[cfg(feature = "dev-reader")]
+        Command::Reader(ReaderCommand::Dev { port, wait }) => reader_dev(&port, wait),
     }
 }
 
@@ -249,6 +263,20 @@ fn reader_info(port: &Path, baud: u32) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::from(1)
     })
+}
+
+#[cfg(feature = "dev-reader")]
+fn reader_dev(port: &Path, wait_s: u8) -> anyhow::Result<ExitCode> {
+    let seen = shouyin::reader::pn532::look(port, u64::from(wait_s) * 1_000)?;
+    let mut out = std::io::stdout().lock();
+    let Some(seen) = seen else {
+        writeln!(out, "no card was held to the reader")?;
+        return Ok(ExitCode::from(1));
+    };
+    let (version, revision) = seen.firmware;
+    writeln!(out, "a PN532 answers, firmware {version}.{revision}")?;
+    writeln!(out, "{}", seen.card)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn set_pin(file: &Path, merchant_no: Option<&str>) -> anyhow::Result<ExitCode> {

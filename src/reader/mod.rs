@@ -6,11 +6,14 @@
 //! ```
 //!
 //! Owns the reader's wire. Never decides about money, never runs an EMV
-//! kernel, and has no type for a clear card number, a clear track or a PIN: the reader seals them.
+//! kernel, and has no type for a clear card number, a clear track or a PIN: the reader seals them. `pn532` is a
+//! development reader that is in no shipping program; what it finds proves nothing.
 
 pub mod event;
 #[cfg(feature = "live")]
 pub mod look;
 pub mod neo2;
+#[cfg(feature = "dev-reader")]
+pub mod pn532;
 #[cfg(feature = "live")]
 pub mod port;

@@ -7,6 +7,8 @@ mod model;
 mod pair;
 #[cfg(feature = "live")]
 mod peers;
+#[cfg(feature = "dev-reader")]
+mod pn532;
 #[cfg(feature = "live")]
 mod port;
 pub mod stories;
