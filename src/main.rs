@@ -99,9 +99,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Ok(config) => config,
         Err(error) => return Ok(refuse(arguments, None, &error.into())),
     };
-    if cfg!(feature = "sim") && config.acquirer.environment == Environment::Production {
+    if cfg!(any(feature = "sim", feature = "dev-reader"))
+        && config.acquirer.environment == Environment::Production
+    {
         bail!(
-            "this program holds simulators and refuses production settings; use a shipping build"
+            "this program holds simulators or a development reader and refuses production settings; use a shipping build"
         );
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -61,12 +61,12 @@ enum Command {
         #[arg(long, default_value_t = 58, value_parser = clap::value_parser!(u32).range(58..=80))]
         width_mm: u32,
     },
-    /// Be a card reader or a PIN pad on a pseudo-terminal, with cards that were never issued.
+    /// Be a card reader, a PIN pad or a reader for development on a pseudo-terminal, with cards that were never issued.
     ///
     /// Reads lines from standard input (`tap debit`, `pin 1234`, `fault late`, ...) and answers each with `ok` or with
     /// what is known; docs/READERS.md lists them. Ends with the input.
     Reader {
-        /// What it is: neo2, a card reader; pp60, a PIN pad of the NL-PP60 kind; pn532, a reader for development.
+        /// What it is: neo2, a card reader; pp60, a PIN pad of the NL-PP60 kind; for development pn532 or gempc.
         #[arg(long, default_value = "neo2", value_parser = reader_kind)]
         kind: Kind,
         /// Name of the port; a symbolic link is made there.
@@ -208,6 +208,7 @@ fn reader_kind(word: &str) -> Result<Kind, String> {
         "neo2" => Ok(Kind::Neo2),
         "pp60" => Ok(Kind::Pp60),
         "pn532" => Ok(Kind::Pn532),
-        _ => Err("a reader is neo2, pp60 or pn532".to_owned()),
+        "gempc" => Ok(Kind::GemPc),
+        _ => Err("a reader is neo2, pp60, pn532 or gempc".to_owned()),
     }
 }

@@ -85,6 +85,18 @@ enum ReaderCommand {
         #[arg(long)]
         baud: Option<u32>,
     },
+    /// Look at one card with a PN532, for development: NOT FOR AUTHORISATION, and never part of a shipping program.
+    ///
+    /// Exits with 0 when a card was seen, 1 when none was held there, 2 when no PN532 answers.
+    #[cfg(feature = "dev-reader")]
+    Dev {
+        /// The PN532's device file, e.g. /dev/ttyUSB0
+        #[arg(long)]
+        port: PathBuf,
+        /// How many seconds to wait for a card.
+        #[arg(long, default_value_t = 10)]
+        wait: u8,
+    },
 }
 
 /// What `reader info` looks for.
@@ -225,6 +237,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Device::Neo2 => reader_info(&port, baud.unwrap_or(shouyin::reader::port::BAUD)),
             Device::Pp60 => pad_info(&port, baud.unwrap_or(shouyin::reader::pp60::BAUD)),
         },
+        #[cfg(feature = "dev-reader")]
+        Command::Reader(ReaderCommand::Dev { port, wait }) => reader_dev(&port, wait),
     }
 }
 
@@ -287,6 +301,20 @@ fn pad_info(port: &Path, baud: u32) -> anyhow::Result<ExitCode> {
     for line in found.lines() {
         writeln!(out, "{line}")?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(feature = "dev-reader")]
+fn reader_dev(port: &Path, wait_s: u8) -> anyhow::Result<ExitCode> {
+    let seen = shouyin::reader::pn532::look(port, u64::from(wait_s) * 1_000)?;
+    let mut out = std::io::stdout().lock();
+    let Some(seen) = seen else {
+        writeln!(out, "no card was held to the reader")?;
+        return Ok(ExitCode::from(1));
+    };
+    let (version, revision) = seen.firmware;
+    writeln!(out, "a PN532 answers, firmware {version}.{revision}")?;
+    writeln!(out, "{}", seen.card)?;
     Ok(ExitCode::SUCCESS)
 }
 

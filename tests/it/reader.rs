@@ -8,6 +8,8 @@ mod pad;
 mod pair;
 #[cfg(feature = "live")]
 mod peers;
+#[cfg(feature = "dev-reader")]
+mod pn532;
 #[cfg(feature = "live")]
 mod port;
 pub mod stories;

@@ -12,6 +12,7 @@ use rust::{code_only, is_word, line_of, lines_with, without_comments};
 mod imports;
 mod planted;
 mod rust;
+mod shipping;
 
 /// The only file of the crate with unsafe code: SQLite's file layer over the simulated disk.
 const UNSAFE: &str = "src/simulator/vfs.rs";

@@ -115,6 +115,12 @@ pub fn by_name(name: &str) -> Option<Card> {
     CARDS.into_iter().find(|card| card.name == name)
 }
 
+/// Says which names there are.
+pub fn names() -> String {
+    let names: Vec<&str> = CARDS.iter().map(|card| card.name).collect();
+    format!("cards are {}", names.join(", "))
+}
+
 /// Finds a card by its number.
 pub fn by_number(pan: &str) -> Option<Card> {
     CARDS.into_iter().find(|card| card.pan == pan)

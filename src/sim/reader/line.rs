@@ -17,6 +17,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 use super::device::{Device, Out};
+use super::gempc::GemPc;
 use super::pn532::Pn532;
 use super::pp60::Pad;
 use super::script::{Act, Fault, KeyLife};
@@ -35,20 +36,21 @@ pub enum Kind {
     Pp60,
     /// NXP's PN532, for development only. It knows `tap`, `pull`, `unplug` and `plug`.
     Pn532,
+    /// A GemPC Twin with a contact card, for development only. It knows `insert`, `pull`, `fault`, `unplug` and `plug`.
+    GemPc,
 }
 
 impl Kind {
     /// The speed that such a device has when nobody chose another, in baud.
     pub const fn baud(self) -> u32 {
         match self {
-            Self::Neo2 | Self::Pn532 => 115_200,
+            Self::Neo2 | Self::Pn532 | Self::GemPc => 115_200,
             Self::Pp60 => 9_600,
         }
     }
 
     /// Says what a device knows instead, when it does not know this.
     const fn lacks(self, act: &Act) -> Option<&'static str> {
-        let simple = matches!(act, Act::Tap(_) | Act::Pull | Act::Unplug | Act::Plug);
         let of_cards = matches!(
             act,
             Act::Tap(_)
@@ -66,9 +68,17 @@ impl Kind {
                 "a PIN pad reads no cards and is given its keys by the host; it knows pin DIGITS, pin cancel, \
                  type HEX, blank, fault NAME, key data|pin absent, tamper, repair, unplug and plug",
             ),
-            Self::Pn532 if !simple => Some("a PN532 knows tap CARD, pull, unplug and plug"),
-            Self::Neo2 | Self::Pp60 | Self::Pn532 => None,
+            Self::Neo2 | Self::Pp60 | Self::Pn532 | Self::GemPc => None,
         }
+    }
+}
+
+/// Reads words that a device of this kind knows.
+fn known(kind: Kind, words: &str) -> Result<Act, String> {
+    let act = Act::parse(words)?;
+    match kind.lacks(&act) {
+        Some(known) => Err(known.to_owned()),
+        None => Ok(act),
     }
 }
 
@@ -83,11 +93,13 @@ pub struct Options {
     pub baud: u32,
 }
 
+/// Words of what somebody does, and where to say that it was done or why not.
+type Wish = (String, Sender<Result<(), String>>);
+
 /// A running reader. Dropping it pulls the cable for good.
 #[derive(Debug)]
 pub struct Bench {
-    kind: Kind,
-    acts: Option<Sender<(Act, Sender<()>)>>,
+    acts: Option<Sender<Wish>>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -99,12 +111,10 @@ impl Bench {
     pub fn start(options: Options) -> io::Result<Self> {
         let (acts, inbox) = channel();
         let line = Line::plug(&options.link)?;
-        let kind = options.kind;
         let thread = thread::Builder::new()
             .name("sandbox-reader".to_owned())
             .spawn(move || run(&options, line, &inbox))?;
         Ok(Self {
-            kind,
             acts: Some(acts),
             thread: Some(thread),
         })
@@ -115,16 +125,16 @@ impl Bench {
     /// # Errors
     /// What is known instead, or that the reader is gone.
     pub fn act(&self, words: &str) -> Result<(), String> {
-        let act = Act::parse(words)?;
-        if let Some(known) = self.kind.lacks(&act) {
-            return Err(known.to_owned());
-        }
         let (done, wait) = channel();
-        let sent = self.acts.as_ref().map(|acts| acts.send((act, done)));
-        if !matches!(sent, Some(Ok(()))) || wait.recv().is_err() {
-            return Err("the reader's thread has ended".to_owned());
+        let sent = self
+            .acts
+            .as_ref()
+            .map(|acts| acts.send((words.to_owned(), done)));
+        let gone = || Err("the reader's thread has ended".to_owned());
+        if !matches!(sent, Some(Ok(()))) {
+            return gone();
         }
-        Ok(())
+        wait.recv().unwrap_or_else(|_| gone())
     }
 }
 
@@ -137,11 +147,12 @@ impl Drop for Bench {
     }
 }
 
-/// A device of one kind.
+/// A device of any kind.
 enum Player {
     Neo2(Box<Device>),
     Pp60(Box<Pad>),
     Pn532(Pn532),
+    GemPc(GemPc),
 }
 
 impl Player {
@@ -150,6 +161,7 @@ impl Player {
             Kind::Neo2 => Self::Neo2(Box::default()),
             Kind::Pp60 => Self::Pp60(Box::default()),
             Kind::Pn532 => Self::Pn532(Pn532::default()),
+            Kind::GemPc => Self::GemPc(GemPc::default()),
         }
     }
 
@@ -158,16 +170,17 @@ impl Player {
             Self::Neo2(device) => device.hear(bytes, now),
             Self::Pp60(pad) => pad.hear(bytes, now),
             Self::Pn532(chip) => chip.hear(bytes),
+            Self::GemPc(reader) => reader.hear(bytes, now),
         }
     }
 
-    fn act(&mut self, act: Act, now: u64) -> Vec<Out> {
-        match (self, act) {
-            (Self::Neo2(device), act) => device.act(act, now),
-            (Self::Pp60(pad), act) => pad.act(act, now),
-            (Self::Pn532(_), Act::Unplug) => vec![Out::Unplug],
-            (Self::Pn532(_), Act::Plug) => vec![Out::Plug],
-            (Self::Pn532(chip), act) => chip.place(matches!(act, Act::Tap(_))),
+    /// Each knows its own words.
+    fn act(&mut self, words: &str, now: u64) -> Result<Vec<Out>, String> {
+        match self {
+            Self::Neo2(device) => Ok(device.act(known(Kind::Neo2, words)?, now)),
+            Self::Pp60(pad) => Ok(pad.act(known(Kind::Pp60, words)?, now)),
+            Self::Pn532(chip) => chip.act(words),
+            Self::GemPc(reader) => reader.act(words),
         }
     }
 
@@ -175,7 +188,7 @@ impl Player {
         match self {
             Self::Neo2(device) => device.tick(now),
             Self::Pp60(pad) => pad.tick(now),
-            Self::Pn532(_) => Vec::new(),
+            Self::Pn532(_) | Self::GemPc(_) => Vec::new(),
         }
     }
 
@@ -202,6 +215,7 @@ impl Player {
             Self::Neo2(device) => **device = Device::default(),
             Self::Pp60(pad) => pad.power_up(),
             Self::Pn532(chip) => *chip = Pn532::default(),
+            Self::GemPc(reader) => *reader = GemPc::default(),
         }
     }
 }
@@ -272,7 +286,7 @@ impl Drop for Line {
     }
 }
 
-fn run(options: &Options, line: Line, acts: &Receiver<(Act, Sender<()>)>) -> io::Result<()> {
+fn run(options: &Options, line: Line, acts: &Receiver<Wish>) -> io::Result<()> {
     let started = now();
     let ms = || u64::try_from(now().duration_since(started).as_millis()).unwrap_or(u64::MAX);
     let mut device = Player::new(options.kind);
@@ -287,11 +301,11 @@ fn run(options: &Options, line: Line, acts: &Receiver<(Act, Sender<()>)>) -> io:
             acts.recv().map_err(|_| TryRecvError::Disconnected)
         };
         match next {
-            Ok((act, tell)) => {
+            Ok((words, tell)) => {
                 // What the host wrote before somebody did something is heard before it.
                 out.extend(device.listens(line.as_ref(), options.baud, &ms)?);
-                out.extend(device.act(act, ms()));
-                done = Some(tell);
+                let acted = device.act(&words, ms());
+                done = Some((tell, acted.map(|more| out.extend(more))));
             }
             Err(TryRecvError::Empty) => {}
             Err(TryRecvError::Disconnected) => return Ok(()),
@@ -314,9 +328,9 @@ fn run(options: &Options, line: Line, acts: &Receiver<(Act, Sender<()>)>) -> io:
                 (Out::Bytes(_) | Out::Drip(_), None) | (Out::Plug, Some(_)) => {}
             }
         }
-        if let Some(done) = done {
+        if let Some((done, how)) = done {
             // Whoever waits may only go on when the line is as it should be.
-            let _ = done.send(());
+            let _ = done.send(how);
         }
     }
 }

@@ -1,5 +1,5 @@
 //! A card reader of the NEO 2 family on a pseudo-terminal: scripted cards, scripted faults. A PIN pad of the NL-PP60
-//! kind beside it. And a development reader.
+//! kind beside it. And two readers for development.
 //!
 //! Owns the other end of the wire, written apart: it uses nothing of the terminal's `reader`, so that a mistake cannot
 //! agree with itself. Its keys are printed in a standard and its cards were never issued. What it does where the guide
@@ -7,6 +7,9 @@
 
 pub(super) mod card;
 mod device;
+mod gempc;
+mod gempc_card;
+mod gempc_keys;
 pub(super) mod keys;
 mod line;
 mod pn532;

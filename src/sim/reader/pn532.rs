@@ -5,6 +5,7 @@
 //! (PN532 user manual; numbers as in libnfc). The card answers SELECT of its payment directory and of its application
 //! and nothing else: it holds no number at all.
 
+use super::card::{by_name, names};
 use super::device::Out;
 
 /// Version 1.6 of the chip's firmware, ISO 14443 A and B and ISO 18092.
@@ -34,7 +35,9 @@ const APPLICATION: &[u8] =
 pub struct Pn532 {
     held: Vec<u8>,
     card: bool,
-    listed: bool,
+    /// A card was listed: the chip knows it as target 1, also while it is deselected or gone.
+    known: bool,
+    field: bool,
     parameters: u8,
     /// How often the chip looks for a card; FF is without end (its default).
     retries: u8,
@@ -48,7 +51,8 @@ impl Default for Pn532 {
         Self {
             held: Vec::new(),
             card: true,
-            listed: false,
+            known: false,
+            field: false,
             parameters: AUTOMATIC_RATS | 0x04,
             retries: FOREVER,
             waiting: false,
@@ -67,10 +71,24 @@ enum Found {
 }
 
 impl Pn532 {
+    /// Somebody did something, told in words.
+    ///
+    /// # Errors
+    /// What is known instead.
+    pub fn act(&mut self, words: &str) -> Result<Vec<Out>, String> {
+        match words.split_whitespace().collect::<Vec<_>>()[..] {
+            // Whichever card: it holds no number.
+            ["tap", name] => by_name(name).map(|_| self.place(true)).ok_or_else(names),
+            ["pull"] => Ok(self.place(false)),
+            ["unplug"] => Ok(vec![Out::Unplug]),
+            ["plug"] => Ok(vec![Out::Plug]),
+            _ => Err("a PN532 knows tap CARD, pull, unplug and plug".to_owned()),
+        }
+    }
+
     /// Puts a card there, or takes it away. A list that waits for one is answered.
-    pub fn place(&mut self, card: bool) -> Vec<Out> {
+    fn place(&mut self, card: bool) -> Vec<Out> {
         self.card = card;
-        self.listed &= card;
         if !card || !std::mem::take(&mut self.waiting) {
             return Vec::new();
         }
@@ -119,7 +137,7 @@ impl Pn532 {
     /// The ACK of a command and, unless it has to wait for a card, its answer.
     fn taken(&mut self, data: &[u8]) -> Vec<u8> {
         // Any command ends the one before.
-        let lists = data.starts_with(&[0xD4, 0x4A]);
+        let lists = matches!(data, [0xD4, 0x4A, 1 | 2, _, ..]);
         self.waiting = lists && !self.card && self.retries == FOREVER;
         if self.waiting {
             return ACK.to_vec();
@@ -142,25 +160,42 @@ impl Pn532 {
                 [] => return None,
             },
             0x02 => out.extend(FIRMWARE),
-            0x04 => out.extend([0, 0, u8::from(self.listed)]),
-            0x06 => out.extend(rest.chunks(2).map(|_| 0)),
-            0x08 | 0x10 | 0x14 => {}
-            0x32 => {
-                if let [5, _, _, retries] = rest {
-                    self.retries = *retries;
+            // No error, field, targets with speeds and type, and no security module.
+            0x04 => {
+                out.extend([0, u8::from(self.field), u8::from(self.known)]);
+                if self.known {
+                    out.extend([1, 0, 0, 0]);
                 }
-            }
-            0x12 => self.parameters = *rest.first()?,
-            0x16 => out.push(0),
-            0x40 => self.exchange(rest, &mut out),
-            // Raw frames past the card's protocol: it does not answer those.
-            0x42 => out.push(TIME_OUT),
-            0x44 | 0x52 => {
-                self.listed = false;
                 out.push(0);
             }
-            0x54 => out.push(if self.listed { 0 } else { NO_TARGET }),
-            0x4A => self.list(rest, &mut out),
+            0x06 => out.extend(rest.chunks(2).map(|_| 0)),
+            0x08 | 0x10 | 0x14 => {}
+            0x32 => match rest {
+                [] => return None,
+                [1, field] => self.field = field & 1 == 1,
+                [5, _, _, retries] => self.retries = *retries,
+                [_, ..] => {}
+            },
+            0x12 => self.parameters = *rest.first()?,
+            0x16 => out.push(0),
+            0x40 => match rest {
+                [] => return None,
+                [target, apdu @ ..] => self.exchange(*target, apdu, &mut out),
+            },
+            // Raw frames past the card's protocol: it does not answer those.
+            0x42 => out.push(TIME_OUT),
+            // Deselecting forgets nothing: the next exchange selects the card again. Releasing forgets it.
+            0x44 | 0x52 | 0x54 => {
+                let target = *rest.first()?;
+                let all = target == 0 && *command != 0x54;
+                let there = target == 1 && self.known;
+                out.push(if all || there { 0 } else { NO_TARGET });
+                self.known &= *command != 0x52 || !(all || there);
+            }
+            0x4A => match rest {
+                [1 | 2, _, ..] => self.list(rest, &mut out),
+                _ => return None,
+            },
             0x60 => {
                 let mut target = vec![0xD5, 0];
                 self.list(&[1, 0], &mut target);
@@ -183,7 +218,8 @@ impl Pn532 {
         let [_, 0, ..] = rest else {
             return out.push(0);
         };
-        self.listed = self.card;
+        self.field = true;
+        self.known = self.card;
         if !self.card {
             return out.push(0);
         }
@@ -194,10 +230,13 @@ impl Pn532 {
         }
     }
 
-    fn exchange(&self, rest: &[u8], out: &mut Vec<u8>) {
-        let Some(apdu) = rest.get(1..).filter(|_| self.listed) else {
+    fn exchange(&self, target: u8, apdu: &[u8], out: &mut Vec<u8>) {
+        if target != 1 || !self.known {
             return out.push(NO_TARGET);
-        };
+        }
+        if !self.card {
+            return out.push(TIME_OUT);
+        }
         out.push(0);
         if apdu.starts_with(SELECT_PPSE) {
             out.extend(PPSE);
@@ -304,7 +343,23 @@ mod tests {
         .concat();
         let out: Vec<Out> = woken.iter().flat_map(|byte| chip.hear(&[*byte])).collect();
         assert_eq!(out.len(), 1);
-        // A wrong sum is answered with the error frame; 256 bytes of a line test come back in an extended frame.
+        // Deselected it is still known, and selected again by the next exchange; released it is not.
+        let select = "00 00 FF 17 E9 D4 40 01 00 A4 04 00 0E 32 50 41 59 2E 53 59 53 2E 44 44 46 30 31 00 8F 00";
+        let status = |chip: &mut Pn532, text: &str| match &chip.hear(&hex(text))[..] {
+            [Out::Bytes(bytes)] => bytes[ACK.len() + 7],
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(status(&mut chip, select), 0);
+        chip.place(false);
+        assert_eq!(status(&mut chip, select), TIME_OUT);
+        assert_eq!(status(&mut chip, "00 00 FF 03 FD D4 52 00 DA 00"), 0);
+        assert_eq!(status(&mut chip, select), NO_TARGET);
+        // A command without its parameters is not understood.
+        let bare = [&ACK[..], &SYNTAX].concat();
+        for command in ["00 00 FF 02 FE D4 40 EC 00", "00 00 FF 02 FE D4 4A E2 00"] {
+            assert_eq!(chip.hear(&hex(command)), [Out::Bytes(bare.clone())]);
+        }
+        // Nor is one with a wrong sum; 256 bytes of a line test come back in an extended frame.
         assert_eq!(
             chip.hear(&hex("00 00 FF 02 FE D4 02 2B 00")),
             [Out::Bytes(SYNTAX.to_vec())]

@@ -2,7 +2,7 @@
 //!
 //! Owns the words. Unknown ones are refused with what is known.
 
-use super::card::{CARDS, Card, by_name};
+use super::card::{Card, by_name, names};
 
 /// What goes wrong with the next result of a card or a PIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,10 +147,7 @@ fn part(digits: &str) -> Result<[u8; 16], String> {
 }
 
 fn card(name: &str) -> Result<Card, String> {
-    by_name(name).ok_or_else(|| {
-        let names: Vec<&str> = CARDS.iter().map(|card| card.name).collect();
-        format!("cards are {}", names.join(", "))
-    })
+    by_name(name).ok_or_else(names)
 }
 
 fn key(life: &str) -> Result<KeyLife, String> {
