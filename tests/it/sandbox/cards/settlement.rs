@@ -155,6 +155,27 @@ fn an_answer_repeats_the_totals_and_has_its_own_numbers() {
     assert_eq!((told.code(), told.field(48)), ("94", ""));
 }
 
+/// A reversal that came after all counts what was given back as little as what was taken.
+#[test]
+fn what_was_undone_is_on_no_side() {
+    let Some(mut till) = Till::open() else { return };
+    let sale = till.approved(1_000);
+    assert_eq!(till.back("void", &sale, 1_000, json!({})).code(), "00");
+    let part = till.approved(1_000);
+    assert_eq!(till.back("refund", &part, 300, json!({})).code(), "00");
+    let hold = till.held(1_000);
+    let done = till.completed(&hold, 1_000);
+    let told = till.back("completion_void", &done, 1_000, json!({}));
+    assert_eq!(told.code(), "00");
+    assert_eq!(verdict(&mut till, (3_000, 3, 2_300, 3)), "11");
+    for (of, undone) in [("sale", &sale), ("sale", &part), ("completion", &done)] {
+        assert_eq!(till.reversal(undone, json!({"of": of})).code(), "00");
+    }
+    assert_eq!(verdict(&mut till, (0, 0, 0, 0)), "11");
+    assert_eq!(ends(&mut till), "00");
+    assert_eq!(till.shop.ledger()["sum"], 0);
+}
+
 /// Each message counts in its own batch.
 #[test]
 fn batches_are_apart() {
