@@ -4,6 +4,8 @@
 #[cfg(feature = "live")]
 mod batch;
 #[cfg(feature = "live")]
+mod canary;
+#[cfg(feature = "live")]
 mod counter;
 mod desk;
 #[cfg(feature = "live")]
