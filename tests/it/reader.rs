@@ -6,8 +6,8 @@ pub mod made;
 mod model;
 mod pair;
 #[cfg(feature = "live")]
-mod peers;
+pub mod peers;
 #[cfg(feature = "live")]
-mod port;
+pub mod port;
 pub mod stories;
 pub mod wire;
