@@ -16,7 +16,9 @@ use crate::card::{CardEvidence, CardRules, MacStream, PinBlock, PresentedCard, W
 use crate::domain::{Money, Tick, TxnId};
 use crate::evidence::MacCode;
 use crate::payment::CardWord;
-use crate::reader::event::{Answer, Ask, AskId, End, Prompt, ReaderError, ReaderEvent, TapRequest};
+use crate::reader::event::{
+    Answer, Ask, AskId, End, KeyState, Prompt, ReaderError, ReaderEvent, TapRequest,
+};
 use crate::reader::neo2::{CardDecision, CardProblem, CardTransaction, HostAnswer, PinEnd};
 use crate::reader::neo2::{PinKey, PinProblem, PinRequest, Tapped};
 use crate::view::CardHint;
@@ -115,6 +117,8 @@ pub struct CardDesk {
     /// A card that was read, and when the reader takes its PIN: it limits how often one may be typed.
     pin_at: Option<(Tick, Order, Box<CardEvidence>)>,
     hint: Option<CardHint>,
+    /// What was told last against the reader: it is not told again and again.
+    against: Option<ReaderError>,
     out: Vec<CardOut>,
 }
 
@@ -135,6 +139,7 @@ impl CardDesk {
             detected: false,
             pin_at: None,
             hint: None,
+            against: None,
             out: Vec::new(),
         }
     }
@@ -192,9 +197,14 @@ impl CardDesk {
     /// The reader tells.
     pub fn hear(&mut self, event: ReaderEvent, at: Tick) -> Vec<CardOut> {
         match event {
-            ReaderEvent::Ready(_) => {
+            ReaderEvent::Ready(info) => {
                 self.up = true;
-                self.tell(CardNews::Reader(Ok(())));
+                self.against = None;
+                match info.data_key {
+                    KeyState::Absent => self.speaks_against(ReaderError::KeyAbsent),
+                    KeyState::Exhausted => self.speaks_against(ReaderError::KeyExhausted),
+                    KeyState::Valid(_) | KeyState::Unknown => self.tell(CardNews::Reader(Ok(()))),
+                }
                 self.sign_in(at);
             }
             ReaderEvent::Lost(why) => {
@@ -374,7 +384,20 @@ impl CardDesk {
             // Nobody came, or something else had to go first: asked for again.
             End::TimedOut | End::Cancelled => {}
             End::Failed(ReaderError::Result(_)) => self.again(CardHint::Again, at, PAUSE_MS),
+            End::Failed(error) => {
+                self.speaks_against(error);
+                self.again(CardHint::Away, at, TROUBLE_MS);
+            }
             _ => self.again(CardHint::Away, at, TROUBLE_MS),
+        }
+    }
+
+    /// Tells why no card can be taken, once; what a reader that is gone or busy says is told elsewhere.
+    fn speaks_against(&mut self, error: ReaderError) {
+        let elsewhere = matches!(error, ReaderError::Gone | ReaderError::Busy);
+        if !elsewhere && self.against != Some(error) {
+            self.against = Some(error);
+            self.tell(CardNews::Reader(Err(error.to_string())));
         }
     }
 

@@ -14,6 +14,7 @@ mod keys;
 pub mod memory;
 mod place;
 mod programs;
+mod reader;
 #[cfg(feature = "ui")]
 mod screen;
 

@@ -2,6 +2,10 @@
 //! terminal that is killed after every append of a card sale.
 
 #[cfg(feature = "live")]
+mod batch;
+#[cfg(feature = "live")]
+mod canary;
+#[cfg(feature = "live")]
 mod counter;
 mod desk;
 #[cfg(feature = "live")]

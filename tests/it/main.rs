@@ -15,6 +15,8 @@ mod acquirer;
 mod authority;
 #[cfg(feature = "live")]
 mod badinput;
+#[cfg(feature = "live")]
+mod books;
 mod caps;
 mod cards;
 mod checker;

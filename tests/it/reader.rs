@@ -7,10 +7,10 @@ mod model;
 mod pad;
 mod pair;
 #[cfg(feature = "live")]
-mod peers;
+pub mod peers;
 #[cfg(feature = "dev-reader")]
 mod pn532;
 #[cfg(feature = "live")]
-mod port;
+pub mod port;
 pub mod stories;
 pub mod wire;

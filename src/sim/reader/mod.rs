@@ -18,8 +18,9 @@ mod script;
 mod session;
 mod wire;
 
-pub use card::{CARDS, Card};
+pub use card::{CARDS, Card, packed};
 pub use device::{Device, Out};
+pub use keys::{MASTER, untdes};
 pub use line::{Bench, Kind, Options};
 pub use pp60::Pad;
 pub use script::Act;

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 
 use super::{PATIENCE, Ran};
@@ -12,7 +12,7 @@ pub struct Console {
     child: Child,
     stdin: ChildStdin,
     lines: Receiver<String>,
-    errors: Arc<Mutex<Vec<String>>>,
+    errors: Arc<(Mutex<Vec<String>>, Condvar)>,
     reading: JoinHandle<()>,
     seen: Vec<String>,
 }
@@ -36,11 +36,12 @@ impl Console {
                 }
             }
         });
-        let errors = Arc::new(Mutex::new(Vec::new()));
+        let errors = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
         let logged = Arc::clone(&errors);
         let reading = std::thread::spawn(move || {
             for line in BufReader::new(err).lines().map_while(Result::ok) {
-                logged.lock().unwrap().push(line);
+                logged.0.lock().unwrap().push(line);
+                logged.1.notify_all();
             }
         });
         Self {
@@ -70,7 +71,7 @@ impl Console {
     pub fn wait_for(&mut self, words: &[&str], not: &[&str]) -> String {
         loop {
             let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
-                let log = self.errors.lock().unwrap();
+                let log = self.errors.0.lock().unwrap();
                 panic!(
                     "no line with {words:?} without {not:?} in {:#?}, {log:#?}",
                     self.seen
@@ -82,6 +83,18 @@ impl Console {
                 return line;
             }
         }
+    }
+
+    /// Waits until its log holds these words.
+    pub fn logged(&self, words: &str) {
+        let (lines, more) = &*self.errors;
+        let lacks = |lines: &mut Vec<String>| !lines.iter().any(|line| line.contains(words));
+        let lines = lines.lock().unwrap();
+        let (lines, _) = more.wait_timeout_while(lines, PATIENCE, lacks).unwrap();
+        assert!(
+            lines.iter().any(|line| line.contains(words)),
+            "{words} is not in {lines:#?}"
+        );
     }
 
     /// Ends the terminal and returns everything that it said.
@@ -106,7 +119,7 @@ impl Console {
         }
         let status = self.child.wait().unwrap();
         self.reading.join().unwrap();
-        let err = self.errors.lock().unwrap().join("\n");
+        let err = self.errors.0.lock().unwrap().join("\n");
         Ran {
             code: status.code(),
             out: self.seen.join("\n"),

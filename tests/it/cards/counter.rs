@@ -3,10 +3,12 @@
 //! Owns the two places where these tests look and spoil: every message to the host is noted, and the reader can be made
 //! to fail while a message is being made.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use data_encoding::HEXUPPER;
+use shouyin::acquirer::iso::Message;
 use shouyin::acquirer::{Both, CardHost, CardKeys, Exchange, HttpsExchange, KeysError, SendError};
 use shouyin::card::{CardRules, MacStream, WrappedKeys};
 use shouyin::clock::Clock;
@@ -27,13 +29,18 @@ use crate::till::{FASTER, Plan, Till, start};
 /// The card host's line, with a list of what left.
 struct Wire {
     line: HttpsExchange,
-    left: Arc<Mutex<Vec<Vec<u8>>>>,
+    left: Frames,
+    came: Frames,
 }
+
+type Frames = Arc<Mutex<Vec<Vec<u8>>>>;
 
 impl Exchange for Wire {
     async fn exchange(&self, frame: Zeroizing<Vec<u8>>) -> Result<Vec<u8>, SendError> {
         self.left.lock().unwrap().push(frame.to_vec());
-        self.line.exchange(frame).await
+        let answer = self.line.exchange(frame).await?;
+        self.came.lock().unwrap().push(answer.clone());
+        Ok(answer)
     }
 }
 
@@ -75,20 +82,39 @@ pub struct Counter {
     pub fails: Arc<Mutex<Option<KeysError>>>,
     /// The next so many MACs work, then the reader is gone.
     pub macs: Arc<Mutex<Option<u32>>>,
-    left: Arc<Mutex<Vec<Vec<u8>>>>,
+    /// Messages to the host, and its answers.
+    pub left: Frames,
+    pub came: Frames,
+}
+
+/// Where the reader of these tests is plugged in.
+pub fn link(dir: &Path) -> PathBuf {
+    dir.join("card-reader")
+}
+
+/// The part of the configuration that takes cards.
+pub fn cards_file(dir: &Path) -> PathBuf {
+    let (cards, link) = (dir.join("cards.toml"), link(dir));
+    let text = format!("[cards]\nreader = {link:?}\nno_pin_max_fen = 100000\n");
+    std::fs::write(&cards, text).unwrap();
+    cards
 }
 
 impl Counter {
     /// Plugs a reader in and opens a till with it.
     pub async fn open(dir: &TempDir, sandbox: &Running) -> Self {
-        let link = dir.path().join("card-reader");
-        sandbox.plug_reader(link.clone()).unwrap();
-        let cards = dir.path().join("cards.toml");
-        std::fs::write(&cards, format!("[cards]\nreader = {link:?}\n")).unwrap();
-        let files = [dir.path().join("sandbox/terminal.toml"), cards];
-        let mut plan = Plan::new(&files, dir.path().join("data"));
+        sandbox.plug_reader(link(dir.path())).unwrap();
+        Self::at(dir.path(), sandbox.page_port).await
+    }
+
+    /// Opens a till with the reader that is plugged in already.
+    pub async fn at(dir: &Path, port: u16) -> Self {
+        let link = link(dir);
+        let files = [dir.join("sandbox/terminal.toml"), cards_file(dir)];
+        let mut plan = Plan::new(&files, dir.join("data"));
         // A message has to be made by the reader first, which is not divided by anything.
         plan.timing.answer_wait_ms = 15_000;
+        plan.timing.park_after_ms = 60_000;
         let (clock, desk) = (
             Clock::start(),
             CardDeskConfig {
@@ -103,13 +129,15 @@ impl Counter {
         let (news, mut told) = mpsc::channel(64);
         let reader = start_reader(PortConfig::new(link), desk, news, clock).unwrap();
         plan.cards = Some(reader.orders.clone());
-        let (left, fails, macs) = (Arc::default(), Arc::default(), Arc::default());
+        let (left, came) = (Frames::default(), Frames::default());
+        let (fails, macs) = (Arc::default(), Arc::default());
         let keys = Keys {
             reader: reader.keys.clone(),
             fails: Arc::clone(&fails),
             macs: Arc::clone(&macs),
         };
-        let host = Arc::new(host(&plan.config, Arc::clone(&left), keys));
+        let frames = (Arc::clone(&left), Arc::clone(&came));
+        let host = Arc::new(host(&plan.config, frames, keys));
         let cards = Some(Arc::clone(&host));
         let till = start(plan, |codes| Both { codes, cards }).await;
         let inputs = till.inputs.clone();
@@ -125,10 +153,11 @@ impl Counter {
         ));
         Self {
             till,
-            port: sandbox.page_port,
+            port,
             fails,
             macs,
             left,
+            came,
         }
     }
 
@@ -157,13 +186,17 @@ impl Counter {
 
     /// Sells by card, with a PIN where the reader asks for one.
     pub async fn pays(&mut self, fen: u64, card: &str) -> OutcomeKind {
+        self.pays_with(fen, card, "pin 123456").await
+    }
+
+    pub async fn pays_with(&mut self, fen: u64, card: &str, pin: &str) -> OutcomeKind {
         self.till.home().await;
         self.till.charge(fen).await;
         self.hint(CardHint::Ready).await;
         self.does(card).await;
         if card.starts_with("insert") {
             self.hint(CardHint::Pin).await;
-            self.types("pin 123456").await;
+            self.types(pin).await;
         }
         let outcome = self.till.outcome().await;
         self.does("pull").await;
@@ -194,19 +227,14 @@ impl Counter {
 fn described(frame: &[u8]) -> String {
     let message = &frame[13..];
     let kind = HEXUPPER.encode(&message[..2]);
-    // Of a sign-in, which has no MAC, the whole is decoded; of others only the type is asked about.
-    let batch = match shouyin::acquirer::iso::Message::decode(message) {
-        Ok(read) => read
-            .field(60)
-            .map(|text| String::from_utf8_lossy(text).into_owned()),
-        Err(_) => None,
-    };
-    format!("{kind} {}", batch.unwrap_or_default())
+    let read = Message::decode(message).unwrap();
+    let batch = String::from_utf8_lossy(read.field(60).unwrap()).into_owned();
+    format!("{kind} {batch}")
 }
 
-fn host(config: &Config, left: Arc<Mutex<Vec<Vec<u8>>>>, keys: Keys) -> CardHost<Wire, Keys> {
+fn host(config: &Config, (left, came): (Frames, Frames), keys: Keys) -> CardHost<Wire, Keys> {
     let (own, a) = (config.cards.as_ref().unwrap(), &config.acquirer);
     let wait = Duration::from_millis(a.total_ms / FASTER * 80);
     let line = HttpsExchange::new(&own.url, &a.ca_file, wait, wait).unwrap();
-    CardHost::new(&a.term, &a.merchant, Wire { line, left }, keys).unwrap()
+    CardHost::new(&a.term, &a.merchant, Wire { line, left, came }, keys).unwrap()
 }

@@ -9,7 +9,7 @@ use shouyin::evidence::Rejection;
 use shouyin::payment::{
     Authority, CardAsk, CardBusiness, CardWord, Certainty, Command, Event, Fact, FactKind, Outcome,
     PaidSale, Phase, Policy, Presentment, Request, RequestKind, Sound, State, Step, Ticket,
-    next_deadline, resume, step,
+    UndoOutcome, UndoStep, Unmade, VoidRules, next_deadline, resume, step,
 };
 
 use super::kit::{self, Book, Note};
@@ -34,6 +34,10 @@ impl Play {
         Self {
             policy: Policy {
                 cards,
+                voids: VoidRules {
+                    card: cards,
+                    ..VoidRules::customer_codes()
+                },
                 ..kit::policy()
             },
             state: State::empty(kit::numbers(1, 1, 1)),
@@ -114,6 +118,7 @@ impl Play {
             },
             ["card" | "word" | "show-code" | "bad-mac", ..] => self.at_the_reader(words),
             ["hold" | "charge-after-all" | "complete" | "void-hold", ..] => self.of_a_hold(words),
+            ["void" | "refund", rest @ ..] => self.undo(rest),
             ["cancel"] => Event::CancelRequested,
             ["park"] => Event::ParkRequested,
             ["dismiss"] => Event::ResultDismissed,
@@ -123,6 +128,8 @@ impl Play {
                 ticket: self.ticket(kind(about), 0),
                 certainty: match *certainty {
                     "not-sent" => Certainty::NotSent,
+                    "no-reader" => Certainty::NotMade(Unmade::NoReader),
+                    "unchecked" => Certainty::Unchecked,
                     _ => Certainty::MaybeSent,
                 },
                 why: "the line".to_owned(),
@@ -264,13 +271,67 @@ impl Play {
         }
     }
 
+    /// `void WHICH`, `refund FEN WHICH`: money of the last paid sale goes back, as the book knows the sale.
+    fn undo(&self, words: &[&str]) -> Event {
+        let (mut paid, mut returned, mut open) = (None, 0, false);
+        let mut intents = std::collections::BTreeMap::new();
+        for fact in &self.book.facts {
+            match &fact.kind {
+                FactKind::IntentRecorded(intent) => {
+                    intents.insert(intent.txn, intent.clone());
+                }
+                FactKind::Closed {
+                    txn,
+                    outcome: Outcome::Paid(evidence),
+                } => paid = Some((intents[txn].clone(), evidence.clone())),
+                FactKind::UndoIntended(_) => open = true,
+                FactKind::UndoClosed { outcome, .. } => {
+                    open = false;
+                    if let UndoOutcome::Done(evidence) = outcome {
+                        returned += evidence.amount().minor();
+                    }
+                }
+                _ => {}
+            }
+        }
+        let (intent, evidence) = paid.expect("a paid sale");
+        let (amount, which) = match words {
+            [fen, which] => (Money::from_fen(fen.parse().expect("fen")), which),
+            [which] => (Ok(evidence.amount()), which),
+            other => panic!("unknown undo {other:?}"),
+        };
+        Event::UndoRequested {
+            txn: TxnId::from_parts(1, which.parse().expect("number")),
+            original: Box::new(PaidSale {
+                intent,
+                evidence,
+                returned: Money::from_fen(returned).expect("amount"),
+                open,
+                completed: false,
+            }),
+            amount: amount.expect("amount"),
+            operator: OperatorNo::new(OPERATOR).expect("operator"),
+            authority: Authority {
+                role: Role::Supervisor,
+                approver: None,
+                today: Money::from_fen(0).expect("amount"),
+            },
+        }
+    }
+
     fn note(&self, about: RequestKind, word: &str) -> Note {
         let ticket = self.ticket(about, 0);
-        let intent = &self.state.sales[&ticket.txn].intent;
+        let (order, amount) = match self.state.undos.get(&ticket.txn) {
+            Some(undo) => (&undo.intent.undo_no, undo.intent.amount),
+            None => {
+                let intent = &self.state.sales[&ticket.txn].intent;
+                (&intent.order_no, intent.amount)
+            }
+        };
         Note {
             merchant: Some(kit::MERCHANT.to_owned()),
-            order: Some(intent.order_no.to_string()),
-            amount: Some(intent.amount.minor()),
+            order: Some(order.to_string()),
+            amount: Some(amount.minor()),
             word: word.to_owned(),
         }
     }
@@ -292,6 +353,20 @@ impl Play {
             };
             told.push(format!("{}{shown}", phase_word(&sale.phase)));
         }
+        for (txn, undo) in &self.state.undos {
+            let shown = if self.state.foreground == Some(*txn) {
+                "*"
+            } else {
+                ""
+            };
+            let kind = undo.intent.kind.key();
+            let step = match &undo.step {
+                UndoStep::Waiting { .. } => "waiting",
+                UndoStep::Asked { .. } => "asked",
+                UndoStep::Closed { outcome, .. } => outcome.key(),
+            };
+            told.push(format!("{kind}:{step}{shown}"));
+        }
         if told.is_empty() {
             told.push("idle".to_owned());
         }
@@ -304,6 +379,8 @@ fn kind(word: &str) -> RequestKind {
         "charge" => RequestKind::Authorize,
         "ask" => RequestKind::Inquire,
         "revoke" => RequestKind::Revoke,
+        "void" => RequestKind::Void,
+        "refund" => RequestKind::Refund,
         other => panic!("unknown request {other}"),
     }
 }

@@ -70,10 +70,8 @@ fn said(reply: &Reply) -> Said {
     match reply {
         Reply::Answer(claim) if claim.value().state == ClaimState::Paid => Said::Paid,
         Reply::Answer(claim) if claim.value().host_code == "BBS11200" => Said::PaidOrRefused,
-        Reply::Failed(error) => match error.certainty() {
-            Certainty::NotSent => Said::NotSent,
-            Certainty::MaybeSent => Said::NoAnswer,
-        },
+        Reply::Failed(error) if error.certainty() == Certainty::NotSent => Said::NotSent,
+        Reply::Failed(error) if error.certainty() == Certainty::MaybeSent => Said::NoAnswer,
         other => panic!("{other:?}"),
     }
 }
