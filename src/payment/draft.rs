@@ -34,18 +34,7 @@ pub(super) fn request(
     if busy || !allowed || state.open_count() >= limits::OPEN_SALES {
         return;
     }
-    state.draft = Some(Draft {
-        txn,
-        amount,
-        operator,
-        since: turn.now.tick,
-        code_used: false,
-        instalments: None,
-        hold: false,
-        order: None,
-        held: None,
-        order_ended: false,
-    });
+    state.draft = Some(Draft::new(txn, amount, operator, turn.now.tick));
     turn.commands.push(Command::StartScan);
     // A card may be wanted, and none is taken before an older one's reversal is answered.
     for sale in state.sales.values_mut() {

@@ -105,18 +105,7 @@ pub(super) fn complete(
     if !turn.policy.cards || may_complete(hold, amount).is_err() {
         return;
     }
-    let draft = Draft {
-        txn,
-        amount,
-        operator,
-        since: turn.now.tick,
-        code_used: false,
-        instalments: None,
-        hold: false,
-        order: None,
-        held: None,
-        order_ended: false,
-    };
+    let draft = Draft::new(txn, amount, operator, turn.now.tick);
     let mut intent = draft::intent(turn, &draft, txn, Channel::BankCard);
     let details = hold.evidence.details();
     let original = CardOriginal {

@@ -80,6 +80,24 @@ pub struct Draft {
     pub order_ended: bool,
 }
 
+impl Draft {
+    /// An amount that waits for whatever the customer presents.
+    pub(super) const fn new(txn: TxnId, amount: Money, operator: OperatorNo, since: Tick) -> Self {
+        Self {
+            txn,
+            amount,
+            operator,
+            since,
+            code_used: false,
+            instalments: None,
+            hold: false,
+            order: None,
+            held: None,
+            order_ended: false,
+        }
+    }
+}
+
 /// A void or refund that was, perhaps, sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undo {
