@@ -3,6 +3,7 @@
 use super::samples::{Sample, ended, prompt, sample, waiting};
 use crate::domain::Channel;
 use crate::payment::Unmade;
+use crate::view::ReaderFault;
 use crate::view::{AimHint, CardHint, Cause, Notice, OutcomeKind, OutcomePage, Page, Prompt};
 use crate::view::{WaitKind, Waiting};
 
@@ -74,6 +75,10 @@ pub(super) fn causes() -> Vec<Cause> {
     let codes = ["51", "55", "54", "61", "43"];
     let unmade = [Unmade::NoReader, Unmade::NoKey, Unmade::OldPin];
     let refused = codes.into_iter().map(Cause::card_declined);
-    let all = refused.chain(unmade.into_iter().map(Cause::NotMade));
-    all.chain([Cause::UndoNotMade]).collect()
+    let all = refused.chain(
+        unmade
+            .into_iter()
+            .map(|why| Cause::Reader(ReaderFault::Sale(why))),
+    );
+    all.chain([Cause::Reader(ReaderFault::Undo)]).collect()
 }

@@ -4,7 +4,7 @@
 
 use super::desk::{Approves, Desk, DeskPage};
 use super::format;
-use super::notice::Cause;
+use super::notice::{Cause, ReaderFault};
 use super::pages::{
     ApprovePage, CodePage, ConfirmPage, FeeWord, InstalmentsPage, LookPage, PlanRow, RecordPage,
     RecordsPage, UndoLine, UndoPage, UndoStateView, UndoWaiting, VerdictPage, WallPage, Whose,
@@ -336,7 +336,7 @@ pub(super) fn undo_waiting(undo: &Undo, desk: &Desk, now: Now, policy: &Policy) 
             UndoOutcome::NotSent => {
                 let unmade = desk.unmade_of(undo.intent.txn).is_some();
                 let cause = if unmade {
-                    Cause::UndoNotMade
+                    Cause::Reader(ReaderFault::Undo)
                 } else {
                     Cause::UndoNotSent
                 };
