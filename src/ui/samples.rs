@@ -170,7 +170,6 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         | Cause::ReleaseNotSent
         | Cause::CompletionNotAllowed
         | Cause::CompletionMustWait
-        | Cause::UndoNotMade
         | Cause::UndoNotAllowed
         | Cause::PinWrong(_)
         | Cause::PinLocked(_)
@@ -189,7 +188,7 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
             vec![keypad_telling(cause.clone()), outcome(OutcomeKind::Paid)]
         }
         Cause::CodeEnded | Cause::PlanWallet => vec![prompt(AimHint::None, true, 12, notice())],
-        Cause::Declined(_) | Cause::CardDeclined(..) | Cause::NotSent | Cause::NotMade(_) => {
+        Cause::Declined(_) | Cause::CardDeclined(..) | Cause::NotSent | Cause::Reader(_) => {
             vec![outcome(OutcomeKind::NotPaid)]
         }
         Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],

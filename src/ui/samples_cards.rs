@@ -4,6 +4,7 @@ use super::samples::{Sample, ended, prompt, sample, waiting};
 use super::samples_more::{record, undoing};
 use crate::domain::Channel;
 use crate::payment::Unmade;
+use crate::view::ReaderFault;
 use crate::view::pages::{FeeWord, RecordPage, UndoKind, UndoPage, UndoStateView, UndoWaiting};
 use crate::view::{AimHint, CardHint, Cause, Notice, OutcomeKind, OutcomePage, Page, Prompt};
 use crate::view::{RowState, WaitKind, Waiting};
@@ -162,9 +163,9 @@ pub(super) fn causes() -> Vec<Cause> {
     let codes = ["51", "55", "54", "61", "43"];
     let unmade = [Unmade::NoReader, Unmade::NoKey, Unmade::OldPin];
     let refused = codes.into_iter().map(Cause::card_declined);
-    let all = refused.chain(unmade.into_iter().map(Cause::NotMade));
+    let unmade = unmade.into_iter().map(ReaderFault::Sale);
+    let faults = unmade.chain([ReaderFault::Undo]).map(Cause::Reader);
     let of_holds = [
-        Cause::UndoNotMade,
         Cause::CompletionNotAllowed,
         Cause::CompletionMustWait,
         Cause::Releasing,
@@ -172,5 +173,5 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::ReleaseRefused("25".to_owned()),
         Cause::ReleaseNotSent,
     ];
-    all.chain(of_holds).collect()
+    refused.chain(faults).chain(of_holds).collect()
 }

@@ -123,9 +123,7 @@ pub enum Cause {
     /// Nothing was sent.
     NotSent,
     /// Nothing was sent, because of the card reader.
-    NotMade(Unmade),
-    /// The request to return a card's money never left, because of the card reader.
-    UndoNotMade,
+    Reader(ReaderFault),
     /// The order was ended.
     Revoked,
     /// The disk is full: no new sales.
@@ -188,6 +186,26 @@ impl CardRefusal {
             Self::Invalid => "P26",
             Self::OverLimit => "P27",
             Self::Blocked => "P28",
+        }
+    }
+}
+
+/// What the card reader did not help to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReaderFault {
+    /// A sale, and why.
+    Sale(Unmade),
+    /// Money back.
+    Undo,
+}
+
+impl ReaderFault {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Sale(Unmade::NoReader) => "R01",
+            Self::Sale(Unmade::NoKey) => "R02",
+            Self::Sale(Unmade::OldPin) => "R03",
+            Self::Undo => "R04",
         }
     }
 }
@@ -269,10 +287,7 @@ impl Cause {
             Self::Declined(_) => "P20",
             Self::CardDeclined(why, _) => why.code(),
             Self::NotSent => "P21",
-            Self::NotMade(Unmade::NoReader) => "R01",
-            Self::NotMade(Unmade::NoKey) => "R02",
-            Self::NotMade(Unmade::OldPin) => "R03",
-            Self::UndoNotMade => "R04",
+            Self::Reader(fault) => fault.code(),
             Self::Revoked => "P22",
             Self::Resumed => "P30",
             Self::LatePaid(_) => "P31",
@@ -338,8 +353,7 @@ impl Cause {
             Self::Declined(_)
             | Self::CardDeclined(..)
             | Self::NotSent
-            | Self::NotMade(_)
-            | Self::UndoNotMade
+            | Self::Reader(_)
             | Self::Revoked
             | Self::PinNotKept
             | Self::UndoRefused(_)
@@ -413,8 +427,7 @@ impl From<Cause> for Notice {
             | Cause::CustomerActs
             | Cause::Revoking
             | Cause::NotSent
-            | Cause::NotMade(_)
-            | Cause::UndoNotMade
+            | Cause::Reader(_)
             | Cause::Revoked
             | Cause::DiskFull
             | Cause::JournalBroken

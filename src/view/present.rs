@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::desk::{ClockState, Desk, DeskPage};
 use super::format;
-use super::notice::Cause;
+use super::notice::{Cause, ReaderFault};
 use super::screen::{
     AimHint, CardHint, Keypad, Manual, OutcomeKind, OutcomePage, Page, PendingPage, Prompt, Row,
     RowState, Screen, Status, WaitKind, Waiting,
@@ -441,7 +441,7 @@ fn outcome_page(
         ),
         Outcome::NotSent => {
             let cause = match desk.unmade_of(sale.intent.txn) {
-                Some(why) => Cause::NotMade(why),
+                Some(why) => Cause::Reader(ReaderFault::Sale(why)),
                 None if desk.clock != ClockState::Trusted => Cause::ClockWrong,
                 None => Cause::NotSent,
             };

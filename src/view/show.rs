@@ -4,7 +4,7 @@
 
 use super::desk::{Approves, Desk, DeskPage};
 use super::format;
-use super::notice::Cause;
+use super::notice::{Cause, ReaderFault};
 use super::pages::{
     ApprovePage, CodePage, ConfirmPage, FeeWord, InstalmentsPage, LookPage, PlanRow, RecordPage,
     RecordsPage, UndoLine, UndoPage, UndoStateView, UndoWaiting, VerdictPage, WallPage, Whose,
@@ -404,7 +404,7 @@ fn undo_end(step: &UndoStep, hold: bool, unmade: bool) -> (Option<UndoStateView>
                 (failed, Cause::ReleaseRefused(host_code.clone()))
             }
             UndoOutcome::Refused { host_code } => (failed, Cause::UndoRefused(host_code.clone())),
-            UndoOutcome::NotSent if unmade => (failed, Cause::UndoNotMade),
+            UndoOutcome::NotSent if unmade => (failed, Cause::Reader(ReaderFault::Undo)),
             UndoOutcome::NotSent if hold => (failed, Cause::ReleaseNotSent),
             UndoOutcome::NotSent => (failed, Cause::UndoNotSent),
         },

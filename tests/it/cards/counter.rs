@@ -96,6 +96,8 @@ pub fn link(dir: &Path) -> PathBuf {
 pub fn cards_file(dir: &Path) -> PathBuf {
     let (cards, link) = (dir.join("cards.toml"), link(dir));
     let text = format!("[cards]\nreader = {link:?}\nno_pin_max_fen = 100000\n");
+    // What the reader and a busy machine need is not divided by anything.
+    let text = format!("{text}[timing]\nanswer_wait_ms = 15000\npark_after_ms = 60000\n");
     std::fs::write(&cards, text).unwrap();
     cards
 }

@@ -135,7 +135,7 @@ pub fn typed_pin(keys: WrappedKeys) -> End {
     pair.ask(AskId(2), Ask::Pin(PinRequest { key, timeout_s }));
     pair.act("pin 123456");
     let typed = pair.told.into_iter().find_map(|event| match event {
-        ReaderEvent::Answer(Answer { ask, end }) if ask == AskId(2) => Some(end),
+        ReaderEvent::Answer(Answer { ask: AskId(2), end }) => Some(end),
         _ => None,
     });
     typed.unwrap()
