@@ -14,7 +14,7 @@
 //! order and a customer's code are never both on their way.
 
 use crate::domain::{Now, Tick, TxnId};
-use crate::evidence::{Claim, Verified};
+use crate::evidence::{Claim, Rejection, Verified};
 
 use super::cards;
 use super::command::{Command, Request, RequestKind, Ticket};
@@ -161,16 +161,7 @@ fn route(state: &mut State, turn: &mut Turn<'_>, event: Event) {
         Event::ParkRequested => park(state, turn),
         Event::ResultDismissed => dismiss(state),
         Event::Answered { ticket, claim } => answered(state, turn, ticket, &claim),
-        Event::AnswerRejected { ticket, rejection } => {
-            let why = rejection.to_string();
-            if let Some(sale) = state.sales.get_mut(&ticket.txn) {
-                sale::rejected(sale, turn, ticket, &rejection);
-            } else if let Some(undo) = state.undos.get_mut(&ticket.txn) {
-                undo_flow::rejected(undo, turn, ticket, why);
-            } else {
-                settle::rejected(state, turn, ticket, why);
-            }
-        }
+        Event::AnswerRejected { ticket, rejection } => rejected(state, turn, ticket, &rejection),
         Event::SendFailed {
             ticket,
             certainty,
@@ -185,6 +176,17 @@ fn route(state: &mut State, turn: &mut Turn<'_>, event: Event) {
             }
         }
         Event::DeadlineReached => deadlines(state, turn),
+    }
+}
+
+fn rejected(state: &mut State, turn: &mut Turn<'_>, ticket: Ticket, rejection: &Rejection) {
+    let why = rejection.to_string();
+    if let Some(sale) = state.sales.get_mut(&ticket.txn) {
+        sale::rejected(sale, turn, ticket, rejection);
+    } else if let Some(undo) = state.undos.get_mut(&ticket.txn) {
+        undo_flow::rejected(undo, turn, ticket, why);
+    } else {
+        settle::rejected(state, turn, ticket, why);
     }
 }
 

@@ -8,7 +8,7 @@ use super::document::{Document, SaleSlip, Shop, UndoSlip};
 use super::job::{Copy, Mark};
 use super::paper::{Line, Paper, Width};
 use crate::domain::{Channel, Money, OperatorNo, Timestamp};
-use crate::payment::{CardBusiness, Presentment, UndoKind};
+use crate::payment::{CardBusiness, Instalments, Presentment, UndoKind};
 use crate::view::format;
 
 /// Writes a slip.
@@ -163,17 +163,7 @@ fn sale_slip(paper: &mut Paper, slip: &SaleSlip, shop: &Shop, how: (Copy, Mark))
         paper.tall_pair(&label, &format!("RMB {}", format::amount(price)));
     }
     if let Some(plan) = intent.instalments {
-        let label = name(paper, "分期期数", "INSTALMENTS");
-        paper.pair(&label, &plan.count.to_string());
-        let label = name(paper, "分期手续费", "FEE PAID BY");
-        paper.pair(
-            &label,
-            if plan.merchant_pays {
-                "商户承担"
-            } else {
-                "顾客承担"
-            },
-        );
+        instalments(paper, plan);
     }
     if business == CardBusiness::Hold {
         paper.left("仅冻结金额，未收款 HELD, NOT CHARGED");
@@ -183,6 +173,20 @@ fn sale_slip(paper: &mut Paper, slip: &SaleSlip, shop: &Shop, how: (Copy, Mark))
     }
     paper.rule();
     foot(paper, intent.order_no.as_str(), shop, how.0);
+}
+
+fn instalments(paper: &mut Paper, plan: Instalments) {
+    let label = name(paper, "分期期数", "INSTALMENTS");
+    paper.pair(&label, &plan.count.to_string());
+    let label = name(paper, "分期手续费", "FEE PAID BY");
+    paper.pair(
+        &label,
+        if plan.merchant_pays {
+            "商户承担"
+        } else {
+            "顾客承担"
+        },
+    );
 }
 
 /// What was paid less, with its sign; a payer who paid more than the price has none.

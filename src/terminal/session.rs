@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::code::{CodeTable, Recognised, recognise};
 use crate::domain::{Channel, EntryMode, Money, OperatorNo, Timestamp, TxnId};
 use crate::limits;
-use crate::payment::{Event, Instalments, Outcome, Phase, Policy, Presentment, State};
+use crate::payment::{Event, Instalments, Outcome, Phase, Policy, Presentment, Purpose, State};
 use crate::profile::Profile;
 use crate::profile::guard::{self, Confirm, Usage, Verdict};
 use crate::view::{
@@ -493,6 +493,10 @@ pub(super) fn card_allowed(desk: &mut Desk, turn: &SessionTurn<'_>) -> bool {
 /// Returns the amount of a sale on the screen that ended without money.
 fn unpaid_amount(state: &State) -> Option<Money> {
     let sale = state.foreground_sale()?;
+    // A hold that failed is not tried again as a sale.
+    if sale.intent.purpose != Purpose::Sale {
+        return None;
+    }
     let Phase::Closed { outcome, .. } = &sale.phase else {
         return None;
     };

@@ -159,6 +159,7 @@ fn outcome(app: &ui::App, page: &OutcomePage) -> ui::PageId {
     adapter.set_payer_amount(text(page.payer_amount.as_deref().unwrap_or_default()));
     adapter.set_channel(channel(page.channel));
     adapter.set_card(text(&page.card));
+    adapter.set_can_again(page.can_again);
     adapter.set_sign(page.sign);
     adapter.set_take(page.take);
     adapter.set_voucher(text(&page.voucher));

@@ -164,12 +164,7 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         | Cause::Undone
         | Cause::UndoRefused(_)
         | Cause::UndoNotSent
-        | Cause::Releasing
-        | Cause::Released
-        | Cause::ReleaseRefused(_)
-        | Cause::ReleaseNotSent
-        | Cause::CompletionNotAllowed
-        | Cause::CompletionMustWait
+        | Cause::Hold(_)
         | Cause::UndoNotAllowed
         | Cause::PinWrong(_)
         | Cause::PinLocked(_)
@@ -419,6 +414,7 @@ pub(super) fn ended(kind: OutcomeKind) -> OutcomePage {
         payer_amount: None,
         channel: Channel::Alipay,
         card: String::new(),
+        can_again: !matches!(kind, OutcomeKind::Paid | OutcomeKind::Held),
         sign: false,
         take: false,
         voucher: "000458".to_owned(),

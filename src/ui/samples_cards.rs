@@ -4,9 +4,9 @@ use super::samples::{Sample, ended, prompt, sample, waiting};
 use super::samples_more::{record, undoing};
 use crate::domain::Channel;
 use crate::payment::Unmade;
-use crate::view::ReaderFault;
 use crate::view::pages::{FeeWord, RecordPage, UndoKind, UndoPage, UndoStateView, UndoWaiting};
 use crate::view::{AimHint, CardHint, Cause, Notice, OutcomeKind, OutcomePage, Page, Prompt};
+use crate::view::{HoldNote, ReaderFault};
 use crate::view::{RowState, WaitKind, Waiting};
 
 /// Every state of these pages.
@@ -130,23 +130,36 @@ fn holds() -> Vec<Sample> {
     let much = UndoPage {
         amount: "200.00".to_owned(),
         can_send: false,
-        notice: Some(Cause::CompletionNotAllowed.into()),
+        notice: Some(Cause::Hold(HoldNote::NotAllowed).into()),
         ..charge.clone()
     };
     vec![
         sample("hold-offered", asked(false)),
         sample("hold-prompt", asked(true)),
-        sample("hold-held", Page::Outcome(held)),
+        sample("hold-held", Page::Outcome(held.clone())),
+        sample(
+            "hold-refused",
+            Page::Outcome(OutcomePage {
+                kind: OutcomeKind::NotPaid,
+                take: false,
+                can_print: false,
+                notice: Some(Cause::card_declined("51").into()),
+                ..held
+            }),
+        ),
         sample("hold-record", Page::Record(record(RowState::Held))),
         sample("hold-completed", Page::Record(record(RowState::Completed))),
         sample("hold-released", Page::Record(record(RowState::Released))),
         sample("hold-charge", Page::Undo(charge)),
         sample("hold-charge-much", Page::Undo(much)),
         sample("hold-release", Page::Undo(undo)),
-        sample("hold-releasing", releasing(None, Cause::Releasing)),
+        sample(
+            "hold-releasing",
+            releasing(None, Cause::Hold(HoldNote::Releasing)),
+        ),
         sample(
             "hold-freed",
-            releasing(Some(UndoStateView::Done), Cause::Released),
+            releasing(Some(UndoStateView::Done), Cause::Hold(HoldNote::Released)),
         ),
     ]
 }
@@ -166,12 +179,12 @@ pub(super) fn causes() -> Vec<Cause> {
     let unmade = unmade.into_iter().map(ReaderFault::Sale);
     let faults = unmade.chain([ReaderFault::Undo]).map(Cause::Reader);
     let of_holds = [
-        Cause::CompletionNotAllowed,
-        Cause::CompletionMustWait,
-        Cause::Releasing,
-        Cause::Released,
-        Cause::ReleaseRefused("25".to_owned()),
-        Cause::ReleaseNotSent,
+        Cause::Hold(HoldNote::NotAllowed),
+        Cause::Hold(HoldNote::MustWait),
+        Cause::Hold(HoldNote::Releasing),
+        Cause::Hold(HoldNote::Released),
+        Cause::Hold(HoldNote::Refused("25".to_owned())),
+        Cause::Hold(HoldNote::NotSent),
     ];
     refused.chain(faults).chain(of_holds).collect()
 }

@@ -16,7 +16,7 @@ mod show;
 pub use crate::settlement::EntryKind;
 pub use desk::{AmountEntry, Approves, ClockState, CodeEntry, Desk, DeskPage, Look};
 pub use intent::{Intent, Tap};
-pub use notice::{CardRefusal, Cause, LimitKind, Notice, ReaderFault, Severity};
+pub use notice::{CardRefusal, Cause, HoldNote, LimitKind, Notice, ReaderFault, Severity};
 pub use present::{Records, Shop, Wall, WallMay, can_hold, outcome_row, present};
 pub use printer::{PrinterNote, PrinterTrouble};
 pub use screen::{

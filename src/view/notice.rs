@@ -21,6 +21,36 @@ pub enum Severity {
     Error,
 }
 
+/// What is told of a pre-authorisation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HoldNote {
+    /// The amount cannot be charged to it.
+    NotAllowed,
+    /// A reversal has to be answered first, or too much is open.
+    MustWait,
+    /// It is being given back.
+    Releasing,
+    /// It was given back.
+    Released,
+    /// The acquirer refused to give it back; its code.
+    Refused(String),
+    /// The request to give it back never left.
+    NotSent,
+}
+
+impl HoldNote {
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::NotAllowed => "A20",
+            Self::MustWait => "A21",
+            Self::Releasing => "P44",
+            Self::Released => "P45",
+            Self::Refused(_) => "P46",
+            Self::NotSent => "P47",
+        }
+    }
+}
+
 /// Why something is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -48,22 +78,12 @@ pub enum Cause {
     UndoRefused(String),
     /// The request to return money never left.
     UndoNotSent,
-    /// A hold is being given back.
-    Releasing,
-    /// A hold was given back.
-    Released,
-    /// The acquirer refused to give a hold back; its code.
-    ReleaseRefused(String),
-    /// The request to give a hold back never left.
-    ReleaseNotSent,
     /// The money of a payment that came too late goes back by itself; the sale's number for people.
     LateSuccess(String),
     /// The amount cannot go back.
     UndoNotAllowed,
-    /// The amount cannot be charged to the hold.
-    CompletionNotAllowed,
-    /// A reversal has to be answered first, or too much is open.
-    CompletionMustWait,
+    /// About a pre-authorisation.
+    Hold(HoldNote),
     /// More than anybody may send back today; what is still possible, ready to show.
     UndoCeiling(String),
     /// The count of wrong PINs cannot be stored, so none is checked.
@@ -210,6 +230,14 @@ impl ReaderFault {
     }
 }
 
+const fn limit_code(kind: LimitKind) -> &'static str {
+    match kind {
+        LimitKind::Single => "A04",
+        LimitKind::Day => "A05",
+        LimitKind::Month => "A06",
+    }
+}
+
 impl Cause {
     /// Returns how a card's refusal is told: in words where the code has a known meaning.
     pub fn card_declined(host_code: &str) -> Self {
@@ -230,15 +258,12 @@ impl Cause {
             Self::AmountMissing => "A01",
             Self::AmountTooLarge => "A02",
             Self::TooManyOpen => "A03",
-            Self::Limit(LimitKind::Single, _) => "A04",
-            Self::Limit(LimitKind::Day, _) => "A05",
-            Self::Limit(LimitKind::Month, _) => "A06",
+            Self::Limit(kind, _) => limit_code(*kind),
             Self::LargeAmount => "A07",
             Self::SameAsLast => "A08",
             Self::PlanWallet => "A09",
             Self::UndoNotAllowed => "A10",
-            Self::CompletionNotAllowed => "A20",
-            Self::CompletionMustWait => "A21",
+            Self::Hold(note) => note.code(),
             Self::PinWrong(_) => "A11",
             Self::PinLocked(_) => "A12",
             Self::PinNotSet => "A13",
@@ -269,10 +294,6 @@ impl Cause {
             Self::Undone => "P41",
             Self::UndoRefused(_) => "P42",
             Self::UndoNotSent => "P43",
-            Self::Releasing => "P44",
-            Self::Released => "P45",
-            Self::ReleaseRefused(_) => "P46",
-            Self::ReleaseNotSent => "P47",
             Self::WrongCode(WrongCode::Collection) => "A31",
             Self::WrongCode(WrongCode::Contact) => "A32",
             Self::WrongCode(WrongCode::Link) => "A33",
@@ -312,7 +333,7 @@ impl Cause {
             | Self::AmountMissing
             | Self::CustomerActs
             | Self::Undone
-            | Self::Released
+            | Self::Hold(HoldNote::Released)
             | Self::Printing
             | Self::Reprinting => Severity::Hint,
             Self::SettledUnequal(_)
@@ -325,10 +346,8 @@ impl Cause {
             | Self::RefusalUnproved(_)
             | Self::LateSuccess(_)
             | Self::Undoing
-            | Self::Releasing
+            | Self::Hold(HoldNote::Releasing | HoldNote::NotAllowed | HoldNote::MustWait)
             | Self::UndoNotAllowed
-            | Self::CompletionNotAllowed
-            | Self::CompletionMustWait
             | Self::PinWrong(_)
             | Self::PinLocked(_)
             | Self::PinNotSet
@@ -358,8 +377,7 @@ impl Cause {
             | Self::PinNotKept
             | Self::UndoRefused(_)
             | Self::UndoNotSent
-            | Self::ReleaseRefused(_)
-            | Self::ReleaseNotSent
+            | Self::Hold(HoldNote::Refused(_) | HoldNote::NotSent)
             | Self::DiskFull
             | Self::JournalBroken
             | Self::JournalAltered
@@ -380,7 +398,7 @@ impl From<Cause> for Notice {
             | Cause::CardDeclined(_, text)
             | Cause::RefusalUnproved(text)
             | Cause::UndoRefused(text)
-            | Cause::ReleaseRefused(text)
+            | Cause::Hold(HoldNote::Refused(text))
             | Cause::Limit(_, text)
             | Cause::UndoCeiling(text)
             | Cause::LatePaid(text)
@@ -402,12 +420,8 @@ impl From<Cause> for Notice {
             | Cause::Undoing
             | Cause::Undone
             | Cause::UndoNotSent
-            | Cause::Releasing
-            | Cause::Released
-            | Cause::ReleaseNotSent
+            | Cause::Hold(_)
             | Cause::UndoNotAllowed
-            | Cause::CompletionNotAllowed
-            | Cause::CompletionMustWait
             | Cause::PinNotSet
             | Cause::PinNotKept
             | Cause::LookedPayment

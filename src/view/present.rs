@@ -469,6 +469,7 @@ fn outcome_page(
             .as_ref()
             .map_or_else(String::new, |card| card.masked.to_string()),
         take: sale.intent.entry == Presentment::CardInserted && was_there(sale),
+        can_again: details.is_none() && sale.intent.purpose.business() == CardBusiness::Sale,
         sign: sale.intent.card.as_ref().is_some_and(|card| card.signature),
         voucher: sale.intent.voucher.to_string(),
         order_tail: sale.intent.order_no.tail().to_owned(),

@@ -343,6 +343,8 @@ pub struct OutcomePage {
     pub channel: Channel,
     /// The masked number of a bank card; empty otherwise.
     pub card: String,
+    /// Whether 再收 exists: only a sale is tried once more as what it was.
+    pub can_again: bool,
     /// The customer signs on the slip.
     pub sign: bool,
     /// The card is in the reader's slot.

@@ -4,7 +4,7 @@
 
 use super::desk::{Approves, Desk, DeskPage};
 use super::format;
-use super::notice::{Cause, ReaderFault};
+use super::notice::{Cause, HoldNote, ReaderFault};
 use super::pages::{
     ApprovePage, CodePage, ConfirmPage, FeeWord, InstalmentsPage, LookPage, PlanRow, RecordPage,
     RecordsPage, UndoLine, UndoPage, UndoStateView, UndoWaiting, VerdictPage, WallPage, Whose,
@@ -395,17 +395,21 @@ pub(super) fn undo_waiting(undo: &Undo, desk: &Desk, now: Now, policy: &Policy) 
 fn undo_end(step: &UndoStep, hold: bool, unmade: bool) -> (Option<UndoStateView>, Cause) {
     let failed = Some(UndoStateView::Failed);
     match step {
-        UndoStep::Waiting { .. } | UndoStep::Asked { .. } if hold => (None, Cause::Releasing),
+        UndoStep::Waiting { .. } | UndoStep::Asked { .. } if hold => {
+            (None, Cause::Hold(HoldNote::Releasing))
+        }
         UndoStep::Waiting { .. } | UndoStep::Asked { .. } => (None, Cause::Undoing),
         UndoStep::Closed { outcome, .. } => match outcome {
-            UndoOutcome::Done(_) if hold => (Some(UndoStateView::Done), Cause::Released),
+            UndoOutcome::Done(_) if hold => {
+                (Some(UndoStateView::Done), Cause::Hold(HoldNote::Released))
+            }
             UndoOutcome::Done(_) => (Some(UndoStateView::Done), Cause::Undone),
             UndoOutcome::Refused { host_code } if hold => {
-                (failed, Cause::ReleaseRefused(host_code.clone()))
+                (failed, Cause::Hold(HoldNote::Refused(host_code.clone())))
             }
             UndoOutcome::Refused { host_code } => (failed, Cause::UndoRefused(host_code.clone())),
             UndoOutcome::NotSent if unmade => (failed, Cause::Reader(ReaderFault::Undo)),
-            UndoOutcome::NotSent if hold => (failed, Cause::ReleaseNotSent),
+            UndoOutcome::NotSent if hold => (failed, Cause::Hold(HoldNote::NotSent)),
             UndoOutcome::NotSent => (failed, Cause::UndoNotSent),
         },
     }

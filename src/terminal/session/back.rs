@@ -7,7 +7,7 @@ use crate::domain::Role;
 use crate::limits;
 use crate::payment::{Event, PaidSale, may_complete, reversal_pending};
 use crate::view::{
-    AmountEntry, Approves, Cause, Desk, DeskPage, Intent, UndoRules, can_hold, too_much,
+    AmountEntry, Approves, Cause, Desk, DeskPage, HoldNote, Intent, UndoRules, can_hold, too_much,
 };
 
 pub(super) fn undo(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
@@ -43,11 +43,11 @@ pub(super) fn undo(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> A
 fn complete(desk: &mut Desk, turn: &SessionTurn<'_>, paid: &PaidSale) -> Act {
     let amount = desk.amount.money();
     let Some(amount) = amount.filter(|amount| may_complete(paid, *amount).is_ok()) else {
-        desk.told = Some(Cause::CompletionNotAllowed);
+        desk.told = Some(Cause::Hold(HoldNote::NotAllowed));
         return Act::None;
     };
     if reversal_pending(turn.state) || turn.state.open_count() >= limits::OPEN_SALES {
-        desk.told = Some(Cause::CompletionMustWait);
+        desk.told = Some(Cause::Hold(HoldNote::MustWait));
         return Act::None;
     }
     desk.completing = false;
