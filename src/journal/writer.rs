@@ -20,7 +20,7 @@ use super::second::SecondCopy;
 use super::store::{Store, StoreConfig};
 use super::{Appended, Ask, Background, JournalConfig, NoSales, Opened};
 use crate::evidence::{Digest, SealedRow};
-use crate::payment::{Fact, FactKind, UndoCause};
+use crate::payment::{Fact, FactKind};
 
 /// Rows that are checked before the next ask is looked for: a few milliseconds.
 const SLICE_ROWS: u64 = 500;
@@ -191,12 +191,7 @@ impl Writer {
     }
 
     fn append_now(&mut self, facts: &[Fact]) -> Result<Appended, JournalError> {
-        // Whatever a person can still leave undone; the return of a late payment is none of it.
-        let opens_sale = facts.iter().any(|fact| {
-            matches!(&fact.kind, FactKind::IntentRecorded(_))
-                || matches!(&fact.kind, FactKind::UndoIntended(intent)
-                    if intent.cause == UndoCause::Asked)
-        });
+        let opens_sale = facts.iter().any(Fact::is_wish);
         if opens_sale {
             self.refuse_sale()?;
         }

@@ -388,6 +388,31 @@ pub struct Fact {
 }
 
 impl Fact {
+    /// Tells whether a person asked for it and can leave it undone: a journal short of space refuses it, and nothing
+    /// else. The return of a late payment is none.
+    pub const fn is_wish(&self) -> bool {
+        match &self.kind {
+            FactKind::IntentRecorded(_) => true,
+            FactKind::UndoIntended(intent) => matches!(intent.cause, UndoCause::Asked),
+            FactKind::Started { .. }
+            | FactKind::AnswerNoted { .. }
+            | FactKind::AnswerRefused { .. }
+            | FactKind::SendFailed { .. }
+            | FactKind::RevokeIntended { .. }
+            | FactKind::RevokeProvisional { .. }
+            | FactKind::CodeShown { .. }
+            | FactKind::SuccessAfterRevoke { .. }
+            | FactKind::StopRequested { .. }
+            | FactKind::Rechecked { .. }
+            | FactKind::AttentionRaised { .. }
+            | FactKind::Closed { .. }
+            | FactKind::UndoClosed { .. }
+            | FactKind::Settlement { .. }
+            | FactKind::Rebuilt(_)
+            | FactKind::Proven { .. } => false,
+        }
+    }
+
     /// Returns the transaction that the fact belongs to.
     pub const fn txn(&self) -> Option<TxnId> {
         match &self.kind {

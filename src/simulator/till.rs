@@ -344,7 +344,7 @@ impl World<'_> {
                 Ok(true)
             }
             Err(problem) => {
-                self.not_stored(&problem);
+                self.not_stored(&problem, facts.iter().any(Fact::is_wish));
                 Ok(false)
             }
         }
@@ -394,8 +394,8 @@ impl World<'_> {
         clippy::wildcard_enum_match_arm,
         reason = "the driver, too, takes every other error for a broken journal"
     )]
-    /// As the driver has it: an intent that could not be stored ends the draft; anything else ends the service.
-    fn not_stored(&mut self, problem: &JournalError) {
+    /// As the driver has it: a wish that could not be stored is told; anything else ends the service.
+    fn not_stored(&mut self, problem: &JournalError, wish: bool) {
         let now = self.now();
         self.trace.add(now, Lane::Disk, Lane::Till, || {
             format!("refused: {problem}")
@@ -411,7 +411,7 @@ impl World<'_> {
         let Some(till) = &mut self.till else {
             return;
         };
-        if cause != Cause::JournalBroken && till.state.draft.is_some() {
+        if cause != Cause::JournalBroken && (wish || till.state.draft.is_some()) {
             till.refuse_sales = true;
             till.state.draft = None;
         } else {

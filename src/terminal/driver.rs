@@ -361,7 +361,8 @@ impl Driver {
         if !facts.is_empty()
             && let Err(cause) = self.store(facts.clone()).await
         {
-            self.not_stored(cause).await;
+            self.not_stored(cause, facts.iter().any(Fact::is_wish))
+                .await;
             return;
         }
         let opened = self.parts.state.draft.is_none() && next.draft.is_some();
@@ -399,9 +400,9 @@ impl Driver {
         }
     }
 
-    /// The step did not happen. An intent that could not be stored ends the draft; anything else ends the service.
-    async fn not_stored(&mut self, cause: Cause) {
-        if cause != Cause::JournalBroken && self.parts.state.draft.is_some() {
+    /// The step did not happen. A wish that could not be stored is told; anything else ends the service.
+    async fn not_stored(&mut self, cause: Cause, wish: bool) {
+        if cause != Cause::JournalBroken && (wish || self.parts.state.draft.is_some()) {
             self.refuse_sales = Some(cause.clone());
             self.parts.state.draft = None;
             self.parts.desk.page = DeskPage::Till;

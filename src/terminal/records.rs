@@ -179,7 +179,7 @@ impl Driver {
             self.carry.begin(txn, amount, self.parts.desk.change_way);
             self.parts.desk.change_way = false;
             self.parts.desk.amount = Default::default();
-        } else if !self.is_broken() {
+        } else if !self.is_broken() && self.parts.desk.told.is_none() {
             self.parts.desk.page = DeskPage::Record;
             self.parts.desk.told = Some(Cause::UndoNotAllowed);
         }
