@@ -149,6 +149,7 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
             ..ended(kind)
         })
     };
+    let keypad = || keypad_telling(cause.clone());
     match cause {
         Cause::WrongCode(_) | Cause::CodeUsed => vec![
             prompt(AimHint::None, true, 12, notice()),
@@ -165,6 +166,7 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         | Cause::UndoRefused(_)
         | Cause::UndoNotSent
         | Cause::Hold(_)
+        | Cause::ClockHoldsUp
         | Cause::UndoNotAllowed
         | Cause::PinWrong(_)
         | Cause::PinLocked(_)
@@ -180,7 +182,7 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         | Cause::Reprinting
         | Cause::UndoCeiling(_) => Vec::new(),
         Cause::Printer(..) | Cause::PrintQueueAnew | Cause::PrintQueueBroken => {
-            vec![keypad_telling(cause.clone()), outcome(OutcomeKind::Paid)]
+            vec![keypad(), outcome(OutcomeKind::Paid)]
         }
         Cause::CodeEnded | Cause::PlanWallet => vec![prompt(AimHint::None, true, 12, notice())],
         Cause::Declined(_) | Cause::CardDeclined(..) | Cause::NotSent | Cause::Reader(_) => {
@@ -194,12 +196,8 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         | Cause::CopyFails
         | Cause::JournalRebuilt
         | Cause::JournalUnproven
-        | Cause::ClockWrong => vec![keypad_telling(cause.clone())],
-        Cause::ClockHoldsUp => Vec::new(),
-        Cause::DiskFull => vec![
-            Page::OutOfService(cause.clone().into()),
-            keypad_telling(cause.clone()),
-        ],
+        | Cause::ClockWrong => vec![keypad()],
+        Cause::DiskFull => vec![Page::OutOfService(cause.clone().into()), keypad()],
         Cause::AmountMissing
         | Cause::AmountTooLarge
         | Cause::TooManyOpen
@@ -211,7 +209,7 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         | Cause::LateNotPaid(_)
         | Cause::Settled(_)
         | Cause::SettledUnequal(_)
-        | Cause::SettledUncompared(_) => vec![keypad_telling(cause.clone())],
+        | Cause::SettledUncompared(_) => vec![keypad()],
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) fn all() -> Vec<Sample> {
         ..ended(OutcomeKind::Paid)
     };
     let mut all = holds();
+    all.extend(charges());
     all.extend(vec![
         sample("card-ready", asked(CardHint::Ready)),
         sample("card-detected", asked(CardHint::Detected)),
@@ -106,6 +107,36 @@ fn holds() -> Vec<Sample> {
         page.row.channel = Channel::BankCard;
         page
     };
+    vec![
+        sample("hold-offered", asked(false)),
+        sample("hold-prompt", asked(true)),
+        sample("hold-held", Page::Outcome(held.clone())),
+        sample(
+            "hold-refused",
+            Page::Outcome(OutcomePage {
+                kind: OutcomeKind::NotPaid,
+                take: false,
+                can_print: false,
+                notice: Some(Cause::card_declined("51").into()),
+                ..held
+            }),
+        ),
+        sample("hold-record", Page::Record(record(RowState::Held))),
+        sample("hold-completed", Page::Record(record(RowState::Completed))),
+        sample("hold-released", Page::Record(record(RowState::Released))),
+        sample(
+            "hold-releasing",
+            releasing(None, Cause::Hold(HoldNote::Releasing)),
+        ),
+        sample(
+            "hold-freed",
+            releasing(Some(UndoStateView::Done), Cause::Hold(HoldNote::Released)),
+        ),
+    ]
+}
+
+/// How much of a hold is charged, and all of it given back.
+fn charges() -> Vec<Sample> {
     let undo = UndoPage {
         amount: "128.50".to_owned(),
         left: "128.50".to_owned(),
@@ -134,33 +165,9 @@ fn holds() -> Vec<Sample> {
         ..charge.clone()
     };
     vec![
-        sample("hold-offered", asked(false)),
-        sample("hold-prompt", asked(true)),
-        sample("hold-held", Page::Outcome(held.clone())),
-        sample(
-            "hold-refused",
-            Page::Outcome(OutcomePage {
-                kind: OutcomeKind::NotPaid,
-                take: false,
-                can_print: false,
-                notice: Some(Cause::card_declined("51").into()),
-                ..held
-            }),
-        ),
-        sample("hold-record", Page::Record(record(RowState::Held))),
-        sample("hold-completed", Page::Record(record(RowState::Completed))),
-        sample("hold-released", Page::Record(record(RowState::Released))),
         sample("hold-charge", Page::Undo(charge)),
         sample("hold-charge-much", Page::Undo(much)),
         sample("hold-release", Page::Undo(undo)),
-        sample(
-            "hold-releasing",
-            releasing(None, Cause::Hold(HoldNote::Releasing)),
-        ),
-        sample(
-            "hold-freed",
-            releasing(Some(UndoStateView::Done), Cause::Hold(HoldNote::Released)),
-        ),
     ]
 }
 
