@@ -24,7 +24,7 @@ pub enum Final {
 impl From<OutcomeKind> for Final {
     fn from(kind: OutcomeKind) -> Self {
         match kind {
-            OutcomeKind::Paid => Self::Paid,
+            OutcomeKind::Paid | OutcomeKind::Held => Self::Paid,
             OutcomeKind::NotPaid => Self::NotPaid,
             OutcomeKind::Revoked => Self::Revoked,
         }
@@ -52,9 +52,12 @@ impl Shown {
                         RowState::Paid => Final::Paid,
                         RowState::NotPaid => Final::NotPaid,
                         RowState::Revoked => Final::Revoked,
-                        RowState::PartReturned | RowState::Returned | RowState::Returning => {
-                            Final::Paid
-                        }
+                        RowState::PartReturned
+                        | RowState::Returned
+                        | RowState::Returning
+                        | RowState::Held
+                        | RowState::Completed
+                        | RowState::Released => Final::Paid,
                         RowState::Checking | RowState::Revoking => continue,
                     };
                     self.keep(&row.voucher, state, &row.amount);
