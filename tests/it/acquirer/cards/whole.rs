@@ -225,12 +225,25 @@ async fn pays(mut counter: Counter) -> Counter {
         (gone.value().state, gone.value().host_code.as_str()),
         (revoked, "25")
     );
-    holds(counter).await
+    counter
+}
+
+/// A counter of its own: the reader takes one PIN in thirty seconds.
+#[test]
+fn a_hold_is_charged_and_given_back_at_the_sandboxs_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let sandbox = Sandbox::open(Errors::Signed, true, FASTER);
+    let counter = runtime.block_on(async { holds(Counter::open(sandbox, folder.path())).await });
+    let Counter { sandbox, .. } = counter;
+    drop(runtime);
+    drop(sandbox);
 }
 
 /// Holds, completes, and gives back; a hold of a small amount wants its PIN, too.
 async fn holds(mut counter: Counter) -> Counter {
-    counter.does("pull").await;
+    counter.up().await;
+    counter.cards.renew(BatchNo::new(3).unwrap()).await.unwrap();
     let acts = ["tap debit", "pin 123456"];
     let card = counter.shown(2_600, true, &acts).await;
     assert!(card.pin.is_some(), "a hold goes without a PIN");
