@@ -139,8 +139,8 @@ impl Store {
             .query_row(
                 "SELECT count(*), min(CASE WHEN left_by IS NULL THEN opened_ms END) FROM \
                  (SELECT opened_ms, left_by FROM sale WHERE settled IS NULL AND purpose <> 'hold' \
-                  UNION ALL SELECT u.opened_ms, u.left_by FROM undo u JOIN sale s ON s.txn = u.sale \
-                  WHERE u.settled IS NULL AND s.purpose <> 'hold')",
+                  UNION ALL SELECT u.opened_ms, u.left_by FROM undo u \
+                  JOIN sale s ON s.txn = u.sale WHERE u.settled IS NULL AND s.purpose <> 'hold')",
                 [],
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )

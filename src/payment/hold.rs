@@ -1,9 +1,9 @@
 //! Pre-authorisation (预授权) and its completion (预授权完成), by card only.
 //!
-//! Owns the choice to hold instead of to charge, and the opening of a completion. A hold is a sale of another purpose: it
-//! is opened by a card, closed by the host's word and reversed like one, but it is no income. A completion is income: it
-//! charges what was held, or less, without the card, and whatever of it is not proven is reversed. Never completes a
-//! hold twice: the journal knows of one that stands, the state of one that is under way.
+//! Owns the choice to hold instead of to charge, and the opening of a completion. A hold is a sale of another
+//! purpose: it is opened by a card, closed by the host's word and reversed like one, but it is no income. A
+//! completion is income: it charges what was held, or less, without the card, and whatever of it is not proven is
+//! reversed. Never completes a hold twice: the journal knows of one that stands, the state of one that is under way.
 //! Source: docs/CARDS.md, rules 6 and 7.
 
 use crate::domain::{Channel, Money, OperatorNo, TxnId};

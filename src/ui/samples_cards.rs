@@ -3,10 +3,9 @@
 use super::samples::{Sample, ended, prompt, sample, waiting};
 use super::samples_more::{record, undoing};
 use crate::domain::Channel;
-use crate::payment::Unmade;
 use crate::view::pages::{FeeWord, RecordPage, UndoKind, UndoPage, UndoStateView, UndoWaiting};
 use crate::view::{AimHint, CardHint, Cause, Notice, OutcomeKind, OutcomePage, Page, Prompt};
-use crate::view::{HoldNote, ReaderFault};
+use crate::view::{HoldNote, ReaderFault, Unmade};
 use crate::view::{RowState, WaitKind, Waiting};
 
 /// Every state of these pages.

@@ -12,6 +12,8 @@ mod screen;
 mod settlement;
 mod show;
 
+/// What a reader lacked; the words for it are the screen's.
+pub use crate::payment::Unmade;
 /// What an entry of a batch is; the words for it are the screen's.
 pub use crate::settlement::EntryKind;
 pub use desk::{AmountEntry, Approves, ClockState, CodeEntry, Desk, DeskPage, Look};

@@ -1,4 +1,5 @@
-//! Taps on the pages behind a sale's record: money back, the completion of a hold, closing the batch, a supervisor's PIN.
+//! Taps on the pages behind a sale's record: money back, the completion of a hold, closing the batch, a supervisor's
+//! PIN.
 //!
 //! Owns which of them count on which page. Decides no money: the core chooses and checks again.
 

@@ -1,5 +1,5 @@
-//! A card reader that is not there, is no reader, speaks at another speed, has no key or was opened: words that say what
-//! to do, and the till sells by code all the same.
+//! A card reader that is not there, is no reader, speaks at another speed, has no key or was opened: words that say
+//! what to do, and the till sells by code all the same.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! A batch with cards in it: sales, one that is declined, one with a void, one with a part of its money back, against the
-//! sandbox's statement.
+//! A batch with cards in it: sales, one that is declined, one with a void, one with a part of its money back, against
+//! the sandbox's statement.
 
 use shouyin::payment::UndoKind;
 use shouyin::settlement::{EntryKind, net};

@@ -1,9 +1,9 @@
 //! Nothing secret of a card is in any byte that the terminal writes: invariant I10 for cards.
 //!
-//! Owns the scanner. A till sells by tap and with a PIN, is declined, voids and refunds, prints its slips, and logs all
-//! that it can; then every file that it left and everything that it said is searched for card numbers, tracks, PINs and
-//! keys in clear, backwards, as UTF-16, hexadecimal, base64 and packed decimals. That the scanner finds each of these is
-//! proven on planted leaks.
+//! Owns the scanner. A till sells by tap and with a PIN, is declined, voids and refunds, prints its slips, and logs
+//! all that it can; then every file that it left and everything that it said is searched for card numbers, tracks,
+//! PINs and keys in clear, backwards, as UTF-16, hexadecimal, base64 and packed decimals. That the scanner finds each
+//! of these is proven on planted leaks.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -270,8 +270,8 @@ fn of_the_line(counter: &Counter) -> Vec<(String, Vec<u8>)> {
     all
 }
 
-/// Sells with the real program until each sale has its end, then waits until its slips are `printed`; returns everything
-/// that it said.
+/// Sells with the real program until each sale has its end, then waits until its slips are `printed`; returns
+/// everything that it said.
 fn program(
     dir: &Path,
     (port, printer): (u16, u16),

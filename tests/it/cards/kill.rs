@@ -148,8 +148,8 @@ fn a_terminal_killed_in_a_card_sale_reverses_it_before_the_next_card() {
     assert!(deaths >= 5 * 3, "{deaths}");
 }
 
-/// A life of a till in a process of its own: `void` or `refund` sells and sends money back, `rest` finishes what is open
-/// and sells once more.
+/// A life of a till in a process of its own: `void` or `refund` sells and sends money back, `rest` finishes what is
+/// open and sells once more.
 #[test]
 #[ignore = "run by its parent, which ends it"]
 fn a_life() {

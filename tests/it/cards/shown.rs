@@ -98,7 +98,8 @@ pub fn card(words: &str, fen: u64) -> PresentedCard {
     }
 }
 
-/// So many presentments of one card for the same amount: each has a cryptogram of its own, as a chip's counter wants it.
+/// So many presentments of one card for the same amount: each has a cryptogram of its own, as a chip's counter wants
+/// it.
 pub fn presentments(words: &str, fen: u64, count: usize) -> Vec<End> {
     let mut pair = Pair::greeted();
     let mut ends = Vec::new();
