@@ -39,7 +39,7 @@ pub fn tdes(key: &Key, block: [u8; 8]) -> [u8; 8] {
     des(&key[..8], des(&key[8..], once, false), true)
 }
 
-/// The inverse of [`tdes`].
+/// The inverse of `tdes`.
 pub fn untdes(key: &Key, block: [u8; 8]) -> [u8; 8] {
     let once = des(&key[..8], block, false);
     des(&key[..8], des(&key[8..], once, true), false)
