@@ -248,15 +248,17 @@ def hold_and_charge():
     picture("hold-prompt")
     at_reader("tap debit")
     wait("pin")
-    at_reader("pin 123456")
+    # The reader takes one PIN in thirty seconds, and says so; before that nobody can type.
+    until = time.monotonic() + 60
+    while not shows("Pre-authorised") and time.monotonic() < until:
+        at_reader("pin 123456")
+        time.sleep(0.3)
     read("Pre-authorised")
     picture("hold-held")
     press(words["next"])
     wait("keypad")
-    until = time.monotonic() + 20
-    while not any(label.startswith("Record ") for label in labels()) and time.monotonic() < until:
-        time.sleep(0.02)
-    press(next(label for label in labels() if label.startswith("Record ")))
+    read("Sale ")
+    press(next(label for label in labels() if label.startswith("Sale ")))
     read("Charge hold")
     picture("hold-record")
     press("Charge hold")
