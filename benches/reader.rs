@@ -7,27 +7,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use shouyin::acquirer::{self, CardHost, HttpsExchange};
+use shouyin::acquirer::{CardHost, HttpsExchange};
 use shouyin::card::CardRules;
-use shouyin::clock::Clock;
 use shouyin::config::Config;
 use shouyin::domain::{Money, Tick};
-use shouyin::entropy::Entropy;
-use shouyin::journal::{Journal, JournalConfig};
-use shouyin::limits;
-use shouyin::profile::Profile;
 use shouyin::reader::event::{Ask, AskId, ReaderEvent, TapRequest};
 use shouyin::reader::neo2::{CardTransaction, Conversation, Output};
 use shouyin::reader::port::{BAUD, PortConfig};
 use shouyin::sim::reader::{Act, Bench, Device, Kind, Options, Out};
-use shouyin::terminal::{
-    CardDeskConfig, Driver, DriverParts, Input, NoPrinter, recover, sign_in_when_asked,
-    start_reader,
-};
-use shouyin::view::{
-    CardHint, Desk, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap, Theme, Wall,
-};
-use tokio::sync::{mpsc, watch};
+use shouyin::terminal::{CardDeskConfig, sign_in_when_asked, start_reader};
+use shouyin::view::{CardHint, Intent, Page};
 
 #[path = "support/report.rs"]
 #[allow(dead_code, reason = "shared by the benches")]
@@ -35,9 +24,13 @@ mod report;
 #[path = "support/sandbox.rs"]
 #[allow(dead_code, reason = "shared by the benches")]
 mod sandbox;
+#[path = "support/till.rs"]
+#[allow(dead_code, reason = "shared by the benches")]
+mod till;
 
 use report::{Limit, Report, Row, folder, median, share};
-use sandbox::{Sandbox, Way, WireTap};
+use sandbox::{Sandbox, WireTap};
+use till::{Needs, Till, Ways, first_out};
 
 const SALES: usize = 60;
 /// The first sales fill caches and sign in.
@@ -170,10 +163,15 @@ fn taps() -> Vec<(String, Vec<f64>, usize)> {
     });
     let reader = reader.expect("a pseudo-terminal");
     let times = runtime.block_on(async {
-        let mut till = Till::open(&scratch, &sandbox, tap.port).await;
+        let link = scratch.join("port");
+        let own = scratch.join("cards.toml");
+        std::fs::write(&own, format!("[cards]\nreader = {link:?}\n")).expect("written");
+        let config = Config::load(&[sandbox.config.clone(), own]).expect("the sandbox's own");
+        let ways = |needs: &Needs<'_>| cards(needs, &link, tap.port);
+        let mut till = Till::open(&scratch, &config, ways).await;
         let mut times = Vec::new();
         for number in 0..SALES {
-            times.push(till.sell(number, &reader, &tap).await);
+            times.push(sell(&mut till, number, &reader, &tap).await);
         }
         till.stop().await;
         times.split_off(WARM_UP)
@@ -206,135 +204,29 @@ fn taps() -> Vec<(String, Vec<f64>, usize)> {
     ]
 }
 
-struct Till {
-    taps: mpsc::Sender<Tap>,
-    screens: watch::Receiver<Option<Screen>>,
-    inputs: mpsc::Sender<Input>,
-    driving: tokio::task::JoinHandle<()>,
-}
-
-impl Till {
-    async fn open(scratch: &Path, sandbox: &Sandbox, port: u16) -> Self {
-        let link = scratch.join("port");
-        let cards = scratch.join("cards.toml");
-        std::fs::write(&cards, format!("[cards]\nreader = {link:?}\n")).expect("written");
-        let config = Config::load(&[sandbox.config.clone(), cards]).expect("the sandbox's own");
-        let data = scratch.join("data");
-        std::fs::create_dir_all(&data).expect("a folder under target/");
-        let journal = JournalConfig::new(data.clone(), data.join("mirror.log"));
-        let (journal, opened) = Journal::open(journal).expect("an empty journal");
-        let policy = config.policy([9; 32]);
-        let (clock, entropy) = (Clock::start(), Entropy::default());
-        let state = recover(&journal, opened, entropy.start_tag(), clock.now(), &policy).await;
-        let (inputs, inbox) = mpsc::channel(limits::INPUT_QUEUE);
-        let (taps, tapped) = mpsc::channel(limits::INTENT_QUEUE);
-        let (publish, screens) = watch::channel(None);
-        let (scanner, mut orders) = mpsc::channel(8);
-        tokio::spawn(async move { while orders.recv().await.is_some() {} });
-        let (requests, cards) = ask_through(&config, (&link, port), clock, &journal, &inputs);
-        let driver = Driver::new(DriverParts {
-            cards: Some(cards),
-            approver: None,
-            state: state.expect("a new start"),
-            journal,
-            policy,
-            table: config.profile.codes.clone(),
-            operator: config.operator.clone(),
-            shop: Shop {
-                name: config.shop.clone(),
-                sandbox: true,
-                profile: Arc::new(Profile::built_in()),
-                wall: Wall::default(),
-            },
-            desk: Desk::new(Language::Chinese, Theme::Light),
-            clock,
-            entropy,
-            acquirer: requests,
-            scanner,
-            screens: publish,
-            sound: Box::new(|_| {}),
-            printer: Box::new(NoPrinter),
-        });
-        let driving = tokio::spawn(driver.run(inbox, tapped));
-        Self {
-            taps,
-            screens,
-            inputs,
-            driving,
-        }
-    }
-
-    async fn wait(&mut self, found: impl Fn(&Page) -> bool) {
-        let seen = self.screens.clone();
-        let shown = self
-            .screens
-            .wait_for(|s| s.as_ref().is_some_and(|s| found(&s.page)));
-        let shown = tokio::time::timeout(Duration::from_secs(20), shown).await;
-        let Ok(shown) = shown else {
-            let page = seen.borrow().as_ref().map(|screen| screen.page.clone());
-            panic!("not the screen that was waited for, but {page:?}");
-        };
-        shown.expect("the driver runs");
-    }
-
-    async fn tap(&self, intent: Intent) {
-        let screen = self.screens.borrow().as_ref().map(|screen| screen.seq);
-        let seq = screen.unwrap_or_default();
-        let tap = Tap { seq, intent };
-        self.taps.send(tap).await.expect("the driver runs");
-    }
-
-    async fn sell(&mut self, number: usize, reader: &Bench, tap: &WireTap) -> Times {
-        self.wait(|page| matches!(page, Page::Keypad(_))).await;
-        // Never the amount of the sale before: that one would have to be confirmed.
-        for digit in [1 + (number % 9) as u8, 0] {
-            self.tap(Intent::Digit(digit)).await;
-        }
-        self.tap(Intent::Charge).await;
-        let ready =
-            |page: &Page| matches!(page, Page::Prompt(p) if p.card == Some(CardHint::Ready));
-        self.wait(ready).await;
-        // The customer comes after the reader was asked.
-        tokio::time::sleep(Duration::from_millis(60)).await;
-        tap.take();
-        let begun = Instant::now();
-        reader.act("tap debit").expect("the reader runs");
-        let paid = |page: &Page| matches!(page, Page::Outcome(o) if o.kind == OutcomeKind::Paid);
-        self.wait(paid).await;
-        let shown = Instant::now();
-        let passed = tap.take();
-        let out = |data: bool| {
-            let first = passed
-                .iter()
-                .find(|p| p.way == Way::ToAcquirer && (p.data || !data));
-            first.expect("a request").at
-        };
-        reader.act("pull").expect("the reader runs");
-        self.tap(Intent::Dismiss).await;
-        let ms = |to: Instant| to.duration_since(begun).as_secs_f64() * 1e3;
-        Times {
-            to_port: ms(out(false)),
-            to_request: ms(out(true)),
-            to_screen: ms(shown),
-        }
-    }
-
-    async fn stop(self) {
-        let stop = self.inputs.send(Input::Shutdown).await;
-        stop.expect("the driver runs");
-        self.driving.await.expect("it ends by itself");
+async fn sell(till: &mut Till, number: usize, reader: &Bench, tap: &WireTap) -> Times {
+    till.charge(number).await;
+    let ready = |page: &Page| matches!(page, Page::Prompt(p) if p.card == Some(CardHint::Ready));
+    till.wait(ready).await;
+    // The customer comes after the reader was asked.
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    tap.take();
+    let begun = Instant::now();
+    reader.act("tap debit").expect("the reader runs");
+    let shown = till.paid().await;
+    let passed = tap.take();
+    reader.act("pull").expect("the reader runs");
+    till.tap(Intent::Dismiss).await;
+    let ms = |to: Instant| to.duration_since(begun).as_secs_f64() * 1e3;
+    Times {
+        to_port: ms(first_out(&passed, false)),
+        to_request: ms(first_out(&passed, true)),
+        to_screen: ms(shown),
     }
 }
 
-type Requests = mpsc::Sender<(shouyin::payment::Ticket, shouyin::payment::Request)>;
-
-fn ask_through(
-    config: &Config,
-    (link, port): (&Path, u16),
-    clock: Clock,
-    journal: &Journal,
-    inputs: &mpsc::Sender<Input>,
-) -> (Requests, mpsc::Sender<shouyin::terminal::CardCommand>) {
+/// The card host's adapter, by way of the wire-tap, and the reader.
+fn cards(needs: &Needs<'_>, link: &Path, port: u16) -> Ways {
     let desk = CardDeskConfig {
         tap_s: 60,
         pin_s: 60,
@@ -343,24 +235,20 @@ fn ask_through(
             device_counts: true,
         },
     };
-    let reader = start_reader(PortConfig::new(link.into()), desk, inputs.clone(), clock);
+    let port_config = PortConfig::new(link.into());
+    let reader = start_reader(port_config, desk, needs.inputs.clone(), needs.clock);
     let reader = reader.expect("a thread");
-    let a = &config.acquirer;
+    let a = &needs.config.acquirer;
     let wait = Duration::from_millis(a.total_ms);
     let url = format!("https://localhost:{port}/card/8583");
     let line = HttpsExchange::new(&url, &a.ca_file, wait, wait).expect("the sandbox's authority");
     let host = CardHost::new(&a.term, &a.merchant, line, reader.keys).expect("short numbers");
     let host = Arc::new(host);
-    let signing = (Arc::clone(&host), reader.sign_in, journal.clone());
-    tokio::spawn(sign_in_when_asked(signing.0, signing.1, signing.2));
-    let (requests, asked) = mpsc::channel(limits::ACQUIRER_QUEUE);
-    let (events, mut told) = mpsc::channel(limits::ACQUIRER_QUEUE);
-    tokio::spawn(acquirer::serve(host, asked, events, move || clock.now()));
-    let inputs = inputs.clone();
-    tokio::spawn(async move {
-        while let Some(event) = told.recv().await {
-            inputs.send(Input::Acquirer(event)).await.ok();
-        }
-    });
-    (requests, reader.orders)
+    let journal = needs.journal.clone();
+    tokio::spawn(sign_in_when_asked(
+        Arc::clone(&host),
+        reader.sign_in,
+        journal,
+    ));
+    (needs.serve(host), Some(reader.orders))
 }

@@ -118,6 +118,9 @@ const COLUMNS: &str = "txn, order_no, voucher, amount, currency, channel, state,
                         WHERE u.sale = sale.txn AND u.state = 'done'), \
                        (SELECT count(*) FROM undo u WHERE u.sale = sale.txn AND u.state = 'open'), \
                        purpose";
+/// An undo gives money back, not a hold.
+pub(super) const OF_NO_HOLD: &str =
+    "NOT EXISTS (SELECT 1 FROM sale h WHERE h.txn = undo.sale AND h.purpose = 'hold')";
 /// A completion `c` of a hold counts: it was not voided.
 pub(super) const COMPLETION_STANDS: &str = "(c.state IN ('open','revoking') OR c.state = 'paid' \
      AND NOT EXISTS (SELECT 1 FROM undo v WHERE v.sale = c.txn AND v.kind = 'void' AND v.state = 'done'))";

@@ -7,7 +7,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::error::JournalError;
-use super::query::{COMPLETION_STANDS, SaleRow};
+use super::query::{COMPLETION_STANDS, OF_NO_HOLD, SaleRow};
 use super::store::Store;
 use crate::domain::{Channel, Money, OrderNo, Timestamp, TxnId};
 use crate::evidence::PaidEvidence;
@@ -212,9 +212,10 @@ impl Store {
     pub(super) fn sent_back(&self, from_ms: i64) -> Result<u64, JournalError> {
         self.connection
             .query_row(
-                "SELECT coalesce(sum(amount), 0) FROM undo \
-                 WHERE opened_ms >= ?1 AND cause = 'asked' AND state IN ('open','done') \
-                 AND NOT EXISTS (SELECT 1 FROM sale h WHERE h.txn = undo.sale AND h.purpose = 'hold')",
+                &format!(
+                    "SELECT coalesce(sum(amount), 0) FROM undo WHERE opened_ms >= ?1 \
+                     AND cause = 'asked' AND state IN ('open','done') AND {OF_NO_HOLD}"
+                ),
                 [from_ms],
                 |row| row.get(0),
             )

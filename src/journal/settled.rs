@@ -6,6 +6,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::JournalError;
+use super::query::OF_NO_HOLD;
 use super::store::Store;
 use crate::domain::{BatchNo, Channel, Money, OrderNo, Timestamp, TxnId, VoucherNo};
 use crate::payment::{FactKind, Unsettled};
@@ -94,13 +95,7 @@ fn leave(unit: &Connection, txn: &str, entry: &str) -> rusqlite::Result<()> {
 
 fn close(unit: &Connection, txn: &str, report: &Report, at_ms: i64) -> rusqlite::Result<()> {
     // Holds are no income: neither they nor what gives them back belong to a settlement.
-    let counted = [
-        ("sale", "purpose <> 'hold'"),
-        (
-            "undo",
-            "NOT EXISTS (SELECT 1 FROM sale h WHERE h.txn = undo.sale AND h.purpose = 'hold')",
-        ),
-    ];
+    let counted = [("sale", "purpose <> 'hold'"), ("undo", OF_NO_HOLD)];
     for (table, counted) in counted {
         let sql = format!(
             "UPDATE {table} SET settled = (SELECT batch FROM settlement WHERE txn = ?1) \
@@ -137,10 +132,12 @@ impl Store {
         let (entries, since_ms) = self
             .connection
             .query_row(
-                "SELECT count(*), min(CASE WHEN left_by IS NULL THEN opened_ms END) FROM \
+                &format!(
+                    "SELECT count(*), min(CASE WHEN left_by IS NULL THEN opened_ms END) FROM \
                  (SELECT opened_ms, left_by FROM sale WHERE settled IS NULL AND purpose <> 'hold' \
-                  UNION ALL SELECT u.opened_ms, u.left_by FROM undo u \
-                  JOIN sale s ON s.txn = u.sale WHERE u.settled IS NULL AND s.purpose <> 'hold')",
+                  UNION ALL SELECT opened_ms, left_by FROM undo \
+                  WHERE settled IS NULL AND {OF_NO_HOLD})"
+                ),
                 [],
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )

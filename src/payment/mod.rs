@@ -47,4 +47,4 @@ pub use state::{
     Completing, Draft, Numbers, Phase, Polling, Presenting, Provisional, Refusal, RevokeStep,
     Revoking, Sale, State, Undo, UndoStep,
 };
-pub use undo::{PaidSale, UndoRefusal, choose as choose_undo};
+pub use undo::{PaidSale, UndoRefusal, choose as choose_undo, role_for as undo_role};

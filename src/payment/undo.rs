@@ -122,6 +122,15 @@ pub fn choose(
     }
 }
 
+/// Returns the lowest role that may send `amount` back today; none when nobody may. What a card only holds is the
+/// customer's own: no ceiling, but never a cashier alone.
+pub fn role_for(policy: &Policy, original: &PaidSale, amount: Money, today: Money) -> Option<Role> {
+    if original.intent.purpose.is_hold() {
+        return Some(Role::Supervisor);
+    }
+    policy.ceilings.role_for(amount, today)
+}
+
 pub(super) fn request(
     state: &mut State,
     turn: &mut Turn<'_>,
@@ -136,7 +145,6 @@ pub(super) fn request(
     if busy || twice || state.open_count() >= limits::OPEN_SALES {
         return;
     }
-    // What a card only holds is the customer's own: no ceiling, but never a cashier alone.
     let allowed = if original.intent.purpose.is_hold() {
         authority.role != Role::Cashier
     } else {

@@ -6,9 +6,10 @@
 use std::path::Path;
 
 use super::event::{KeyState, ReaderError, ReaderEvent, ReaderInfo};
-use super::neo2::{Conversation, Frame, Frames, Output, command_bytes};
+use super::neo2::{Conversation, Frame, Neo2Wire, Output, command_bytes};
 use super::port::{Line, PortError};
 use super::pp60::{self, PadError};
+use super::stream::{Search, Wire};
 use crate::card::Ksn;
 use crate::domain::Tick;
 
@@ -172,19 +173,27 @@ pub(super) fn pings(path: &Path, baud: u32) -> Result<bool, PortError> {
     let Ok(ping) = command_bytes(0x18, 0x01, &[]) else {
         return Ok(false);
     };
+    let pinged = |frame: &Frame| matches!(frame, Frame::Reply(r) if r.command == 0x18);
+    answers::<Neo2Wire>((path, baud), &ping, pinged)
+}
+
+/// Says whether such an answer comes to a question at this speed.
+pub(super) fn answers<W: Wire>(
+    (path, baud): (&Path, u32),
+    question: &[u8],
+    is_answer: impl Fn(&W::Frame) -> bool,
+) -> Result<bool, PortError> {
     let mut line = Line::open(path, baud)?;
-    let mut frames = Frames::default();
+    let mut frames = Search::<W>::default();
     let until = line.tick().after_ms(PING_MS);
-    if line.write(&ping).is_err() {
+    if line.write(question).is_err() {
         return Ok(false);
     }
     while line.tick() < until {
         let Ok(bytes) = line.bytes() else {
             break;
         };
-        let found = frames.push(bytes, Tick(0));
-        let pinged = |frame: &Frame| matches!(frame, Frame::Reply(r) if r.command == 0x18);
-        if found.iter().any(pinged) {
+        if frames.push(bytes, Tick(0)).iter().any(&is_answer) {
             return Ok(true);
         }
     }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::driver::{Driver, chain};
 use crate::domain::{EntryMode, Money, OperatorNo, Role, TxnId};
 use crate::journal::{Journal, JournalError, SaleRow, SaleState, UndoRow, UndoState};
-use crate::payment::{Authority, CardBusiness, Event, PaidSale, Presentment};
+use crate::payment::{Authority, CardBusiness, Event, PaidSale, Presentment, undo_role};
 use crate::people::{Answer, Pin};
 use crate::profile::guard::{LastSale, Usage};
 use crate::view::pages::{UndoLine, UndoStateView};
@@ -69,9 +69,7 @@ impl Driver {
         let Some((paid, amount, today)) = self.wanted_back().await else {
             return;
         };
-        let hold = paid.intent.purpose.is_hold();
-        let role = self.parts.policy.ceilings.role_for(amount, today);
-        let Some(role) = role.filter(|_| !hold).or(hold.then_some(Role::Supervisor)) else {
+        let Some(role) = undo_role(&self.parts.policy, &paid, amount, today) else {
             let most = self.parts.policy.ceilings.most(today);
             self.parts.desk.told = Some(most.map_or(Cause::UndoNotAllowed, too_much));
             return;

@@ -18,7 +18,7 @@ use crate::domain::{BatchNo, Money, Now, Role, Timestamp};
 use crate::limits::PIN_DIGITS_MIN;
 use crate::payment::{
     CardBusiness, Draft, PaidSale, Phase, Policy, Sale, State, Undo, UndoKind, UndoOutcome,
-    UndoStep, choose_undo, may_complete,
+    UndoStep, choose_undo, may_complete, undo_role,
 };
 use crate::profile::{Capability, FeeEffect, Profile};
 
@@ -55,10 +55,7 @@ pub struct UndoRules<'a> {
 impl UndoRules<'_> {
     /// Returns the lowest role that may send `amount` back today; none when nobody may.
     pub fn role(&self, paid: &PaidSale, amount: Money) -> Option<Role> {
-        if paid.intent.purpose.is_hold() {
-            return Some(Role::Supervisor);
-        }
-        self.policy.ceilings.role_for(amount, self.today)
+        undo_role(self.policy, paid, amount, self.today)
     }
 
     /// Returns how `amount` of a sale would go back; none when it cannot, or when the acquirer does not offer it.

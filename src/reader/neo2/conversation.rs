@@ -17,7 +17,7 @@ mod replies;
 use zeroize::Zeroizing;
 
 use super::command::{self, Code};
-use super::frame::{Frames, Heard};
+use super::frame::Frames;
 use super::keys;
 use super::mac;
 use super::pin::{self, PinKey, PinRequest};
@@ -28,6 +28,7 @@ use crate::domain::{Money, Tick};
 use crate::reader::event::{
     Answer, Ask, AskId, End, KeyState, ReaderError, ReaderEvent, ReaderInfo, Silence, TapRequest,
 };
+use crate::reader::stream::Heard;
 
 /// Longest wait for the answer to a command without a card or a person.
 pub const REPLY_MS: u64 = 2_000;
@@ -490,14 +491,7 @@ impl Conversation {
 
     /// What was heard since the last command.
     fn silence(&self) -> Silence {
-        let (now, before) = (self.frames.heard(), self.before);
-        if now.frames > before.frames {
-            Silence::OtherFrames
-        } else if now.noise > before.noise || self.frames.deadline().is_some() {
-            Silence::Babble
-        } else {
-            Silence::Quiet
-        }
+        self.frames.silence_since(self.before)
     }
 }
 

@@ -6,19 +6,18 @@
 //! UI event  45 00 55 00              LEN(1)      DATA CRC(2, big endian)
 //! ```
 //!
-//! Owns the format, its limits and the search for the next frame. The wire has no escapes, so a
-//! length may lie: a candidate whose checksum is wrong, that is too long or that stops for
-//! [`GAP_MS`] loses its first byte and the search goes on behind it. Only whole frames with a right
-//! checksum come out. Never believes what a frame says: one that was found behind a broken one must
-//! still be the answer to the command under way (`session`). What was taken is wiped.
+//! Owns the format and its limits; the search for the next frame is `stream`'s. The wire has no escapes, so a length
+//! may lie: a candidate whose checksum is wrong, that is too long or that stops for [`GAP_MS`] is none. Only whole
+//! frames with a right checksum come out. Never believes what a frame says: one that was found behind a broken one
+//! must still be the answer to the command under way (`session`). What was taken is wiped.
 
 use std::fmt;
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::status::Status;
 use crate::code::crc16;
-use crate::domain::Tick;
+use crate::reader::stream::{Look, Search, Wire};
 
 /// Longest frame in bytes, all parts counted (guide, section on the protocol).
 pub const FRAME_BYTES_MAX: usize = 1500;
@@ -32,9 +31,6 @@ const UI_HEADER: &[u8] = &[0x45, 0x00, 0x55, 0x00];
 const HEAD_BYTES: usize = 14;
 const UI_HEAD_BYTES: usize = 5;
 const CRC_BYTES: usize = 2;
-/// More than one frame is never held: what is pushed is looked at in pieces.
-const HELD_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
-
 /// A command's data is longer than a frame can carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0} bytes of data do not fit a frame, which takes {DATA_BYTES_MAX}")]
@@ -94,108 +90,24 @@ pub enum Frame {
     Ui(UiFrame),
 }
 
-/// What was heard beside frames; tells a wrong speed from a silent line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Heard {
-    /// Whole frames.
-    pub frames: u64,
-    /// Bytes that belong to no frame.
-    pub noise: u64,
-    /// Candidates with a wrong checksum.
-    pub bad_checksums: u64,
-    /// Candidates that stood still too long.
-    pub cut_off: u64,
-}
+/// The wire of this protocol.
+#[derive(Debug)]
+pub enum Neo2Wire {}
 
-/// The search for frames in a stream of bytes.
-#[derive(Debug, Default)]
-pub struct Frames {
-    held: Zeroizing<Vec<u8>>,
-    last: Option<Tick>,
-    heard: Heard,
-}
+/// The search for its frames.
+pub type Frames = Search<Neo2Wire>;
 
-/// What stands at the beginning of some bytes.
-enum Look {
-    Whole(Frame, usize),
-    Part,
-    Noise,
-    BadChecksum,
-}
+impl Wire for Neo2Wire {
+    type Frame = Frame;
+    const GAP_MS: u64 = GAP_MS;
+    const FRAME_BYTES_MAX: usize = FRAME_BYTES_MAX;
 
-impl Frames {
-    /// Takes bytes that came at `at` and returns the frames that they complete.
-    pub fn push(&mut self, bytes: &[u8], at: Tick) -> Vec<Frame> {
-        let mut found = self.expire(at);
-        if bytes.is_empty() {
-            return found;
-        }
-        self.last = Some(at);
-        if self.held.capacity() == 0 {
-            // Never grown later, so that no copy of ciphertext stays behind in freed memory.
-            self.held.reserve_exact(HELD_BYTES_MAX);
-        }
-        for piece in bytes.chunks(FRAME_BYTES_MAX) {
-            self.held.extend_from_slice(piece);
-            self.search(false, &mut found);
-        }
-        found
-    }
-
-    /// Gives up a frame that has stood still; returns what was hidden behind its beginning.
-    pub fn expire(&mut self, at: Tick) -> Vec<Frame> {
-        let mut found = Vec::new();
-        if self.deadline().is_some_and(|deadline| at >= deadline) {
-            self.heard.cut_off += 1;
-            self.search(true, &mut found);
-            self.last = None;
-        }
-        found
-    }
-
-    /// Returns when [`Self::expire`] has something to do.
-    pub fn deadline(&self) -> Option<Tick> {
-        let last = self.last.filter(|_| !self.held.is_empty())?;
-        Some(last.after_ms(GAP_MS))
-    }
-
-    /// Forgets a frame that has begun; the line was closed.
-    pub fn clear(&mut self) {
-        self.held.zeroize();
-        self.last = None;
-    }
-
-    /// Returns what was heard until now.
-    pub const fn heard(&self) -> Heard {
-        self.heard
-    }
-
-    /// Looks for frames from the front. With `ended` nothing more is coming, so a part is noise.
-    fn search(&mut self, ended: bool, found: &mut Vec<Frame>) {
-        let mut start = 0;
-        while start < self.held.len() {
-            match look(&self.held[start..]) {
-                Look::Whole(frame, length) => {
-                    self.heard.frames += 1;
-                    found.push(frame);
-                    start += length;
-                    continue;
-                }
-                Look::Part if !ended => break,
-                Look::BadChecksum => self.heard.bad_checksums += 1,
-                Look::Part | Look::Noise => {}
-            }
-            self.heard.noise += 1;
-            start += 1;
-        }
-        let left = self.held.len() - start;
-        self.held.copy_within(start.., 0);
-        self.held[left..].zeroize();
-        self.held.truncate(left);
+    fn look(bytes: &[u8]) -> Look<Frame> {
+        look(bytes)
     }
 }
 
-fn look(bytes: &[u8]) -> Look {
+fn look(bytes: &[u8]) -> Look<Frame> {
     let (length, head, header) = match bytes[0] {
         0x56 => (bytes.get(12..14).map(big_endian), HEAD_BYTES, HEADER),
         0x45 => (

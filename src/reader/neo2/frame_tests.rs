@@ -1,6 +1,7 @@
 //! The frames that the guide prints, byte for byte, and those computed with its rule (design notes, section 2.1).
 
 use super::*;
+use crate::domain::Tick;
 
 const AT: Tick = Tick(1_000);
 

@@ -20,7 +20,7 @@ pub use conversation::{
     TAP_GRACE_MS,
 };
 pub use frame::{
-    DATA_BYTES_MAX, FRAME_BYTES_MAX, Frame, Frames, GAP_MS, Heard, Reply, TooLong, UiFrame,
+    DATA_BYTES_MAX, FRAME_BYTES_MAX, Frame, Frames, GAP_MS, Neo2Wire, Reply, TooLong, UiFrame,
     command_bytes,
 };
 pub use mac::MAC_BYTES_MAX;

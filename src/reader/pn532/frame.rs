@@ -13,9 +13,9 @@
 
 use std::fmt;
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
-use crate::domain::Tick;
+use crate::reader::stream::{Look, Search, Wire};
 
 /// Longest data of a command, the command's own byte counted (user manual: 264 bytes behind TFI).
 pub const COMMAND_BYTES_MAX: usize = 264;
@@ -36,7 +36,6 @@ const ERROR: u8 = 0x7F;
 const FRAME_BYTES_MAX: usize = START.len() + EXTENDED_HEAD + 1 + COMMAND_BYTES_MAX + 1;
 const NORMAL_HEAD: usize = 2;
 const EXTENDED_HEAD: usize = 5;
-const HELD_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
 
 /// A command's data is longer than a frame can carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -92,95 +91,33 @@ impl fmt::Debug for Frame {
     }
 }
 
-/// The search for frames in a stream of bytes.
-#[derive(Debug, Default)]
-pub struct Frames {
-    held: Zeroizing<Vec<u8>>,
-    last: Option<Tick>,
-    noise: u64,
-    whole: u64,
-}
+/// The chip's wire.
+#[derive(Debug)]
+pub enum ChipWire {}
 
-/// What stands at the beginning of some bytes.
-enum Look {
-    Whole(Frame, usize),
-    /// Zeros before and behind frames are no noise.
-    Filler,
-    Part,
-    Noise,
-}
+/// The search for its frames.
+pub type Frames = Search<ChipWire>;
 
-impl Frames {
-    /// Takes bytes that came at `at` and returns the frames that they complete.
-    pub fn push(&mut self, bytes: &[u8], at: Tick) -> Vec<Frame> {
-        let mut found = self.expire(at);
-        if bytes.is_empty() {
-            return found;
-        }
-        self.last = Some(at);
-        if self.held.capacity() == 0 {
-            // Never grown later, so that no copy of a card's data stays behind in freed memory.
-            self.held.reserve_exact(HELD_BYTES_MAX);
-        }
-        for piece in bytes.chunks(FRAME_BYTES_MAX) {
-            self.held.extend_from_slice(piece);
-            self.search(false, &mut found);
-        }
-        found
+impl Wire for ChipWire {
+    type Frame = Frame;
+    const GAP_MS: u64 = GAP_MS;
+    const FRAME_BYTES_MAX: usize = FRAME_BYTES_MAX;
+
+    fn look(bytes: &[u8]) -> Look<Frame> {
+        look(bytes)
     }
 
-    /// Gives up a frame that has stood still; returns what was hidden behind its beginning.
-    pub fn expire(&mut self, at: Tick) -> Vec<Frame> {
-        let mut found = Vec::new();
-        if self.deadline().is_some_and(|deadline| at >= deadline) {
-            self.search(true, &mut found);
-            self.last = None;
-        }
-        found
-    }
-
-    /// Returns when [`Self::expire`] has something to do.
-    pub fn deadline(&self) -> Option<Tick> {
-        let last = self.last.filter(|_| !self.held.is_empty())?;
-        Some(last.after_ms(GAP_MS))
-    }
-
-    /// Whole frames and bytes of no frame until now.
-    pub const fn heard(&self) -> (u64, u64) {
-        (self.whole, self.noise)
-    }
-
-    /// Looks for frames from the front. With `ended` nothing more is coming, so a part is noise.
-    fn search(&mut self, ended: bool, found: &mut Vec<Frame>) {
-        let mut start = 0;
-        while start < self.held.len() {
-            match look(&self.held[start..]) {
-                Look::Whole(frame, length) => {
-                    self.whole += 1;
-                    found.push(frame);
-                    start += length;
-                    continue;
-                }
-                Look::Part if !ended => break,
-                Look::Filler => {}
-                // A last zero is the end of the frame before.
-                Look::Part | Look::Noise => self.noise += u64::from(self.held[start] != 0),
-            }
-            start += 1;
-        }
-        let left = self.held.len() - start;
-        self.held.copy_within(start.., 0);
-        self.held[left..].zeroize();
-        self.held.truncate(left);
+    /// Zeros stand before and behind frames.
+    fn is_filler(byte: u8) -> bool {
+        byte == 0
     }
 }
 
-fn look(bytes: &[u8]) -> Look {
+fn look(bytes: &[u8]) -> Look<Frame> {
     let body = match bytes {
         // A zero alone may be anything, also the beginning of a start code.
         [0x00] => return Look::Part,
         [0x00, 0xFF, body @ ..] => body,
-        [0x00, ..] => return Look::Filler,
         _ => return Look::Noise,
     };
     let (head, length) = match body {

@@ -278,8 +278,8 @@ impl Session {
             // A card that is never released is no reason to lose what it said.
             (Step::Release, _) => self.released(),
             _ => {
-                let (whole, noise) = self.frames.heard();
-                self.again(DevError::NoAnswer(whole + noise > 0), at)
+                let heard = self.frames.heard();
+                self.again(DevError::NoAnswer(heard.frames + heard.noise > 0), at)
             }
         }
     }

@@ -16,10 +16,11 @@ use zeroize::Zeroizing;
 use super::auth::{AuthCode, AuthKey, AuthRequest, Proof};
 use super::command::{self, Directory, Job};
 use super::event::{PadAnswer, PadAsk, PadEnd, PadError, PadEvent, PadMac, PadOutput};
-use super::frame::{PadFrame, PadFrames, PadHeard, PadReply, command_bytes};
+use super::frame::{PadFrame, PadFrames, PadReply, command_bytes};
 use super::refusal::{self, Refusal};
 use crate::domain::Tick;
 use crate::reader::event::{AskId, Silence};
+use crate::reader::stream::Heard;
 
 /// Longest wait for a reply. Our choice; the longest command and its reply last 0.3 s at 9600 baud.
 pub const REPLY_MS: u64 = 2_000;
@@ -77,7 +78,7 @@ pub struct Conversation {
     waiting: Option<(AskId, PadAsk)>,
     directory: Directory,
     told_ready: bool,
-    before: PadHeard,
+    before: Heard,
     out: Vec<PadOutput>,
 }
 
@@ -90,7 +91,7 @@ impl Conversation {
             waiting: None,
             directory,
             told_ready: false,
-            before: PadHeard::default(),
+            before: Heard::default(),
             out: Vec::new(),
         }
     }
@@ -366,14 +367,7 @@ impl Conversation {
 
     /// What was heard since the last command.
     fn silence(&self) -> Silence {
-        let (now, before) = (self.frames.heard(), self.before);
-        if now.frames > before.frames {
-            Silence::OtherFrames
-        } else if now.noise > before.noise || self.frames.deadline().is_some() {
-            Silence::Babble
-        } else {
-            Silence::Quiet
-        }
+        self.frames.silence_since(self.before)
     }
 }
 

@@ -6,17 +6,17 @@
 //! refusal  CMD & 7F  01   ERROR      EDC          EDC = XOR of all bytes before it
 //! ```
 //!
-//! Owns the format and the search for the next frame. The wire has no start byte and one byte of checksum, so a
-//! candidate must also be a reply to a command that this driver sends, with the length that the manual gives it: one
-//! byte in 256 of anything else would pass. A candidate that is not, whose checksum is wrong or that stops for
-//! [`GAP_MS`] loses its first byte and the search goes on behind it. What was taken is wiped.
+//! Owns the format; the search for the next frame is `stream`'s. The wire has no start byte and one byte of checksum,
+//! so a candidate must also be a reply to a command that this driver sends, with the length that the manual gives it:
+//! one byte in 256 of anything else would pass. A candidate that is not, whose checksum is wrong or that stops for
+//! [`GAP_MS`] is none.
 
 use std::fmt;
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::command;
-use crate::domain::Tick;
+use crate::reader::stream::{Look, Search, Wire};
 
 /// Longest data of a command, in bytes: the length is one byte.
 pub const DATA_BYTES_MAX: usize = 255;
@@ -27,8 +27,6 @@ pub const GAP_MS: u64 = 100;
 const AROUND_BYTES: usize = 3;
 /// Longest reply, to a MAC.
 const REPLY_BYTES_MAX: usize = AROUND_BYTES + 16;
-/// What is pushed is looked at in pieces.
-const PIECE_BYTES: usize = 64;
 /// Marks a command; a refusal lacks it.
 const GOOD: u8 = 0x80;
 
@@ -99,105 +97,24 @@ pub enum PadFrame {
     },
 }
 
-/// What was heard beside frames; tells a wrong speed from a silent line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PadHeard {
-    /// Whole frames.
-    pub frames: u64,
-    /// Bytes that belong to no frame.
-    pub noise: u64,
-    /// Candidates with a wrong checksum.
-    pub bad_checksums: u64,
-}
+/// The wire of such a pad.
+#[derive(Debug)]
+pub enum PadWire {}
 
-/// The search for frames in a stream of bytes.
-#[derive(Debug, Default)]
-pub struct PadFrames {
-    held: Zeroizing<Vec<u8>>,
-    last: Option<Tick>,
-    heard: PadHeard,
-}
+/// The search for its frames.
+pub type PadFrames = Search<PadWire>;
 
-/// What stands at the beginning of some bytes.
-enum Look {
-    Whole(PadFrame, usize),
-    Part,
-    Noise,
-    BadChecksum,
-}
+impl Wire for PadWire {
+    type Frame = PadFrame;
+    const GAP_MS: u64 = GAP_MS;
+    const FRAME_BYTES_MAX: usize = REPLY_BYTES_MAX;
 
-impl PadFrames {
-    /// Takes bytes that came at `at` and returns the frames that they complete.
-    pub fn push(&mut self, bytes: &[u8], at: Tick) -> Vec<PadFrame> {
-        let mut found = self.expire(at);
-        if bytes.is_empty() {
-            return found;
-        }
-        self.last = Some(at);
-        if self.held.capacity() == 0 {
-            // Never grown later, so that no copy of a reply stays behind in freed memory.
-            self.held.reserve_exact(REPLY_BYTES_MAX + PIECE_BYTES);
-        }
-        for piece in bytes.chunks(PIECE_BYTES) {
-            self.held.extend_from_slice(piece);
-            self.search(false, &mut found);
-        }
-        found
-    }
-
-    /// Gives up a frame that has stood still; returns what was hidden behind its beginning.
-    pub fn expire(&mut self, at: Tick) -> Vec<PadFrame> {
-        let mut found = Vec::new();
-        if self.deadline().is_some_and(|deadline| at >= deadline) {
-            self.search(true, &mut found);
-            self.last = None;
-        }
-        found
-    }
-
-    /// Returns when [`Self::expire`] has something to do.
-    pub fn deadline(&self) -> Option<Tick> {
-        let last = self.last.filter(|_| !self.held.is_empty())?;
-        Some(last.after_ms(GAP_MS))
-    }
-
-    /// Forgets a frame that has begun: the line was closed, or something new is asked.
-    pub fn clear(&mut self) {
-        self.held.zeroize();
-        self.last = None;
-    }
-
-    /// Returns what was heard until now.
-    pub const fn heard(&self) -> PadHeard {
-        self.heard
-    }
-
-    /// Finds frames; with `ended` nothing more comes, so that a part is none.
-    fn search(&mut self, ended: bool, found: &mut Vec<PadFrame>) {
-        let mut start = 0;
-        while start < self.held.len() {
-            match look(&self.held[start..]) {
-                Look::Whole(frame, length) => {
-                    self.heard.frames += 1;
-                    found.push(frame);
-                    start += length;
-                    continue;
-                }
-                Look::Part if !ended => break,
-                Look::BadChecksum => self.heard.bad_checksums += 1,
-                Look::Part | Look::Noise => {}
-            }
-            self.heard.noise += 1;
-            start += 1;
-        }
-        let left = self.held.len() - start;
-        self.held.copy_within(start.., 0);
-        self.held[left..].zeroize();
-        self.held.truncate(left);
+    fn look(bytes: &[u8]) -> Look<PadFrame> {
+        look(bytes)
     }
 }
 
-fn look(bytes: &[u8]) -> Look {
+fn look(bytes: &[u8]) -> Look<PadFrame> {
     let head = bytes[0];
     let command = head | GOOD;
     let Some(row) = REPLIES.iter().find(|row| row.0 == command) else {
@@ -235,6 +152,7 @@ fn look(bytes: &[u8]) -> Look {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Tick;
 
     fn hex(text: &str) -> Vec<u8> {
         let digits: String = text.split_whitespace().collect();

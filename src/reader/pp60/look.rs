@@ -7,12 +7,11 @@ use std::path::Path;
 
 use super::command::{self, Directory};
 use super::event::{PadAsk, PadEnd, PadError};
-use super::frame::{PadFrame, PadFrames, command_bytes};
+use super::frame::{PadFrame, PadWire, command_bytes};
 use super::refusal::{NO_DIRECTORY, Refusal};
 use super::session::{Session, SessionError};
-use crate::domain::Tick;
-use crate::reader::look::{self, LookError, PING_MS};
-use crate::reader::port::{self, Line, PortError};
+use crate::reader::look::{self, LookError};
+use crate::reader::port::{self, PortError};
 
 /// Speeds that are tried, in baud.
 const SPEEDS: [u32; 5] = [super::BAUD, 115_200, 57_600, 38_400, 19_200];
@@ -105,22 +104,7 @@ pub(in crate::reader) fn answers(path: &Path, baud: u32) -> Result<bool, PortErr
     let Ok(reset) = command_bytes(command::RESET, &[]) else {
         return Ok(false);
     };
-    let mut line = Line::open(path, baud)?;
-    let mut frames = PadFrames::default();
-    let until = line.tick().after_ms(PING_MS);
-    if line.write(&reset).is_err() {
-        return Ok(false);
-    }
-    while line.tick() < until {
-        let Ok(bytes) = line.bytes() else {
-            break;
-        };
-        let found = frames.push(bytes, Tick(0));
-        let answered =
-            |frame: &PadFrame| matches!(frame, PadFrame::Reply(r) if r.command == command::RESET);
-        if found.iter().any(answered) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let answered =
+        |frame: &PadFrame| matches!(frame, PadFrame::Reply(r) if r.command == command::RESET);
+    look::answers::<PadWire>((path, baud), &reset, answered)
 }

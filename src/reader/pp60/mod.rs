@@ -22,9 +22,7 @@ pub use auth::{AuthCode, AuthKey, AuthRequest, Proof};
 pub use command::{ChooseKey, Directory, KeySystem, LoadKey, MAC_BYTES_MAX, MacRequest, MacText};
 pub use conversation::{AUTHORISE_MS, Conversation, REPLY_MS};
 pub use event::{PadAnswer, PadAsk, PadEnd, PadError, PadEvent, PadMac, PadOutput};
-pub use frame::{
-    DATA_BYTES_MAX, GAP_MS, PadFrame, PadFrames, PadHeard, PadReply, TooLong, command_bytes,
-};
+pub use frame::{DATA_BYTES_MAX, GAP_MS, PadFrame, PadFrames, PadReply, TooLong, command_bytes};
 pub use refusal::Refusal;
 #[cfg(feature = "live")]
 pub use session::{Session, SessionError};

@@ -17,11 +17,8 @@ impl Host {
         hold: bool,
         now: u64,
     ) -> Answer {
-        if self.tombstones.contains(order) {
-            return self.answer("E-REVERSED", Some(order), Some(fen));
-        }
-        if self.orders.contains_key(order) || self.refused.contains_key(order) {
-            return self.answer("E-DUPLICATE", Some(order), Some(fen));
+        if let Some(answer) = self.was_there(order, fen) {
+            return answer;
         }
         if wallet != Wallet::Pays {
             self.refused.insert(order.to_owned(), true);
@@ -41,11 +38,8 @@ impl Host {
         of: &str,
         now: u64,
     ) -> Answer {
-        if self.tombstones.contains(order) {
-            return self.answer("E-REVERSED", Some(order), Some(fen));
-        }
-        if self.orders.contains_key(order) || self.refused.contains_key(order) {
-            return self.answer("E-DUPLICATE", Some(order), Some(fen));
+        if let Some(answer) = self.was_there(order, fen) {
+            return answer;
         }
         let stands = |hold: &&mut Order| {
             let held = hold.held && hold.stage == Stage::Paid && hold.completed_by.is_none();
@@ -60,6 +54,17 @@ impl Host {
         let fresh = Order::charged((fen, batch), &customer, Wallet::Pays, now);
         self.orders.insert(order.to_owned(), fresh);
         self.state(order, now)
+    }
+
+    /// A number that was ended or used before is answered without a look at anything else.
+    fn was_there(&self, order: &str, fen: u64) -> Option<Answer> {
+        let used = self.orders.contains_key(order) || self.refused.contains_key(order);
+        let word = match (self.tombstones.contains(order), used) {
+            (true, _) => "E-REVERSED",
+            (false, true) => "E-DUPLICATE",
+            (false, false) => return None,
+        };
+        Some(self.answer(word, Some(order), Some(fen)))
     }
 
     /// A completion that never was, or was taken back, leaves its hold as it stood.

@@ -312,13 +312,9 @@ proptest! {
         cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..20),
     ) {
         let whole = read(&[&bytes]);
-        let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
-        at.extend([0, bytes.len()]);
-        at.sort_unstable();
-        let pieces: Vec<&[u8]> = at.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect();
-        prop_assert_eq!(&read(&pieces), &whole);
-        let single: Vec<&[u8]> = bytes.chunks(1).collect();
-        prop_assert_eq!(&read(&single), &whole);
+        for pieces in super::wire::splits(&bytes, &cuts) {
+            prop_assert_eq!(&read(&pieces), &whole);
+        }
     }
 
     #[test]

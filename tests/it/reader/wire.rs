@@ -84,6 +84,15 @@ fn noise() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
 }
 
+/// A stream in pieces: cut at random, and byte by byte.
+pub fn splits<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> [Vec<&'a [u8]>; 2] {
+    let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+    at.extend([0, bytes.len()]);
+    at.sort_unstable();
+    let pieces = at.windows(2).map(|pair| &bytes[pair[0]..pair[1]]);
+    [pieces.collect(), bytes.chunks(1).collect()]
+}
+
 fn stream() -> impl Strategy<Value = Vec<u8>> {
     let good = prop_oneof![
         (
@@ -105,13 +114,9 @@ proptest! {
         cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..20),
     ) {
         let whole = read(&[&bytes]);
-        let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
-        at.extend([0, bytes.len()]);
-        at.sort_unstable();
-        let pieces: Vec<&[u8]> = at.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect();
-        prop_assert_eq!(&read(&pieces), &whole);
-        let single: Vec<&[u8]> = bytes.chunks(1).collect();
-        prop_assert_eq!(&read(&single), &whole);
+        for pieces in splits(&bytes, &cuts) {
+            prop_assert_eq!(&read(&pieces), &whole);
+        }
     }
 
     #[test]

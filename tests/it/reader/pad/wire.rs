@@ -75,13 +75,9 @@ proptest! {
         cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..20),
     ) {
         let whole = read(&[&bytes]);
-        let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
-        at.extend([0, bytes.len()]);
-        at.sort_unstable();
-        let pieces: Vec<&[u8]> = at.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect();
-        prop_assert_eq!(&read(&pieces), &whole);
-        let single: Vec<&[u8]> = bytes.chunks(1).collect();
-        prop_assert_eq!(&read(&single), &whole);
+        for pieces in crate::reader::wire::splits(&bytes, &cuts) {
+            prop_assert_eq!(&read(&pieces), &whole);
+        }
     }
 
     /// Without a start byte noise may swallow the first frame behind it, but not a third one. After a rest none is
