@@ -24,7 +24,7 @@ pub trait Files: Send + Sync + fmt::Debug {
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Send>>>;
 
     /// Makes sure that so many bytes are set aside at `path`. Returns whether they are.
-    fn hold_space(&self, path: &Path, bytes: u64) -> bool;
+    fn hold_space(&self, path: &Path, bytes: u64) -> io::Result<()>;
 
     /// Gives the space at `path` back.
     fn release_space(&self, path: &Path);
@@ -130,15 +130,13 @@ impl Files for SystemFiles {
         }
     }
 
-    fn hold_space(&self, path: &Path, bytes: u64) -> bool {
+    fn hold_space(&self, path: &Path, bytes: u64) -> io::Result<()> {
         if std::fs::metadata(path).is_ok_and(|file| file.len() >= bytes) {
-            return true;
+            return Ok(());
         }
-        let held = take(path, bytes);
-        if held.is_err() {
+        take(path, bytes).inspect_err(|_| {
             std::fs::remove_file(path).ok();
-        }
-        held.is_ok()
+        })
     }
 
     fn release_space(&self, path: &Path) {

@@ -21,6 +21,7 @@ mod project;
 mod query;
 mod rebuild;
 mod records;
+mod reserve;
 mod salvage;
 mod second;
 mod settled;
@@ -141,6 +142,8 @@ pub struct Appended {
 pub enum NoSales {
     /// The disk is full or the reserve is in use.
     DiskFull,
+    /// The reserve is in use and cannot be written again, although there may be space: the disk fails.
+    DiskFails,
     /// The second copy cannot be written.
     CopyFails,
     /// An altered record was found.

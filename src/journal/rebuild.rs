@@ -17,9 +17,10 @@ use super::mirror::CopyReader;
 use super::names::{
     BAD, building_of, free_name, length, log_of, on_file, ready_of, rename, sync_names,
 };
+use super::reserve::Reserve;
 use super::sources::{Next, Sources};
 use super::store::{OF_THE_JOURNAL, Store, StoreConfig, mark, put, read_problem, set_pragma};
-use super::writer::{Writer, lock, reserve_path};
+use super::writer::{Writer, lock};
 use super::{JournalConfig, Opened, migrate};
 use crate::domain::{OperatorNo, Timestamp};
 use crate::evidence::{Digest, SealedRow};
@@ -91,7 +92,7 @@ pub fn rebuild(
     match rebuild_once(config, at, unread) {
         // The space that is kept back is for times like this; the next start takes it again.
         Err(problem) if problem.is_full() => {
-            config.files.release_space(&reserve_path(config));
+            config.files.release_space(&Reserve::path(config));
             rebuild_once(config, at, unread)
         }
         report => report,

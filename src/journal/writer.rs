@@ -16,6 +16,7 @@ use super::error::JournalError;
 use super::files::Files;
 use super::mirror::{CopyReader, Place};
 use super::rebuild;
+use super::reserve::Reserve;
 use super::second::SecondCopy;
 use super::store::{Store, StoreConfig};
 use super::{Appended, Ask, Background, JournalConfig, NoSales, Opened};
@@ -32,8 +33,7 @@ pub(super) struct Writer {
     copy: Option<SecondCopy>,
     files: Arc<dyn Files>,
     /// Path and size of the space kept back so that the results of open sales can be stored when the disk fills.
-    reserve: (PathBuf, u64),
-    low_space: bool,
+    reserve: Reserve,
     failed: u32,
     /// The check in the background, and the last row that it is about.
     pub audit: Option<(Audit, u64)>,
@@ -59,7 +59,7 @@ impl Writer {
     pub fn open(config: &JournalConfig) -> Result<(Self, Opened), JournalError> {
         match Self::open_once(config) {
             Err(problem) if problem.is_full() => {
-                config.files.release_space(&reserve_path(config));
+                config.files.release_space(&Reserve::path(config));
                 Self::open_once(config)
             }
             opened => opened,
@@ -91,8 +91,7 @@ impl Writer {
             (Some(path), Some(place)) => Some(SecondCopy::open(&*files, path, place, &store)?),
             (Some(_) | None, _) => None,
         };
-        let reserve = (reserve_path(config), config.reserve_bytes);
-        let low_space = !files.hold_space(&reserve.0, reserve.1);
+        let reserve = Reserve::take(config);
         let unproven = store.is_unproven()?;
         let opened = Opened {
             counters: store.counters()?,
@@ -107,7 +106,6 @@ impl Writer {
             copy,
             files,
             reserve,
-            low_space,
             failed: 0,
             audit: None,
             audited: Background::Sound,
@@ -180,7 +178,7 @@ impl Writer {
         match store.checkpoint_if_due() {
             Ok(()) => {}
             // The log holds the facts; the database grows when there is space again.
-            Err(JournalError::DiskFull { .. }) => self.low_space = true,
+            Err(JournalError::DiskFull { .. }) => self.reserve.missed(),
             Err(problem) => {
                 if let Err(problem) = self.recover(problem) {
                     let error = super::error::chain(&problem);
@@ -197,12 +195,11 @@ impl Writer {
         }
         match self.try_append(facts) {
             Err(JournalError::DiskFull { .. }) if !opens_sale => {
-                self.files.release_space(&self.reserve.0);
-                self.low_space = true;
+                self.reserve.give(&*self.files);
                 self.try_append(facts)
             }
             Err(JournalError::DiskFull { path }) => {
-                self.low_space = true;
+                self.reserve.missed();
                 Err(JournalError::DiskFull { path })
             }
             // The disk is well; the facts contradict what is stored. Nothing of them was.
@@ -216,7 +213,8 @@ impl Writer {
     fn refuse_sale(&mut self) -> Result<(), JournalError> {
         match self.may_sell()? {
             None => Ok(()),
-            Some(NoSales::DiskFull) => Err(JournalError::DiskFull {
+            // The till asks before, and tells the one from the other.
+            Some(NoSales::DiskFull | NoSales::DiskFails) => Err(JournalError::DiskFull {
                 path: self.store_config.path.clone(),
             }),
             Some(NoSales::CopyFails) => {
@@ -241,9 +239,7 @@ impl Writer {
             copy.reopen(&*self.files, store);
         }
         self.keep_note();
-        if self.low_space {
-            self.low_space = !self.files.hold_space(&self.reserve.0, self.reserve.1);
-        }
+        self.reserve.hold(&*self.files);
         Ok(self.no_sales())
     }
 
@@ -259,10 +255,8 @@ impl Writer {
             Some(NoSales::Unproven)
         } else if self.copy.as_ref().is_some_and(|copy| copy.mirror.is_none()) {
             Some(NoSales::CopyFails)
-        } else if self.low_space {
-            Some(NoSales::DiskFull)
         } else {
-            None
+            self.reserve.no_sales()
         }
     }
 
@@ -274,9 +268,7 @@ impl Writer {
         self.keep_note();
         let proven = |fact: &Fact| matches!(fact.kind, FactKind::Proven { .. });
         self.unproven &= !facts.iter().any(proven);
-        if self.low_space {
-            self.low_space = !self.files.hold_space(&self.reserve.0, self.reserve.1);
-        }
+        self.reserve.hold(&*self.files);
         Ok(Appended {
             last_row,
             head,
@@ -329,8 +321,7 @@ impl Writer {
         tracing::warn!(error = %problem, "the journal is closed and opened again");
         let reopened = match self.reopen(before) {
             Err(problem) if problem.is_full() => {
-                self.files.release_space(&self.reserve.0);
-                self.low_space = true;
+                self.reserve.give(&*self.files);
                 self.reopen(before)
             }
             reopened => reopened,
@@ -551,10 +542,6 @@ fn limit_pages(store: &Store, pages_max: Option<u32>) -> Result<(), JournalError
         .connection
         .pragma_update(None, "max_page_count", pages)
         .map_err(|e| store.refused("limiting its size", e))
-}
-
-pub(super) fn reserve_path(config: &JournalConfig) -> PathBuf {
-    config.dir.join("journal.reserve")
 }
 
 pub(super) fn lock(

@@ -74,8 +74,9 @@ impl World<'_> {
         }
     }
 
+    /// What a failed sync left of the copy is not on the disk, whatever a program reads.
     fn copy_holds_all(&self) -> bool {
-        let copy = self.bench.disk.lock().content(COPY).unwrap_or_default();
+        let copy = self.bench.disk.lock().durable(COPY).unwrap_or_default();
         parse_mirror(&copy).0.len() as u64 >= self.acknowledged.0
     }
 
@@ -84,7 +85,7 @@ impl World<'_> {
     fn rot(&mut self, number: u64) -> bool {
         let mut disk = self.bench.disk.lock();
         let bytes = disk.content(DATABASE).unwrap_or_default();
-        let copy = disk.content(COPY).unwrap_or_default();
+        let copy = disk.durable(COPY).unwrap_or_default();
         let windows = bytes.windows(FACT.len()).enumerate();
         let facts = windows.filter(|(_, window)| *window == FACT);
         let facts: Vec<usize> = facts.map(|(at, _)| at).collect();
@@ -117,7 +118,7 @@ impl World<'_> {
             return false;
         };
         let mut disk = self.bench.disk.lock();
-        let copy = disk.content(COPY).unwrap_or_default();
+        let copy = disk.durable(COPY).unwrap_or_default();
         let mut files = old.iter().flatten();
         if !files.all(|bytes| facts_in(bytes).all(|fact| holds(&copy, fact))) {
             return false;

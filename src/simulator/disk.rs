@@ -223,6 +223,12 @@ impl Disk {
         Some(inode.now.clone())
     }
 
+    /// Returns what would be left of a file if the power went now, and nothing of what is not synced arrived.
+    pub(super) fn durable(&self, name: &str) -> Option<Vec<u8>> {
+        let inode = self.durable_names.get(name)?;
+        Some(self.inodes.get(inode)?.durable.clone())
+    }
+
     /// Tells whether `needle` is durable in a file whose name ends so: it would be there if the power went now.
     pub fn holds_durably(&self, ending: &str, needle: &Needle) -> bool {
         let named = self

@@ -120,16 +120,14 @@ impl Files for SimFiles {
         Ok(free.then(|| Box::new(file) as Box<dyn Send>))
     }
 
-    fn hold_space(&self, path: &Path, bytes: u64) -> bool {
+    fn hold_space(&self, path: &Path, bytes: u64) -> io::Result<()> {
         let name = name(path);
         if self.disk.lock().length_of(&name) >= size(bytes) {
-            return true;
+            return Ok(());
         }
-        let held = self.take(path, bytes);
-        if held.is_err() {
+        self.take(path, bytes).inspect_err(|_| {
             self.disk.lock().delete(&name, false).ok();
-        }
-        held.is_ok()
+        })
     }
 
     fn release_space(&self, path: &Path) {

@@ -27,7 +27,7 @@ use crate::terminal::Carry;
 use crate::view::{Cause, Desk, Language, Theme};
 
 /// A program that failed is started again by people after this.
-const RESTARTED_AFTER_MS: u64 = 20_000;
+pub(super) const RESTARTED_AFTER_MS: u64 = 20_000;
 
 /// The running program.
 pub struct Till {

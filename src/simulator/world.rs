@@ -16,11 +16,12 @@ use super::plan::{Act, Timed};
 use super::plant::Bug;
 use super::rng::{Rng, Stream, Streams, mix};
 use super::swarm::Swarm;
-use super::till::{Till, policy};
+use super::till::{RESTARTED_AFTER_MS, Till, policy};
 use super::trace::Trace;
 use crate::code::CodeTable;
 use crate::domain::TxnId;
 use crate::evidence::Digest;
+use crate::journal::NoSales;
 use crate::payment::{CardWord, Certainty, Event, Fact, Policy, Ticket, next_deadline};
 use crate::view::Cause;
 
@@ -339,14 +340,24 @@ impl<'a> World<'a> {
         }
     }
 
-    /// As the driver has it: a program that a full disk put out of service goes on when there is space again.
+    /// As the driver has it: a program that a full disk put out of service goes on when there is space again, and tells
+    /// people to start it again when the disk does not take what it has space for.
     fn try_to_return(&mut self) {
-        if let Some(till) = &mut self.till
-            && till.desk.out_of_service == Some(Cause::DiskFull)
-            && matches!(till.book.may_sell(), Ok(None))
-        {
-            till.desk.out_of_service = None;
-            till.refuse_sales = false;
+        let Some(till) = &mut self.till else { return };
+        if till.desk.out_of_service != Some(Cause::DiskFull) {
+            return;
+        }
+        match till.book.may_sell() {
+            Ok(None) => {
+                till.desk.out_of_service = None;
+                till.refuse_sales = false;
+            }
+            Ok(Some(NoSales::DiskFails)) | Err(_) => {
+                till.desk.out_of_service = Some(Cause::JournalBroken);
+                let at = self.now() + RESTARTED_AFTER_MS;
+                self.put(at, Item::Person(Act::Restart));
+            }
+            Ok(Some(_)) => {}
         }
     }
 

@@ -7,12 +7,14 @@
 mod cards;
 mod looking;
 mod printing;
+mod refusing;
 mod settling;
 mod telling;
 
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
+use self::refusing::no_sales;
 use self::telling::log_fact;
 use super::arming::Armings;
 use super::carry::Carry;
@@ -34,8 +36,8 @@ use crate::payment::{
 use crate::people::Approver;
 use crate::profile::guard::Usage;
 use crate::view::{
-    AimHint, Approves, Cause, ClockState, Desk, DeskPage, Page, Records, RowState, Screen, Shop,
-    Tap, format, outcome_row, present,
+    AimHint, Approves, Cause, Desk, DeskPage, Page, Records, RowState, Screen, Shop, Tap, format,
+    outcome_row, present,
 };
 
 /// Everything the driver is made of.
@@ -318,30 +320,6 @@ impl Driver {
         self.feed(Event::Noticed { claim, ended }).await;
     }
 
-    /// Tells why no new sale may be opened now. What the journal refused it for may be mended since.
-    pub(super) async fn refused_sale(&mut self) -> Option<Cause> {
-        if self.parts.desk.clock == ClockState::Wrong {
-            return Some(Cause::ClockWrong);
-        }
-        if self.refuse_sales.is_some()
-            && let Ok(reason) = self.parts.journal.may_sell().await
-        {
-            self.refuse_sales = reason.map(no_sales);
-        }
-        self.refuse_sales.clone()
-    }
-
-    /// A result that found no space ended the service; when there is space again, the open sales are asked about anew.
-    async fn try_to_return(&mut self) {
-        if self.parts.desk.out_of_service == Some(Cause::DiskFull)
-            && matches!(self.parts.journal.may_sell().await, Ok(None))
-        {
-            info!("there is space again");
-            self.parts.desk.out_of_service = None;
-            self.refuse_sales = None;
-        }
-    }
-
     /// One turn of the core under the driver law.
     pub(super) async fn feed(&mut self, event: Event) {
         if self.is_broken() {
@@ -570,15 +548,6 @@ const fn has_a_slip(fact: &Fact) -> bool {
             ..
         }
     )
-}
-
-const fn no_sales(reason: NoSales) -> Cause {
-    match reason {
-        NoSales::DiskFull => Cause::DiskFull,
-        NoSales::CopyFails => Cause::CopyFails,
-        NoSales::Altered => Cause::JournalAltered,
-        NoSales::Unproven => Cause::JournalUnproven,
-    }
 }
 
 pub(super) fn chain(problem: &(dyn std::error::Error + 'static)) -> String {

@@ -102,6 +102,9 @@ pub fn run(command: SimCommand) -> anyhow::Result<ExitCode> {
                 stop_at_violation: !go_on,
                 harm_only: false,
             };
+            std::fs::create_dir_all(&out).with_context(|| {
+                format!("cannot make the folder {} for shrunk runs", out.display())
+            })?;
             simulate(&options, json, write_report, &out)
         }
         SimCommand::Replay { file } => replay(&file),
