@@ -253,10 +253,13 @@ impl Writer {
             Some(NoSales::Altered)
         } else if self.unproven {
             Some(NoSales::Unproven)
+        } else if let Some(reason) = self.reserve.no_sales() {
+            // Before the copy: without room nothing can be stored, without the copy results can.
+            Some(reason)
         } else if self.copy.as_ref().is_some_and(|copy| copy.mirror.is_none()) {
             Some(NoSales::CopyFails)
         } else {
-            self.reserve.no_sales()
+            None
         }
     }
 

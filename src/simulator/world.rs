@@ -348,16 +348,16 @@ impl<'a> World<'a> {
             return;
         }
         match till.book.may_sell() {
-            Ok(None) => {
+            Ok(reason @ (None | Some(NoSales::CopyFails))) => {
                 till.desk.out_of_service = None;
-                till.refuse_sales = false;
+                till.refuse_sales = reason.is_some();
             }
-            Ok(Some(NoSales::DiskFails)) | Err(_) => {
+            Ok(Some(NoSales::DiskFails | NoSales::Altered | NoSales::Unproven)) | Err(_) => {
                 till.desk.out_of_service = Some(Cause::JournalBroken);
                 let at = self.now() + RESTARTED_AFTER_MS;
                 self.put(at, Item::Person(Act::Restart));
             }
-            Ok(Some(_)) => {}
+            Ok(Some(NoSales::DiskFull)) => {}
         }
     }
 

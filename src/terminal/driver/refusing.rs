@@ -29,16 +29,16 @@ impl Driver {
             return;
         }
         match self.parts.journal.may_sell().await {
-            Ok(None) => {
+            Ok(reason @ (None | Some(NoSales::CopyFails))) => {
                 info!("there is space again");
                 self.parts.desk.out_of_service = None;
-                self.refuse_sales = None;
+                self.refuse_sales = reason.map(no_sales);
             }
-            Ok(Some(NoSales::DiskFails)) | Err(_) => {
-                error!("the disk does not take what it has space for");
+            Ok(Some(NoSales::DiskFails | NoSales::Altered | NoSales::Unproven)) | Err(_) => {
+                error!("space alone does not bring the journal back");
                 self.parts.desk.out_of_service = Some(Cause::JournalBroken);
             }
-            Ok(Some(_)) => {}
+            Ok(Some(NoSales::DiskFull)) => {}
         }
     }
 }
