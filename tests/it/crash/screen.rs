@@ -184,6 +184,35 @@ fn a_full_disk_refuses_the_sale_with_j01_and_takes_the_next_when_there_is_space_
     });
 }
 
+#[test]
+fn a_full_disk_that_turns_out_broken_is_told_as_broken_instead_of_waited_for() {
+    let mut bench = Bench::new("till-full-broken", 1);
+    // Too small for a result, so that one finds no space at all.
+    bench.config.reserve_bytes = 64;
+    bench.disk.lock().format(Plan::Sound);
+    runtime().block_on(async {
+        let mut till = counter(&bench).await;
+        till.charge().await;
+        till.type_code("281234567890123456").await;
+        till.press(Press::CodeSend).await;
+        let (ticket, _) = till.requests.recv().await.expect("the intent is stored");
+        bench.disk.lock().limit_to(Some(0));
+        let (certainty, why) = (Certainty::NotSent, "no network".to_owned());
+        let answer = Event::SendFailed {
+            ticket,
+            certainty,
+            why,
+        };
+        till.inputs.send(Input::Acquirer(answer)).await.unwrap();
+        let out = |code: &'static str| move |page: &Page| matches!(page, Page::OutOfService(notice) if notice.code == code);
+        till.wait("full", out("J01")).await;
+        bench.disk.lock().limit_to(None);
+        let (at, forever) = (1, true);
+        bench.disk.lock().arm(Plan::SyncError { at, forever });
+        till.wait("broken: people start it again", out("J02")).await;
+    });
+}
+
 /// The second copy's disk is unplugged while this is true.
 #[derive(Debug, Clone)]
 struct Unplugged(Arc<AtomicBool>);
@@ -208,7 +237,7 @@ impl Files for OtherDisk {
         SystemFiles.lock(path)
     }
 
-    fn hold_space(&self, path: &Path, bytes: u64) -> bool {
+    fn hold_space(&self, path: &Path, bytes: u64) -> io::Result<()> {
         SystemFiles.hold_space(path, bytes)
     }
 
