@@ -50,11 +50,11 @@ enum Command {
     },
     /// Write the acquirer's daily file of a date, also while the sandbox runs.
     ///
-    /// Differences can be planted, by the reason that a terminal must give for them: R1 an open order booked as paid, R2
-    /// an unpaid one charged and taken back, R4 the first sale twice, R5 and R10 the last refund and the last sale in
-    /// the next day's file, R6 a discount on the second sale, R7 another fee for the third, R8 the last sale but one left
-    /// out, R9 a sale that nobody made, R11 another terminal's, R12 a declined order booked as paid. R3 needs no plant: it
-    /// is a story (docs/SANDBOX.md).
+    /// Differences can be planted, by the reason that a terminal must give for them: R1 an open order booked as paid,
+    /// R2 an unpaid one charged and taken back, R4 the first sale twice, R5 and R10 the last refund and the last sale
+    /// in the next day's file, R6 a discount on the second sale, R7 another fee for the third, R8 the last sale but one
+    /// left out, R9 a sale that nobody made, R11 another terminal's, R12 a declined order booked as paid. R3 needs no
+    /// plant: it is a story (docs/SANDBOX.md).
     Daily {
         /// The sandbox's directory.
         #[arg(long)]

@@ -50,8 +50,8 @@ enum Command {
     ///
     /// Exits with 0 when both sides are equal line by line, fees included; 1 when every difference has a reason; 2 when
     /// one has none (R12, told first); 3 when nothing was compared: a wrong or damaged file, a journal that cannot be
-    /// read. Reasons: R1 open at the cut, R2 taken back, R3 late success, R4 booked twice, R5 back on another day, R6 another
-    /// amount, R7 another fee, R8 missing there, R9 missing here, R10 another day, R11 another terminal, R12 none.
+    /// read. Reasons: R1 open at the cut, R2 taken back, R3 late success, R4 booked twice, R5 back on another day,
+    /// R6 another amount, R7 another fee, R8 missing there, R9 missing here, R10 another day, R11 another terminal.
     Reconcile(reconcile::ReconcileArgs),
     /// Sum up a month's fees by wallet, product and type: estimated, and as the acquirer's daily files have them.
     ///

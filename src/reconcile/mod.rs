@@ -13,12 +13,14 @@ mod daily;
 mod day;
 mod join;
 mod neutral;
+mod report;
 mod wechat;
 
 pub use daily::{
     DailyFile, DailyRow, DailyStatement, FileProblem, LineProblem, Parsed, Scope, read,
 };
 pub use day::{BusinessDay, DayError, local_time};
-pub use join::{DayReport, FeeSum, Found, Ours, Side, reconcile};
+pub use join::{Ours, reconcile};
 pub use neutral::NeutralCsv;
+pub use report::{DayReport, FeeSum, Found, Side};
 pub use wechat::WechatBill;

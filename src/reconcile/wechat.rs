@@ -1,8 +1,8 @@
 //! WeChat Pay's daily bill (`pay/downloadbill`, all kinds): cells begin with a back-tick, amounts are yuan, the last
 //! two lines are totals (features.md D4).
 //!
-//! A payer's number is in it and is not looked at. A payment that was taken back appears with the state REVOKED beside its
-//! SUCCESS line. WeChat's days end at midnight, and only its own wallet is in the file.
+//! A payer's number is in it and is not looked at. A payment that was taken back appears with the state REVOKED beside
+//! its SUCCESS line. WeChat's days end at midnight, and only its own wallet is in the file.
 
 use super::daily::{DailyRow, DailyStatement, LineProblem, Parsed, Scope};
 use super::day::{BusinessDay, moment};

@@ -11,9 +11,10 @@ use super::identity::{MERCHANT_NO, TERM_NO};
 use super::records::TradeState;
 use super::statement::Movement;
 
-const COLUMNS: &str = "business_date,merchant_no,term_no,trade_time,trade_main_type,account_type,busi_type,\
-                       out_trade_no,trade_no,log_no,acc_trade_no,origin_log_no,total_amount,payer_amount,\
-                       merchant_discount,fee,settle_amount,state";
+const COLUMNS: &str = "business_date,merchant_no,term_no,trade_time,trade_main_type,\
+                       account_type,busi_type,out_trade_no,trade_no,log_no,acc_trade_no,\
+                       origin_log_no,total_amount,payer_amount,merchant_discount,fee,\
+                       settle_amount,state";
 
 /// What can be planted: the reason that a terminal must give, and what is done to the file.
 pub const PLANTS: [(&str, &str); 11] = [

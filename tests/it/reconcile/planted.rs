@@ -18,9 +18,9 @@ const MERCHANT: &str = "822100054110001";
 pub const CUT: u16 = 1_380;
 /// 2026-11-25 23:00:00 in China: the 26th begins.
 const BEGIN_MS: i64 = 1_795_618_800_000;
-const HEAD: &str = "business_date,merchant_no,term_no,trade_time,trade_main_type,account_type,busi_type,\
-                    out_trade_no,trade_no,log_no,acc_trade_no,origin_log_no,total_amount,payer_amount,\
-                    merchant_discount,fee,settle_amount,state";
+const HEAD: &str = "business_date,merchant_no,term_no,trade_time,trade_main_type,account_type,\
+                    busi_type,out_trade_no,trade_no,log_no,acc_trade_no,origin_log_no,\
+                    total_amount,payer_amount,merchant_discount,fee,settle_amount,state";
 
 pub fn terms() -> FeeTerms {
     FeeTerms {

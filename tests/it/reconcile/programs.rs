@@ -1,5 +1,5 @@
-//! The real till sells to the sandbox; the sandbox writes its daily file, with and without planted differences; the real
-//! `shouyinctl` compares, and so does a program in Python. Exports of the same journal are read back in Python.
+//! The real till sells to the sandbox; the sandbox writes its daily file, with and without planted differences; the
+//! real `shouyinctl` compares, and so does a program in Python. Exports of the same journal are read back in Python.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
