@@ -196,3 +196,23 @@ fn finish(part: &Path, path: &Path) -> Result<(), ExportError> {
         .and_then(|dir| dir.sync_all())
         .map_err(failed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::told;
+    use std::io::{Error, ErrorKind};
+
+    #[test]
+    fn a_full_disk_and_a_closed_folder_are_told_with_what_to_do() {
+        for (kind, words) in [
+            (ErrorKind::StorageFull, "the disk is full"),
+            (ErrorKind::QuotaExceeded, "the disk is full"),
+            (ErrorKind::FileTooLarge, "fewer days"),
+            (ErrorKind::PermissionDenied, "can be written"),
+            (ErrorKind::ReadOnlyFilesystem, "can be written"),
+        ] {
+            let told = told(&Error::from(kind));
+            assert!(told.contains(words), "{told}");
+        }
+    }
+}

@@ -8,14 +8,16 @@ use serde_json::Value;
 use shouyin::clock::Clock;
 use shouyin::domain::{Channel, Timestamp};
 use shouyin::reconcile::BusinessDay;
-use shouyin::sim::{Books, Plants, daily_file};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::planted::CUT;
 use crate::till::{PIN, runtime, sandbox, till};
 use crate::undo::scan;
 
 const CTL: &str = env!("CARGO_BIN_EXE_shouyinctl");
+const SANDBOX: &str = env!("CARGO_BIN_EXE_shouyin-sandbox");
 
 /// A shop's day in a directory: the sandbox's books and the journal of a stopped till.
 struct Shop {
@@ -51,10 +53,18 @@ impl Shop {
         self.day.to_string().replace('-', "")
     }
 
+    /// What the sandbox's program writes.
     fn file(&self, name: &str, plants: &str) -> PathBuf {
-        let books = Books::look(&self.dir.path().join("sandbox/books.jsonl")).unwrap();
-        let text = daily_file(&books, &self.date(), &Plants::parse(plants).unwrap());
-        self.write(name, &text)
+        let path = self.dir.path().join(name);
+        let out = Command::new(SANDBOX)
+            .args(["daily", "--date", &self.date(), "--plant", plants, "--dir"])
+            .arg(self.dir.path().join("sandbox"))
+            .arg("--out")
+            .arg(&path)
+            .output()
+            .unwrap();
+        assert!(out.status.success(), "{}", text(&out));
+        path
     }
 
     fn write(&self, name: &str, text: &str) -> PathBuf {
@@ -133,8 +143,8 @@ async fn business(dir: &TempDir) {
     let voided = till.last_sale().await;
     till.undo(voided, None, PIN).await;
     till.home().await;
-    let text = till.show_code(50_004, Channel::Alipay).await;
-    assert_eq!(scan(sandbox.page_port, &text).await, 200);
+    let code = till.show_code(50_004, Channel::Alipay).await;
+    assert_eq!(scan(sandbox.page_port, &code).await, 200);
     till.outcome().await;
     let scanned = till.last_sale().await;
     till.undo(scanned, Some(1_200), PIN).await;
@@ -146,7 +156,37 @@ async fn business(dir: &TempDir) {
     till.sell(80_008, "131234567890123408").await;
     till.sell(90_009, "281234567890123409").await;
     till.rest().await;
+    // The page has the same file; a journal in use is left alone.
+    let date = BusinessDay::of(now(), CUT).to_string().replace('-', "");
+    let page = get(sandbox.page_port, &format!("/daily?date={date}&plant=R9")).await;
+    assert!(
+        page.contains("#TOTAL,") && page.contains("PLANTSS"),
+        "{page}"
+    );
+    let wrong = get(sandbox.page_port, &format!("/daily?date={date}&plant=R99")).await;
+    assert!(
+        wrong.starts_with("HTTP/1.1 400") && wrong.contains("R99"),
+        "{wrong}"
+    );
+    let wrong = get(sandbox.page_port, "/daily?date=tomorrow").await;
+    assert!(wrong.starts_with("HTTP/1.1 400"), "{wrong}");
+    let journal = dir.path().join("data/journal.db");
+    let busy = Command::new(CTL)
+        .args(["fees", "--month", "2026-11", "--journal"])
+        .arg(&journal)
+        .output()
+        .unwrap();
+    assert_eq!(busy.status.code(), Some(2), "{}", text(&busy));
     till.stop().await;
+}
+
+async fn get(port: u16, path: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let ask = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }
 
 fn text(out: &Output) -> String {
