@@ -46,10 +46,12 @@ fn a_good_file_is_read_whole() {
     assert_eq!(dos.rows, file.rows);
 }
 
-#[test]
-fn each_wrong_place_is_named() {
-    let good = good();
-    let cases = [
+/// A file, the place that must be named, and words that must be said.
+type Case = (String, &'static str, &'static str);
+
+/// One cell is wrong.
+fn wrong_cells(good: &str) -> Vec<Case> {
+    vec![
         (
             good.replace(",1000,1000,0,4,996", ",10.00,1000,0,4,996"),
             "line 2, column 13 (total_amount)",
@@ -91,6 +93,17 @@ fn each_wrong_place_is_named() {
             "not above",
         ),
         (
+            good.replace("66000000000002,,6", "660000000=2+1,,6"),
+            "line 3, column 10 (log_no)",
+            "letters and digits",
+        ),
+    ]
+}
+
+/// A line, or the whole file, is wrong.
+fn wrong_files(good: &str) -> Vec<Case> {
+    vec![
+        (
             good.replace("#TOTAL,2,900", "#TOTAL,2,901"),
             "line 4",
             "altered",
@@ -118,12 +131,13 @@ fn each_wrong_place_is_named() {
         ),
         (String::new(), "line 1", "empty"),
         ("%PDF-1.7\n".to_owned(), "line 1", "right file"),
-        (
-            good.replace("66000000000002,,6", "660000000=2+1,,6"),
-            "line 3, column 10 (log_no)",
-            "letters and digits",
-        ),
-    ];
+    ]
+}
+
+#[test]
+fn each_wrong_place_is_named() {
+    let good = good();
+    let cases = wrong_cells(&good).into_iter().chain(wrong_files(&good));
     for (text, place, words) in cases {
         let told = problem(&text);
         assert!(
