@@ -261,6 +261,36 @@ fn till_sandbox_and_python_agree_on_every_difference() {
     wrong_files(&shop, &plain);
     fees_of_the_month(&shop, &plain);
     exports(&shop);
+    altered(&shop, &plain);
+}
+
+/// A fact that somebody changed is no evidence: nothing is compared with it, and no export is made of it.
+fn altered(shop: &Shop, plain: &Path) {
+    let database = rusqlite::Connection::open(shop.journal()).unwrap();
+    let sql = "DROP TRIGGER fact_no_update; UPDATE fact SET body = CAST(replace(CAST(body AS TEXT), \
+               '\"amount\":30002', '\"amount\":30003') AS BLOB)";
+    database.execute_batch(sql).unwrap();
+    drop(database);
+    let out = shop.reconcile(&[plain], &[]);
+    assert_eq!(out.status.code(), Some(3), "{}", text(&out));
+    assert!(text(&out).contains("altered"), "{}", text(&out));
+    let day = shop.day.to_string();
+    let folder = shop.dir.path().join("none");
+    std::fs::create_dir(&folder).unwrap();
+    let place = folder.to_str().unwrap();
+    let span = [
+        "--from", &day, "--to", &day, "--format", "csv", "--out", place,
+    ];
+    let out = shop.ctl(
+        "export",
+        &[span.as_slice(), &["--day-cut-min", "1380"]].concat(),
+    );
+    assert_eq!(out.status.code(), Some(2), "{}", text(&out));
+    assert_eq!(
+        std::fs::read_dir(&folder).unwrap().count(),
+        0,
+        "nothing is left"
+    );
 }
 
 /// Every wrong file is told in words, with its own exit code, and nothing of it is compared.
