@@ -7,6 +7,7 @@
 //! evidence, code            <- domain, limits
 //! card                      <- domain
 //! settlement                <- domain, evidence
+//! reconcile                 <- domain, evidence, settlement
 //! payment                   <- domain, limits, evidence, code, card, settlement
 //! profile                   <- domain, evidence, code, payment (its timings)
 //! people                    <- domain, limits, entropy
@@ -14,6 +15,7 @@
 //! printing                  <- domain, limits, evidence, card, payment, view
 //! journal, acquirer, reader, scanner, sound <- domain, limits, evidence, code, card, payment, settlement, entropy;
 //!                              never each other
+//! export                    <- evidence, settlement, reconcile (its days), journal
 //! terminal                  <- all of the above, clock, entropy
 //! config                    <- domain, code, payment, profile, view, printing, settlement
 //! ui                        <- view, domain, limits, code (samples only), sound; the only user of slint
@@ -33,6 +35,7 @@ pub mod config;
 pub mod domain;
 pub mod entropy;
 pub mod evidence;
+pub mod export;
 pub mod journal;
 pub mod limits;
 pub mod payment;
@@ -40,6 +43,7 @@ pub mod people;
 pub mod printing;
 pub mod profile;
 pub mod reader;
+pub mod reconcile;
 #[cfg(feature = "live")]
 pub mod scanner;
 pub mod settlement;

@@ -1,13 +1,15 @@
 //! `shouyin-sandbox`, an acquirer on loopback and a card reader on a pseudo-terminal: arguments, printing. No logic.
 
 use std::io::{BufRead, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use shouyin::sim::reader::{Bench, Kind, Options as ReaderOptions};
-use shouyin::sim::{Errors, Options, PrinterOptions, serve_printer, serve_with};
+use shouyin::sim::{
+    Books, Errors, Options, Plants, PrinterOptions, daily_file, serve_printer, serve_with,
+};
 
 /// A strict Lakala V3 acquirer, a slip printer and a card reader for one laptop. Moves no real money.
 #[derive(Parser)]
@@ -45,6 +47,27 @@ enum Command {
         /// End without a goodbye after so many lines of the books were synced (kill test).
         #[arg(long, hide = true)]
         abort_after_lines: Option<u64>,
+    },
+    /// Write the acquirer's daily file of a date, also while the sandbox runs.
+    ///
+    /// Differences can be planted, by the reason that a terminal must give for them: R1 an open order booked as paid,
+    /// R2 an unpaid one charged and taken back, R4 the first sale twice, R5 and R10 the last refund and the last sale
+    /// in the next day's file, R6 a discount on the second sale, R7 another fee for the third, R8 the last sale but one
+    /// left out, R9 a sale that nobody made, R11 another terminal's, R12 a declined order booked as paid. R3 needs no
+    /// plant: it is a story (docs/SANDBOX.md).
+    Daily {
+        /// The sandbox's directory.
+        #[arg(long)]
+        dir: PathBuf,
+        /// The business date, yyyyMMdd; it ends at 23:00 in China.
+        #[arg(long)]
+        date: String,
+        /// What to plant, e.g. R4,R7.
+        #[arg(long, default_value = "", value_parser = Plants::parse)]
+        plant: Plants,
+        /// Where the file goes; standard output without it.
+        #[arg(long)]
+        out: Option<PathBuf>,
     },
     /// A slip printer on a TCP port that prints on pictures; prints one line of JSON when ready.
     Printer {
@@ -93,6 +116,12 @@ async fn main() -> ExitCode {
 async fn run() -> anyhow::Result<()> {
     match Arguments::parse().command {
         command @ Command::Serve { .. } => serve(command).await,
+        Command::Daily {
+            dir,
+            date,
+            plant,
+            out,
+        } => daily(&dir, &date, &plant, out),
         Command::Printer {
             dir,
             port,
@@ -104,6 +133,24 @@ async fn run() -> anyhow::Result<()> {
             reader(ReaderOptions { kind, link, baud })
         }
     }
+}
+
+/// Writes a daily file.
+fn daily(dir: &Path, date: &str, plant: &Plants, out: Option<PathBuf>) -> anyhow::Result<()> {
+    let digits = date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit());
+    anyhow::ensure!(digits, "--date {date} is no date; write it like 20261126");
+    let path = dir.join("books.jsonl");
+    let books = Books::look(&path).with_context(|| {
+        let path = path.display();
+        format!("{path} cannot be read; is --dir a sandbox's directory that keeps its books?")
+    })?;
+    let text = daily_file(&books, date, plant);
+    match out {
+        None => std::io::stdout().write_all(text.as_bytes())?,
+        Some(path) => std::fs::write(&path, text)
+            .with_context(|| format!("{} cannot be written", path.display()))?,
+    }
+    Ok(())
 }
 
 /// Runs the printer until it is interrupted.

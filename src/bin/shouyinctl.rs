@@ -16,6 +16,12 @@ use shouyin::printing::{Copy, Document, Mark, Output, encode, render};
 use shouyin::profile::{Capability, Profile, Trust};
 use shouyin::view::{Cause, Notice};
 
+#[path = "shouyinctl/export.rs"]
+mod export;
+#[path = "shouyinctl/progress.rs"]
+mod progress;
+#[path = "shouyinctl/reconcile.rs"]
+mod reconcile;
 #[cfg(feature = "sim")]
 #[path = "shouyinctl/sim.rs"]
 mod sim;
@@ -40,6 +46,21 @@ enum Command {
     /// The journal of a stopped terminal, or a copy of one.
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// Compare the acquirer's daily files with the journal and give each difference one reason (对账).
+    ///
+    /// Exits with 0 when both sides are equal line by line, fees included; 1 when every difference has a reason; 2 when
+    /// one has none (R12, told first); 3 when nothing was compared: a wrong or damaged file, a journal that cannot be
+    /// read. Reasons: R1 open at the cut, R2 taken back, R3 late success, R4 booked twice, R5 back on another day,
+    /// R6 another amount, R7 another fee, R8 missing there, R9 missing here, R10 another day, R11 another terminal.
+    Reconcile(reconcile::ReconcileArgs),
+    /// Sum up a month's fees by wallet, product and type: estimated, and as the acquirer's daily files have them.
+    ///
+    /// Exits with 0, or with 2 when something could not be read.
+    Fees(reconcile::FeesArgs),
+    /// Write sales, voids and refunds of some days for a spreadsheet or another program. Pre-authorisations are none.
+    ///
+    /// The file appears under its name when it is complete. Exits with 0, or with 2 when nothing was written.
+    Export(export::ExportArgs),
     /// The supervisor's PIN.
     #[command(subcommand)]
     Pin(PinCommand),
@@ -223,6 +244,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "sim")]
         Command::Sim(command) => sim::run(command),
         Command::Journal(command) => on_journal(command),
+        Command::Reconcile(arguments) => Ok(reconcile::run(&arguments)),
+        Command::Export(arguments) => export::run(&arguments),
+        Command::Fees(arguments) => reconcile::fees(&arguments),
         Command::Pin(PinCommand::Set { file, merchant_no }) => {
             set_pin(&file, merchant_no.as_deref())
         }

@@ -38,7 +38,7 @@ impl Verdict {
 
 /// Opens a journal for reading. A journal whose log is empty is opened as a file that nobody changes, so that nothing
 /// is made beside it, not even for a moment.
-fn open(path: &Path) -> Result<Connection, JournalError> {
+pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
     let missing = |source| JournalError::File {
         operation: "opening the journal",
         path: path.to_owned(),

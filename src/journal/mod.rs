@@ -6,6 +6,7 @@
 //! refused. Tested by `tests/it/journal.rs` (alterations, limits, bad files) and `tests/it/crash.rs` (power cuts,
 //! failing disks).
 
+mod accounts;
 mod audit;
 mod chain;
 mod checked;
@@ -36,6 +37,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
 
+pub use accounts::{Accounts, Span};
 pub use chain::Walker;
 #[cfg(feature = "sim")]
 pub use direct::DirectJournal;

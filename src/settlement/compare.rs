@@ -3,7 +3,7 @@
 //! Owns the join and the reasons. Every movement is counted in exactly one settlement: those of an order that is still
 //! open, or of a later batch, are left for the next one, which begins to read before them. The invariant, checked
 //! over generated statements: the acquirer's net less ours is the sum of the differences. Reasons: features.md N3 (R1,
-//! open at the cut-off, is [`super::OpenLeft`]; R5 and R7 belong to the daily statement).
+//! open at the cut-off, is [`super::OpenLeft`] here; R5 and R7 are found by `reconcile` only).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,13 +33,16 @@ macro_rules! reasons {
 
 reasons! {
     Unexplained, "R12", "No reason was found: a person must ask the acquirer.";
+    OpenAtCut, "R1", "Under way when the day was cut, or still open.";
     TakenBack, "R2", "We ended the order; the acquirer shows the charge and its return. No money is missing.";
     LateSuccess, "R3", "Paid after we had ended the sale; the money went back by itself.";
     Twice, "R4", "The acquirer booked it more than once.";
+    OverMidnight, "R5", "The money went back on another day than we asked for it.";
     OtherAmount, "R6", "The acquirer booked another amount.";
+    OtherFee, "R7", "Another fee than was estimated.";
     MissingThere, "R8", "The acquirer has no such movement.";
     MissingHere, "R9", "Our terminal number, and no such order in our journal.";
-    AfterClose, "R10", "It was booked after its own batch had been closed.";
+    AfterClose, "R10", "It was booked after its own batch had been closed, or on another day.";
     OtherTerminal, "R11", "Another terminal of the same merchant.";
 }
 

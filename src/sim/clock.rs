@@ -37,6 +37,11 @@ pub fn wire_time(ms: u64) -> String {
         .unwrap_or_default()
 }
 
+/// Returns the business date of a moment, `yyyyMMdd`: the day ends at 23:00 (acquirer.md 2.10, `TWENTY_THREE`).
+pub fn business_date(ms: u64) -> String {
+    wire_time(ms + 3_600_000)[..8].to_owned()
+}
+
 /// Reads `yyyyMMddHHmmss` as seconds since 1970; nothing else is a time.
 pub fn read_wire_time(text: &str) -> Option<i64> {
     if text.len() != 14 || !text.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -7,6 +7,7 @@ mod books;
 mod cards;
 mod clock;
 mod counter;
+mod daily;
 mod desk;
 mod door;
 mod fields;
@@ -29,6 +30,7 @@ mod wallet;
 mod wire;
 
 pub use books::Books;
+pub use daily::{PLANTS, Plants, daily_file};
 pub use identity::{APPID, Identity, MERCHANT_NO, MERCHANT_SERIAL, TERM_NO};
 pub use printer::{PrinterOptions, SandboxPrinter, Slip, State, serve_printer};
 pub use records::TradeState;

@@ -17,6 +17,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::daily::{Plants, daily_file};
 use super::desk;
 use super::scan::seen;
 use super::server::Sandbox;
@@ -39,6 +40,7 @@ pub(super) fn routes(sandbox: Arc<Sandbox>) -> Router {
         .route("/", get(async || Html(include_str!("wallet.html"))))
         .route("/wallet.js", get(script))
         .route("/ledger", get(ledger))
+        .route("/daily", get(daily))
         .route("/orders", get(orders))
         .route("/codes", get(codes))
         .route("/scan", post(scan))
@@ -90,6 +92,22 @@ fn is_loopback(headers: &HeaderMap) -> bool {
 async fn ledger(State(sandbox): Shared) -> Response {
     sandbox.pass_time();
     axum::Json(sandbox.books().ledger()).into_response()
+}
+
+/// Writes the daily file of a business date, with differences planted in it.
+async fn daily(State(sandbox): Shared, Query(asked): Query<BTreeMap<String, String>>) -> Response {
+    let word = |name: &str| asked.get(name).map_or("", String::as_str).trim();
+    let date = word("date");
+    if date.len() != 8 || !date.bytes().all(|byte| byte.is_ascii_digit()) {
+        return (StatusCode::BAD_REQUEST, "date=yyyyMMdd is missing").into_response();
+    }
+    let plants = match Plants::parse(word("plant")) {
+        Ok(plants) => plants,
+        Err(problem) => return (StatusCode::BAD_REQUEST, problem).into_response(),
+    };
+    sandbox.pass_time();
+    let kind = [(header::CONTENT_TYPE, "text/csv; charset=utf-8")];
+    (kind, daily_file(&sandbox.books(), date, &plants)).into_response()
 }
 
 /// Lists the customer's newest orders: those that a wallet was asked to pay.

@@ -17,12 +17,25 @@ const ROWS_MAX: usize = 200;
 
 /// One movement.
 #[derive(Clone, Debug)]
-struct Movement {
-    kind: &'static str,
-    order: String,
-    refund: Option<String>,
-    amount: u64,
-    account_type: String,
+pub struct Movement {
+    /// `SALE`, `REVERSAL` or `REFUND`.
+    pub kind: &'static str,
+    /// The order.
+    pub order: String,
+    /// The refund's own number.
+    pub refund: Option<String>,
+    /// Fen.
+    pub amount: u64,
+    /// The wallet.
+    pub account_type: String,
+    /// `trade_main_type` of the order.
+    pub main_type: &'static str,
+    /// Lakala-shaped number of the trade; of a refund its own.
+    pub trade_no: String,
+    /// Log number of the sale that goes back.
+    pub origin_log_no: String,
+    /// Milliseconds when it was booked.
+    pub at_ms: u64,
 }
 
 /// Every movement.
@@ -42,6 +55,10 @@ impl Statement {
                     refund: None,
                     amount,
                     account_type: after.account_type.clone(),
+                    main_type: after.kind.main_type(),
+                    trade_no: after.trade_no.clone(),
+                    origin_log_no: after.log_no().to_owned(),
+                    at_ms: after.moved_ms,
                 });
             }
         }
@@ -55,7 +72,16 @@ impl Statement {
             refund: Some(refund.out_trade_no.clone()),
             amount: refund.amount,
             account_type: trade.account_type.clone(),
+            main_type: trade.kind.main_type(),
+            trade_no: refund.trade_no.clone(),
+            origin_log_no: trade.log_no().to_owned(),
+            at_ms: refund.moved_ms,
         });
+    }
+
+    /// Returns every movement, in the order in which it was booked.
+    pub fn all(&self) -> &[Movement] {
+        &self.0
     }
 
     fn page(&self, after: usize, rows: usize) -> (Vec<Value>, bool) {

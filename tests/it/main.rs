@@ -31,6 +31,7 @@ mod decoder;
 mod desk;
 #[cfg(feature = "live")]
 mod faults;
+mod fees;
 #[cfg(feature = "live")]
 mod guards;
 mod journal;
@@ -50,6 +51,7 @@ mod profile;
 #[cfg(feature = "live")]
 mod qr;
 mod reader;
+mod reconcile;
 mod sandbox;
 #[cfg(feature = "live")]
 mod scanner;

@@ -274,6 +274,11 @@ const REFUSED_BY_US: &[(&str, &str, &[&str])] = &[
         &["fees.row[2].rate_ppm", "row 1"],
     ),
     (
+        "cap_fen = 2500",
+        "least_fen = 2501\ncap_fen = 2500",
+        &["fees.row[2].least_fen", "above"],
+    ),
+    (
         "periods = 12",
         "periods = 6",
         &["instalments.plan[3].periods", "earlier plan"],

@@ -200,6 +200,15 @@ impl CardBook {
         self.naming(&completion.place).any(CardRecord::ends_order)
     }
 
+    /// Returns `debit` or `credit` of the card that paid an order.
+    pub fn funding_of(&self, order: &str) -> Option<&str> {
+        let paid = |record: &&CardRecord| record.order == order && !record.funding.is_empty();
+        self.rows
+            .values()
+            .find(paid)
+            .map(|record| record.funding.as_str())
+    }
+
     fn naming(&self, place: &str) -> impl Iterator<Item = &CardRecord> {
         let places = self.naming.get(place).into_iter().flatten();
         places.filter_map(|place| self.at(place))

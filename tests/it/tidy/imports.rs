@@ -11,6 +11,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("code", &["domain", "limits"]),
     ("card", &["domain"]),
     ("settlement", &["domain", "evidence"]),
+    ("reconcile", &["domain", "evidence", "settlement"]),
     (
         "payment",
         &["domain", "limits", "evidence", "code", "card", "settlement"],
@@ -29,6 +30,10 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("journal", EDGE),
+    (
+        "export",
+        &["evidence", "settlement", "reconcile", "journal"],
+    ),
     ("acquirer", EDGE),
     ("profile", &["domain", "evidence", "code", "payment"]),
     ("people", &["domain", "limits", "entropy"]),
