@@ -2,9 +2,9 @@
 //!
 //! Owns its keys and what is wrong with them. How an acquirer is asked is the profile's and `settlement`'s.
 
-use super::{Checker, ConfigError, SettlementLayer};
+use super::{Checker, Config, ConfigError, SettlementLayer};
 use crate::payment::Timing;
-use crate::settlement::Rules;
+use crate::settlement::{FeeTerms, Rules};
 
 /// How and when this terminal closes its batches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,18 @@ impl Closings {
             idle_ms: timing.revoke_idle_ms,
             at_min: self.at_min,
             ..Rules::reference()
+        }
+    }
+}
+
+impl Config {
+    /// Returns what fees depend on.
+    pub fn fee_terms(&self) -> FeeTerms {
+        FeeTerms {
+            table: self.profile.fees.clone(),
+            class: self.fee_class,
+            void: self.profile.void.fee,
+            refund: self.profile.refund.fee,
         }
     }
 }

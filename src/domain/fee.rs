@@ -149,24 +149,77 @@ impl MerchantClass {
 pub struct FeeRule {
     /// The share of the amount.
     pub rate: Rate,
+    /// Never less than this, but for a payment of nothing.
+    pub least: Option<Money>,
     /// Never more than this (debit cards: ¥25).
     pub cap: Option<Money>,
     /// What happens below one fen.
     pub rounding: Rounding,
 }
 
+/// What becomes of the fee of a payment when its money goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeeEffect {
+    /// The merchant gets it back.
+    Returned,
+    /// The acquirer keeps it.
+    Kept,
+}
+
+impl FeeEffect {
+    /// Both effects.
+    pub const ALL: [Self; 2] = [Self::Returned, Self::Kept];
+
+    /// Returns the key used in profiles.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Returned => "returned",
+            Self::Kept => "kept",
+        }
+    }
+
+    /// Finds an effect by its key.
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|effect| effect.key() == key)
+    }
+}
+
 impl FeeRule {
-    /// Estimates the fee of one payment: rounded first, then capped.
+    /// Estimates the fee of one payment: rounded first, then raised to the least, then capped. Nothing costs nothing.
     ///
     /// # Errors
-    /// [`MoneyError::CurrencyMismatch`] when the cap is in another currency.
+    /// [`MoneyError::CurrencyMismatch`] when a bound is in another currency.
     pub fn fee(&self, amount: Money) -> Result<Money, MoneyError> {
-        let fee = self.rate.of(amount, self.rounding)?;
-        match self.cap {
-            Some(cap) if cap.currency() != fee.currency() => Err(MoneyError::CurrencyMismatch),
-            Some(cap) if cap.minor() < fee.minor() => Ok(cap),
-            Some(_) | None => Ok(fee),
+        let mut fee = self.rate.of(amount, self.rounding)?;
+        let bounds = [self.least, self.cap].into_iter().flatten();
+        if bounds
+            .clone()
+            .any(|bound| bound.currency() != fee.currency())
+        {
+            return Err(MoneyError::CurrencyMismatch);
         }
+        if let Some(least) = self.least.filter(|_| amount.minor() > 0) {
+            fee = if fee.minor() < least.minor() {
+                least
+            } else {
+                fee
+            };
+        }
+        if let Some(cap) = self.cap {
+            fee = if fee.minor() > cap.minor() { cap } else { fee };
+        }
+        Ok(fee)
+    }
+
+    /// Estimates what comes back of the fee when `back` of a payment goes back of which `left` was left before: the
+    /// fee of what was left less the fee of what stays. All parts of a payment together so give back its whole fee,
+    /// to the fen.
+    ///
+    /// # Errors
+    /// More goes back than was left, or a bound is in another currency.
+    pub fn returned(&self, left: Money, back: Money) -> Result<Money, MoneyError> {
+        let stays = self.fee(left.checked_sub(back)?)?;
+        self.fee(left)?.checked_sub(stays)
     }
 }
 
@@ -193,6 +246,23 @@ pub struct FeeKey {
     pub product: Product,
 }
 
+impl FeeKey {
+    /// Returns the key of a payment of which only the wallet is known. A card of a kind that nobody named is taken for
+    /// a credit card, which is the dearer one.
+    pub fn of(class: Option<MerchantClass>, channel: Channel) -> Self {
+        let card = channel == Channel::BankCard;
+        Self {
+            class,
+            channel: (!card).then_some(channel),
+            product: if card {
+                Product::CreditCard
+            } else {
+                Product::Scan
+            },
+        }
+    }
+}
+
 /// One row of a fee table. A field that is `None` fits everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeeRow {
@@ -204,6 +274,8 @@ pub struct FeeRow {
     pub product: Option<Product>,
     /// The share of the amount.
     pub rate: Rate,
+    /// The lower bound.
+    pub least: Option<Money>,
     /// The upper bound.
     pub cap: Option<Money>,
 }
@@ -238,6 +310,7 @@ impl FeeTable {
         let row = self.rows.iter().find(|row| row.fits(key))?;
         Some(FeeRule {
             rate: row.rate,
+            least: row.least,
             cap: row.cap,
             rounding: self.rounding,
         })
@@ -255,6 +328,7 @@ mod tests {
     fn rule(ppm: u32, cap: Option<u64>) -> FeeRule {
         FeeRule {
             rate: Rate::from_ppm(ppm).expect("a rate"),
+            least: None,
             cap: cap.map(fen),
             rounding: Rounding::HalfUp,
         }
@@ -318,6 +392,32 @@ mod tests {
     }
 
     #[test]
+    fn a_least_fee_is_taken_from_every_payment_but_of_nothing() {
+        let least = FeeRule {
+            least: Some(fen(10)),
+            ..rule(3_800, Some(2_500))
+        };
+        let fee = |amount| least.fee(fen(amount)).expect("a fee").minor();
+        // 0.38 % of 26.31 is 9.9978 fen, which is 10; of 27.64 it is 10.5032, which is 11.
+        assert_eq!([0, 1, 2_631, 2_764].map(fee), [0, 10, 10, 11]);
+        assert_eq!(fee(999_999_999), 2_500);
+    }
+
+    #[test]
+    fn parts_that_go_back_give_back_the_whole_fee() {
+        let capped = rule(5_000, Some(2_500));
+        let mut left = fen(800_000);
+        let mut back = Vec::new();
+        for part in [100_000, 333_333, 366_666, 1] {
+            back.push(capped.returned(left, fen(part)).expect("a part").minor());
+            left = left.checked_sub(fen(part)).expect("enough");
+        }
+        // 7,000 and 3,666.67 are left after the first two; the cap is reached down to 5,000.
+        assert_eq!(back, [0, 667, 1_833, 0]);
+        assert_eq!(capped.returned(left, fen(1)), Err(MoneyError::Negative));
+    }
+
+    #[test]
     fn the_largest_amount_and_rate_do_not_overflow() {
         assert_eq!(fee(Rate::PPM_MAX, None, Money::MINOR_MAX), Money::MINOR_MAX);
         assert_eq!(Rate::from_ppm(Rate::PPM_MAX + 1), None);
@@ -335,6 +435,7 @@ mod tests {
             channel,
             product,
             rate: Rate::from_ppm(ppm).expect("a rate"),
+            least: None,
             cap: None,
         };
         let union = row(None, Some(Channel::UnionPay), Some(Product::Scan), 6_000);

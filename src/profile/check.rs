@@ -285,11 +285,19 @@ impl Source<'_> {
                 channel: file.channel.map(|key| key.0),
                 product: file.product.map(|key| key.0),
                 rate: file.rate_ppm.0,
+                least: file.least_fen.map(|fen| fen.0),
                 cap: file.cap_fen.map(|fen| fen.0),
             };
             if let Some(earlier) = rows.iter().position(|earlier| earlier.covers(&row)) {
                 let key = format!("fees.row[{}].rate_ppm", number + 1);
                 let problem = format!("never reached: row {} fits first", earlier + 1);
+                return Err(self.bad(written.span().start, &key, problem));
+            }
+            if let (Some(least), Some(cap)) = (row.least, row.cap)
+                && least.minor() > cap.minor()
+            {
+                let key = format!("fees.row[{}].least_fen", number + 1);
+                let problem = "above cap_fen; lower it, or raise the cap".to_owned();
                 return Err(self.bad(written.span().start, &key, problem));
             }
             rows.push(row);
@@ -453,10 +461,10 @@ fn assemble(file: ProfileFile, checked: Checked) -> Profile {
         void: VoidRules {
             entries: file.void.entries.iter().map(|key| key.0).collect(),
             same_day: file.void.same_day,
-            fee: file.void.fee,
+            fee: file.void.fee.0,
         },
         refund: RefundRules {
-            fee: file.refund.fee,
+            fee: file.refund.fee.0,
         },
         settlement: Settlement {
             day_cut_min: settlement.day_cut_min,

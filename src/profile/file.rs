@@ -4,7 +4,6 @@
 //! parser names line and key. What needs two values to be compared is in `check`.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error};
 use toml::Spanned;
@@ -12,7 +11,7 @@ use toml::Spanned;
 use super::capability::Capabilities;
 use super::timing::TimingLayer;
 use crate::code::CodeTable;
-use crate::domain::fee::{MerchantClass, Product, Rate, Rounding};
+use crate::domain::fee::{FeeEffect, MerchantClass, Product, Rate, Rounding};
 use crate::domain::instalment::{FeePayer, Remainder};
 use crate::domain::{Channel, EntryMode, Money};
 
@@ -64,6 +63,16 @@ impl Keyed for Rounding {
 
 impl Keyed for Product {
     const WHAT: &'static str = "product";
+    fn find(key: &str) -> Option<Self> {
+        Self::from_key(key)
+    }
+    fn names() -> String {
+        joined(Self::ALL.map(Self::key))
+    }
+}
+
+impl Keyed for FeeEffect {
+    const WHAT: &'static str = "effect on the fee";
     fn find(key: &str) -> Option<Self> {
         Self::from_key(key)
     }
@@ -166,25 +175,6 @@ impl<'de> Deserialize<'de> for Line {
     }
 }
 
-/// What becomes of the fee of the original payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FeeEffect {
-    /// The merchant gets it back.
-    Returned,
-    /// The acquirer keeps it.
-    Kept,
-}
-
-impl fmt::Display for FeeEffect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Returned => "returned",
-            Self::Kept => "kept",
-        })
-    }
-}
-
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProfileFile {
@@ -275,13 +265,13 @@ pub(super) struct LimitFile {
 pub(super) struct VoidFile {
     pub entries: Vec<Key<EntryMode>>,
     pub same_day: bool,
-    pub fee: FeeEffect,
+    pub fee: Key<FeeEffect>,
 }
 
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RefundFile {
-    pub fee: FeeEffect,
+    pub fee: Key<FeeEffect>,
 }
 
 #[derive(Debug, serde::Deserialize)]
@@ -307,6 +297,7 @@ pub(super) struct FeeRowFile {
     pub channel: Option<Key<Channel>>,
     pub product: Option<Key<Product>>,
     pub rate_ppm: Ppm,
+    pub least_fen: Option<Fen>,
     pub cap_fen: Option<Fen>,
 }
 

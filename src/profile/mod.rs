@@ -16,9 +16,9 @@ mod timing;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+pub use crate::domain::fee::FeeEffect;
 pub use capability::{Capabilities, Capability, Standing};
 pub use error::ProfileError;
-pub use file::FeeEffect;
 pub use signature::Trust;
 pub use timing::{TimingLayer, TimingProblem};
 

@@ -19,7 +19,9 @@ mod batch;
 mod claim;
 mod compare;
 mod fact;
+mod fees;
 mod flow;
+mod posting;
 mod record;
 
 pub use ask::{Ask, Rules, What};
@@ -27,5 +29,7 @@ pub use batch::{Batch, Entry, EntryKind, EntryState, Line, lines, net};
 pub use claim::{Movement, MovementKind, Says, SettlementClaim, StatementPage};
 pub use compare::{Comparison, Difference, Reason, compare, verdicts};
 pub use fact::{Cause, OpenLeft, Report, SettlementFact, SettlementIntent};
+pub use fees::{Charge, FeeEstimate, FeeLine, FeeTerms, estimate, sum_fees};
 pub use flow::{Answer, Settlement, Step, Turn, begin, resume};
+pub use posting::Posting;
 pub use record::SettlementRecord;
