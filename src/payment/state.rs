@@ -10,6 +10,7 @@ use crate::domain::{BatchNo, Epoch, Money, OperatorNo, OrderKind, OrderNo, Start
 use crate::domain::{Tick, Timestamp, TxnId, VoucherNo};
 
 use crate::evidence::PaidEvidence;
+use crate::limits;
 use crate::settlement::Settlement;
 
 use super::command::{RequestKind, ReversalReason};
@@ -42,10 +43,23 @@ impl Numbers {
         )
     }
 
+    /// Tells whether a person may open something: the last numbers of a batch are for returns that must be.
+    pub const fn has_room(&self) -> bool {
+        self.next_voucher < limits::VOUCHER_LAST_ASKED
+    }
+
+    /// Opens the next batch. Near the end of the voucher numbers it begins at 1.
+    pub(super) const fn open_batch(&mut self, batch: BatchNo) {
+        self.batch = batch;
+        if self.next_voucher >= limits::VOUCHER_RESTART {
+            self.next_voucher = 1;
+        }
+    }
+
     pub(super) fn voucher(&mut self) -> VoucherNo {
         let number = VoucherNo::new(self.next_voucher)
             .expect("invariant: voucher numbers stay within six digits");
-        self.next_voucher = if self.next_voucher >= 999_999 {
+        self.next_voucher = if self.next_voucher >= limits::VOUCHER_LAST {
             1
         } else {
             self.next_voucher + 1
