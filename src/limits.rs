@@ -67,6 +67,9 @@ pub const ENDED_SALES_MS: u64 = 600_000;
 /// Code fingerprints remembered so that one code is not presented twice.
 pub const CODES_REMEMBERED: usize = 64;
 
+const _: () = assert!(VOUCHER_RESTART < VOUCHER_LAST_ASKED);
+// Each open sale may come too late, and be returned.
+const _: () = assert!(VOUCHER_LAST_ASKED as usize + OPEN_SALES < VOUCHER_LAST as usize);
 const _: () = assert!(INTENT_QUEUE <= INPUT_QUEUE);
 const _: () = assert!(NOTICE_QUEUE <= NOTICES_REMEMBERED);
 const _: () = assert!(ACQUIRER_IN_FLIGHT <= ACQUIRER_QUEUE);

@@ -194,7 +194,8 @@ impl Store {
         })
     }
 
-    /// Returns the number after the last one; 1 in a batch that was opened near the end and has nothing yet.
+    /// Returns the number after the last one, above every number when they are used up; 1 in a batch that was opened near
+    /// the end and has nothing yet.
     fn next_voucher(&self, last: u32, batch: u32) -> Result<u32, JournalError> {
         if last + 1 < limits::VOUCHER_RESTART {
             return Ok(last + 1);
@@ -209,11 +210,7 @@ impl Store {
             )
             .map_err(|e| self.refused("reading a counter", e))?;
         let fresh = batch > 1 && !used;
-        Ok(if fresh || last >= limits::VOUCHER_LAST {
-            1
-        } else {
-            last + 1
-        })
+        Ok(if fresh { 1 } else { last + 1 })
     }
 
     /// Returns the facts of every open sale, in order. Their seals were checked when the journal was opened.

@@ -29,7 +29,7 @@ pub struct Numbers {
     pub next_sequence: u64,
     /// The open batch.
     pub batch: BatchNo,
-    /// Next voucher number.
+    /// Next voucher number; above the last one when the batch has used them up.
     pub next_voucher: u32,
 }
 
@@ -56,15 +56,14 @@ impl Numbers {
         }
     }
 
+    /// Returns the next number. Behind the last one only returns that must be are counted on from 1, and the batch still
+    /// asks to be closed.
     pub(super) fn voucher(&mut self) -> VoucherNo {
-        let number = VoucherNo::new(self.next_voucher)
-            .expect("invariant: voucher numbers stay within six digits");
-        self.next_voucher = if self.next_voucher >= limits::VOUCHER_LAST {
-            1
-        } else {
-            self.next_voucher + 1
-        };
-        number
+        let last = limits::VOUCHER_LAST;
+        let next = self.next_voucher;
+        self.next_voucher = next.saturating_add(1);
+        let number = if next > last { next - last } else { next };
+        VoucherNo::new(number.min(last)).expect("invariant: voucher numbers stay within six digits")
     }
 }
 

@@ -368,7 +368,8 @@ fn difference(paper: &mut Paper, place: usize, found: &SheetDifference) {
     );
     indented(paper, &format!("处理: {}", what_to_do(own.reason)));
     if !own.number.is_empty() {
-        indented(paper, &format!("单号 {}", own.number));
+        // Alone in its line: it fills narrow paper.
+        indented(paper, &own.number);
     }
     let rows = if found.rows.is_empty() {
         "日志里没有".to_owned()
@@ -509,14 +510,14 @@ fn what_to_do(reason: Reason) -> &'static str {
         "R1" | "R5" => "不用处理, 算入以后结算",
         "R2" => "不用处理, 没有少钱",
         "R3" => "已自动退款, 不用处理",
-        "R4" => "致电收单机构, 退回多记的",
-        "R6" => "对照小票, 请收单机构更正",
-        "R7" => "对照合同费率, 请收单机构说明",
-        "R8" => "留好小票, 请收单机构补记",
-        "R9" => "查终端编号是否被别处使用",
-        "R10" => "已算入本次结算, 不用处理",
+        "R4" => "请收单机构退回多记的",
+        "R6" => "请收单机构按小票更正",
+        "R7" => "请收单机构说明费率",
+        "R8" => "请收单机构按小票补记",
+        "R9" => "查终端编号是否被借用",
+        "R10" => "已算入本次, 不用处理",
         "R11" => "到那台终端核对",
-        _ => "致电收单机构, 报单号核对",
+        _ => "致电收单机构核对单号",
     }
 }
 
@@ -529,7 +530,7 @@ mod tests {
         let mut words = std::collections::BTreeSet::new();
         for reason in Reason::ALL {
             assert!(words.insert(why(*reason)), "{reason:?}");
-            let helpless = what_to_do(*reason) == "致电收单机构, 报单号核对";
+            let helpless = what_to_do(*reason) == "致电收单机构核对单号";
             assert_eq!(helpless, *reason == Reason::Unexplained, "{reason:?}");
         }
     }
