@@ -213,6 +213,8 @@ fn words(page: &Page) -> String {
         | Page::Verdict(_)
         | Page::Wall(_)
         | Page::Settlement(_)
+        | Page::Batches(_)
+        | Page::Batch(_)
         | Page::Record(_)
         | Page::Undo(_)
         | Page::Approve(_) => "[a page of the touchscreen]".to_owned(),

@@ -12,7 +12,7 @@
 //! profile                   <- domain, evidence, code, payment (its timings)
 //! people                    <- domain, limits, entropy
 //! view                      <- domain, limits, code, payment, settlement (and evidence through it)
-//! printing                  <- domain, limits, evidence, card, payment, view
+//! printing                  <- domain, limits, evidence, card, payment, settlement, view
 //! journal, acquirer, reader, scanner, sound <- domain, limits, evidence, code, card, payment, settlement, entropy;
 //!                              never each other
 //! export                    <- evidence, settlement, reconcile (its days), journal

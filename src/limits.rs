@@ -16,6 +16,13 @@ pub const ACQUIRER_QUEUE: usize = 8;
 pub const ACQUIRER_IN_FLIGHT: usize = 4;
 /// Sales that may wait for their result at once; above it no new sale is opened.
 pub const OPEN_SALES: usize = 100;
+/// Voucher numbers have six digits. From this one on the open batch is closed by itself, and the next one begins at 1: no
+/// number comes twice in a batch.
+pub const VOUCHER_RESTART: u32 = 999_000;
+/// From this one on nobody opens a sale or an undo before that has happened; what is left is for returns that must be.
+pub const VOUCHER_LAST_ASKED: u32 = 999_800;
+/// The last voucher number.
+pub const VOUCHER_LAST: u32 = 999_999;
 /// Largest answer body read from the acquirer, in bytes.
 pub const ANSWER_BYTES: usize = 64 * 1024;
 /// Largest answer read from the card host, in bytes.
@@ -60,6 +67,9 @@ pub const ENDED_SALES_MS: u64 = 600_000;
 /// Code fingerprints remembered so that one code is not presented twice.
 pub const CODES_REMEMBERED: usize = 64;
 
+const _: () = assert!(VOUCHER_RESTART < VOUCHER_LAST_ASKED);
+// Each open sale may come too late, and be returned.
+const _: () = assert!(VOUCHER_LAST_ASKED as usize + OPEN_SALES < VOUCHER_LAST as usize);
 const _: () = assert!(INTENT_QUEUE <= INPUT_QUEUE);
 const _: () = assert!(NOTICE_QUEUE <= NOTICES_REMEMBERED);
 const _: () = assert!(ACQUIRER_IN_FLIGHT <= ACQUIRER_QUEUE);

@@ -32,7 +32,7 @@ use shouyin::scanner::{self, Preview, Scanner, ScannerConfig};
 use shouyin::sound::{self, Speaker, Tone};
 use shouyin::terminal::{self, Cue, Driver, DriverParts, Input, NoPrinter, PrintQueue};
 use shouyin::terminal::{CardDeskConfig, ReaderAtTill, ReaderKeys};
-use shouyin::view::{Cause, Desk, Screen, Shop, Tap, Wall};
+use shouyin::view::{Cause, Desk, Screen, Tap};
 use shouyin::{limits, telemetry};
 use tokio::sync::{mpsc, watch};
 
@@ -305,15 +305,7 @@ async fn start(
         policy,
         table: config.profile.codes.clone(),
         operator: config.operator.clone(),
-        shop: Shop {
-            name: config.shop.clone(),
-            sandbox: config.acquirer.environment == Environment::Sandbox,
-            profile: std::sync::Arc::new(config.profile.clone()),
-            wall: Wall {
-                own: config.own_codes.clone(),
-                merchant: config.merchant_name.clone(),
-            },
-        },
+        shop: config.on_screen(),
         desk: desk(config, rebuilt.is_some()),
         clock,
         entropy,

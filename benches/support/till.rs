@@ -94,6 +94,7 @@ impl Till {
                 sandbox: true,
                 profile: Arc::new(Profile::built_in()),
                 wall: Wall::default(),
+                fees: None,
             },
             desk: Desk::new(Language::Chinese, Theme::Light),
             clock,

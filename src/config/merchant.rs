@@ -1,11 +1,30 @@
 //! What the configuration says about the merchant: his own wall codes, and his class for fee estimates.
 
-use super::{Checker, ConfigError, MerchantLayer};
+use std::sync::Arc;
+
+use super::{Checker, Config, ConfigError, Environment, MerchantLayer};
 use crate::code::OwnCodes;
 use crate::domain::fee::MerchantClass;
+use crate::view::{Shop, Wall};
 
 /// Longest name in characters: it stands above the code on the wall.
 const NAME_MAX: usize = 40;
+
+impl Config {
+    /// Returns what the screen knows of this shop.
+    pub fn on_screen(&self) -> Shop {
+        Shop {
+            name: self.shop.clone(),
+            sandbox: self.acquirer.environment == Environment::Sandbox,
+            profile: Arc::new(self.profile.clone()),
+            wall: Wall {
+                own: self.own_codes.clone(),
+                merchant: self.merchant_name.clone(),
+            },
+            fees: Some(self.fee_terms()),
+        }
+    }
+}
 
 /// Returns the merchant's name; the till's own name where none is given.
 pub(super) fn name(

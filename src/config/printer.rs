@@ -33,6 +33,7 @@ impl Config {
             hotline: self.profile.slip.hotline.clone(),
             training: self.acquirer.environment == Environment::Sandbox,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            fees: Some(self.fee_terms()),
         }
     }
 }

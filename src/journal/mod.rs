@@ -26,6 +26,7 @@ mod reserve;
 mod salvage;
 mod second;
 mod settled;
+mod sheet;
 mod slips;
 mod sources;
 mod store;
@@ -49,13 +50,13 @@ pub use query::{Counters, SaleRow, SaleState, Totals};
 pub use rebuild::{Report, Unread, accept, rebuild};
 pub use records::{SpentRow, UndoRow, UndoState};
 pub use settled::SettlementRow;
-pub use slips::{EndedRow, SlipRow};
+pub use slips::{EndedRow, EndedWhat, SlipRow};
 
 use crate::domain::{BatchNo, Timestamp, TxnId};
 use crate::evidence::Digest;
 use crate::limits;
 use crate::payment::{EndedSale, Fact, PaidSale, Unsettled};
-use crate::settlement::Batch;
+use crate::settlement::{Batch, Sheet};
 use store::Store;
 use writer::Writer;
 
@@ -391,6 +392,37 @@ impl Journal {
     /// [`JournalError`] when the database cannot be read or a row does not match its seal.
     pub async fn settlements(&self, limit: usize) -> Result<Vec<SettlementRow>, JournalError> {
         self.read(move |store| store.settlements(limit)).await
+    }
+
+    /// Returns closed settlements, newest first, of batches before `before` (all when none).
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read or a row does not match its seal.
+    pub async fn closed_before(
+        &self,
+        before: Option<BatchNo>,
+        limit: usize,
+    ) -> Result<Vec<SettlementRow>, JournalError> {
+        self.read(move |store| store.closed_before(before, limit))
+            .await
+    }
+
+    /// Returns everything that a closed settlement says; none when there is no such one, or it has not ended.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read or a row does not match its seal.
+    pub async fn sheet(&self, txn: TxnId) -> Result<Option<Sheet>, JournalError> {
+        self.read(move |store| store.sheet(txn)).await
+    }
+
+    /// Returns the closed settlement of a number as it stands on its slips.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub async fn settlement_on_slip(&self, number: &str) -> Result<Option<TxnId>, JournalError> {
+        let number = number.to_owned();
+        self.read(move |store| store.settlement_on_slip(&number))
+            .await
     }
 
     /// Returns what has a slip and ended behind a row, and the last row that was looked at (that row, when there is

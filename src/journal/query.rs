@@ -6,6 +6,7 @@ use super::error::JournalError;
 use super::store::{Store, stored_row};
 use crate::domain::{BatchNo, Channel, Currency, Money, OrderNo, Timestamp, TxnId, VoucherNo};
 use crate::evidence::{Digest, SealedRow};
+use crate::limits;
 use crate::payment::{CardBusiness, Fact, Presentment};
 
 /// State of a sale in the journal.
@@ -188,9 +189,28 @@ impl Store {
         Ok(Counters {
             epoch: u16::try_from(value("epoch")?).map_err(|e| damaged(e.to_string()))?,
             next_sequence: value("sequence")? + 1,
-            next_voucher: if voucher >= 999_999 { 1 } else { voucher + 1 },
+            next_voucher: self.next_voucher(voucher, batch)?,
             batch: BatchNo::new(batch).map_err(|e| damaged(e.to_string()))?,
         })
+    }
+
+    /// Returns the number after the last one, above every number when they are used up; 1 in a batch that was opened near
+    /// the end and has nothing yet.
+    fn next_voucher(&self, last: u32, batch: u32) -> Result<u32, JournalError> {
+        if last + 1 < limits::VOUCHER_RESTART {
+            return Ok(last + 1);
+        }
+        let used: bool = self
+            .connection
+            .query_row(
+                "SELECT EXISTS (SELECT 1 FROM sale WHERE batch = ?1) \
+                 OR EXISTS (SELECT 1 FROM undo WHERE batch = ?1)",
+                [batch],
+                |row| row.get(0),
+            )
+            .map_err(|e| self.refused("reading a counter", e))?;
+        let fresh = batch > 1 && !used;
+        Ok(if fresh { 1 } else { last + 1 })
     }
 
     /// Returns the facts of every open sale, in order. Their seals were checked when the journal was opened.

@@ -212,7 +212,7 @@ impl Store {
         Ok(rows)
     }
 
-    fn settlement(&self, txn: TxnId) -> Result<Option<SettlementRow>, JournalError> {
+    pub(super) fn settlement(&self, txn: TxnId) -> Result<Option<SettlementRow>, JournalError> {
         let mut found: Option<SettlementRow> = None;
         for fact in self.facts_of(txn)? {
             let FactKind::Settlement { fact: kind, .. } = fact.kind else {
@@ -250,7 +250,7 @@ impl Store {
     }
 }
 
-fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let wrong = |index: usize| {
         let kind = rusqlite::types::Type::Text;
         rusqlite::Error::FromSqlConversionFailure(index, kind, "out of range".into())

@@ -9,17 +9,32 @@ use crate::evidence::UndoEvidence;
 use crate::payment::{
     Fact, FactKind, Intent, Outcome, PaidSale, UndoCause, UndoIntent, UndoKind, UndoOutcome,
 };
+use crate::settlement::{Report, SettlementFact, Sheet};
 
 /// Rows that are looked at in one question.
 const ROWS: u64 = 200;
 
-/// Something that has a slip: a sale that was paid, or money that went back because a person asked.
+/// What ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedWhat {
+    /// A sale was paid.
+    Sale,
+    /// Money went back.
+    Undo(UndoKind),
+    /// A batch was closed.
+    Settlement {
+        /// Both sides differ somewhere, or something needs a word.
+        differences: bool,
+    },
+}
+
+/// Something that has a slip: a sale that was paid, money that went back because a person asked, a closed batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndedRow {
-    /// The sale's or the undo's own transaction.
+    /// Its own transaction.
     pub txn: TxnId,
-    /// Of an undo: void or refund.
-    pub undo: Option<UndoKind>,
+    /// What it is.
+    pub what: EndedWhat,
     /// Who stood at the till.
     pub operator: OperatorNo,
     /// When it ended.
@@ -47,6 +62,8 @@ pub enum SlipRow {
         /// Voucher number of the sale and when it was opened.
         of: Option<(VoucherNo, Timestamp)>,
     },
+    /// A closed settlement.
+    Settlement(Box<Sheet>),
 }
 
 impl Store {
@@ -67,10 +84,13 @@ impl Store {
             };
             let of = self.facts_of(txn)?;
             let found = of.iter().find_map(|first| about(&first.kind));
-            if let Some((undo, operator)) = found {
+            let what = report(&fact.kind).map(|report| EndedWhat::Settlement {
+                differences: report.differences > 0,
+            });
+            if let Some((first, operator)) = found {
                 ended.push(EndedRow {
                     txn,
-                    undo,
+                    what: what.unwrap_or(first),
                     operator,
                     at: fact.at,
                 });
@@ -85,6 +105,10 @@ impl Store {
         let Some(end) = facts.iter().find(|fact| has_slip(fact)) else {
             return Ok(None);
         };
+        if report(&end.kind).is_some() {
+            let sheet = self.sheet(txn)?;
+            return Ok(sheet.map(|sheet| SlipRow::Settlement(Box::new(sheet))));
+        }
         let Some(proof) = undone(&end.kind).cloned() else {
             let paid = self.paid_sale(txn)?;
             return Ok(paid.map(|paid| SlipRow::Sale {
@@ -118,8 +142,23 @@ const fn has_slip(fact: &Fact) -> bool {
         } | FactKind::UndoClosed {
             outcome: UndoOutcome::Done(_),
             ..
+        } | FactKind::Settlement {
+            fact: SettlementFact::Closed(_),
+            ..
         }
     )
+}
+
+fn report(kind: &FactKind) -> Option<&Report> {
+    if let FactKind::Settlement {
+        fact: SettlementFact::Closed(report),
+        ..
+    } = kind
+    {
+        Some(report)
+    } else {
+        None
+    }
 }
 
 fn undone(kind: &FactKind) -> Option<&UndoEvidence> {
@@ -152,10 +191,21 @@ fn sale(kind: &FactKind) -> Option<&Intent> {
 
 /// What kind of transaction begins with this fact, and who stood at the till. Nobody waits for the slip of money that
 /// goes back by itself.
-fn about(kind: &FactKind) -> Option<(Option<UndoKind>, OperatorNo)> {
+fn about(kind: &FactKind) -> Option<(EndedWhat, OperatorNo)> {
     if let Some(intent) = undo(kind) {
         let asked = intent.cause == UndoCause::Asked;
-        return asked.then(|| (Some(intent.kind), intent.operator.clone()));
+        return asked.then(|| (EndedWhat::Undo(intent.kind), intent.operator.clone()));
     }
-    sale(kind).map(|intent| (None, intent.operator.clone()))
+    if let FactKind::Settlement {
+        fact: SettlementFact::Intended(intent),
+        ..
+    } = kind
+    {
+        let differences = false;
+        return Some((
+            EndedWhat::Settlement { differences },
+            intent.operator.clone(),
+        ));
+    }
+    sale(kind).map(|intent| (EndedWhat::Sale, intent.operator.clone()))
 }

@@ -30,7 +30,9 @@ pub(super) fn request(
 ) {
     let busy =
         state.draft.is_some() || state.foreground.is_some() || state.sales.contains_key(&txn);
-    let allowed = amount.minor() > 0 && amount.minor() <= turn.policy.amount_max.minor();
+    let allowed = amount.minor() > 0
+        && amount.minor() <= turn.policy.amount_max.minor()
+        && turn.numbers.has_room();
     if busy || !allowed || state.open_count() >= limits::OPEN_SALES {
         return;
     }

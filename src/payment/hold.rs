@@ -97,7 +97,7 @@ pub(super) fn complete(
     let completing = state.sales.values().any(
         |sale| matches!(&sale.intent.purpose, Purpose::Completion { of: own, .. } if *own == of),
     );
-    let room = state.open_count() < limits::OPEN_SALES;
+    let room = state.open_count() < limits::OPEN_SALES && turn.numbers.has_room();
     // A reversal comes before the next message that moves money (readers.md 8.3).
     if busy || known || giving_back || completing || !room || cards::reversal_pending(state) {
         return;

@@ -60,7 +60,7 @@ pub(super) fn request(
         return;
     };
     let (settle_no, sequence) = turn.numbers.order(&turn.policy.term, OrderKind::Settlement);
-    turn.numbers.batch = next;
+    turn.numbers.open_batch(next);
     let intent = SettlementIntent {
         txn: closing.txn,
         settle_no,

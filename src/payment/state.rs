@@ -10,6 +10,7 @@ use crate::domain::{BatchNo, Epoch, Money, OperatorNo, OrderKind, OrderNo, Start
 use crate::domain::{Tick, Timestamp, TxnId, VoucherNo};
 
 use crate::evidence::PaidEvidence;
+use crate::limits;
 use crate::settlement::Settlement;
 
 use super::command::{RequestKind, ReversalReason};
@@ -28,7 +29,7 @@ pub struct Numbers {
     pub next_sequence: u64,
     /// The open batch.
     pub batch: BatchNo,
-    /// Next voucher number.
+    /// Next voucher number; above the last one when the batch has used them up.
     pub next_voucher: u32,
 }
 
@@ -42,15 +43,27 @@ impl Numbers {
         )
     }
 
+    /// Tells whether a person may open something: the last numbers of a batch are for returns that must be.
+    pub const fn has_room(&self) -> bool {
+        self.next_voucher < limits::VOUCHER_LAST_ASKED
+    }
+
+    /// Opens the next batch. Near the end of the voucher numbers it begins at 1.
+    pub(super) const fn open_batch(&mut self, batch: BatchNo) {
+        self.batch = batch;
+        if self.next_voucher >= limits::VOUCHER_RESTART {
+            self.next_voucher = 1;
+        }
+    }
+
+    /// Returns the next number. Behind the last one only returns that must be are counted on from 1, and the batch still
+    /// asks to be closed.
     pub(super) fn voucher(&mut self) -> VoucherNo {
-        let number = VoucherNo::new(self.next_voucher)
-            .expect("invariant: voucher numbers stay within six digits");
-        self.next_voucher = if self.next_voucher >= 999_999 {
-            1
-        } else {
-            self.next_voucher + 1
-        };
-        number
+        let last = limits::VOUCHER_LAST;
+        let next = self.next_voucher;
+        self.next_voucher = next.saturating_add(1);
+        let number = if next > last { next - last } else { next };
+        VoucherNo::new(number.min(last)).expect("invariant: voucher numbers stay within six digits")
     }
 }
 

@@ -142,7 +142,8 @@ pub(super) fn request(
     let of = original.intent.txn;
     let twice =
         state.undos.contains_key(&txn) || state.undos.values().any(|undo| undo.intent.of == of);
-    if busy || twice || state.open_count() >= limits::OPEN_SALES {
+    let room = state.open_count() < limits::OPEN_SALES && turn.numbers.has_room();
+    if busy || twice || !room {
         return;
     }
     let allowed = if original.intent.purpose.is_hold() {

@@ -6,9 +6,10 @@
 use crate::domain::{Timestamp, VoucherNo};
 use crate::evidence::UndoEvidence;
 use crate::payment::{PaidSale, UndoIntent};
+use crate::settlement::{FeeTerms, Sheet};
 
 /// What stands on every slip of this terminal.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Shop {
     /// The merchant's name as registered.
     pub merchant: String,
@@ -26,6 +27,8 @@ pub struct Shop {
     pub training: bool,
     /// The program's version.
     pub version: String,
+    /// What fees depend on; without it none are estimated.
+    pub fees: Option<FeeTerms>,
 }
 
 /// A paid sale.
@@ -57,6 +60,12 @@ pub enum Document {
     Sale(Box<SaleSlip>),
     /// 撤销 or 退货.
     Undo(Box<UndoSlip>),
+    /// 结算总计单.
+    Settlement(Box<Sheet>),
+    /// 结算明细单, and when it was asked for.
+    Details(Box<Sheet>, Timestamp),
+    /// 对账差异单.
+    Differences(Box<Sheet>),
     /// The code for the wall.
     WallCode {
         /// What it says.

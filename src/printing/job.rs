@@ -16,6 +16,12 @@ pub enum Kind {
     Sale(TxnId),
     /// 撤销 or 退货 slip of money that went back; the undo's own transaction.
     Undo(TxnId, UndoKind),
+    /// 结算总计单 of a closed settlement.
+    Settlement(TxnId),
+    /// 结算明细单: every entry that it counted.
+    Details(TxnId),
+    /// 对账差异单: every difference with its reason.
+    Differences(TxnId),
     /// The code for the wall: what it says. It hangs on a wall for everybody to read.
     WallCode(String),
     /// 打印自检.
@@ -29,6 +35,9 @@ impl Kind {
             Self::Sale(_) => "sale",
             Self::Undo(_, UndoKind::Void) => "void",
             Self::Undo(_, UndoKind::Refund) => "refund",
+            Self::Settlement(_) => "settlement",
+            Self::Details(_) => "settlement_details",
+            Self::Differences(_) => "settlement_differences",
             Self::WallCode(_) => "wall_code",
             Self::SelfTest => "self_test",
         }
@@ -37,9 +46,21 @@ impl Kind {
     /// Returns what it is about, as stored.
     pub fn about(&self) -> String {
         match self {
-            Self::Sale(txn) | Self::Undo(txn, _) => txn.to_string(),
+            Self::Sale(txn)
+            | Self::Undo(txn, _)
+            | Self::Settlement(txn)
+            | Self::Details(txn)
+            | Self::Differences(txn) => txn.to_string(),
             Self::WallCode(text) => text.clone(),
             Self::SelfTest => String::new(),
+        }
+    }
+
+    /// Tells whether it is about a settlement: the shop's own paper, which no customer gets a copy of.
+    pub const fn is_of_a_settlement(&self) -> bool {
+        match self {
+            Self::Settlement(_) | Self::Details(_) | Self::Differences(_) => true,
+            Self::Sale(_) | Self::Undo(..) | Self::WallCode(_) | Self::SelfTest => false,
         }
     }
 
@@ -49,6 +70,9 @@ impl Kind {
             "sale" => Self::Sale(TxnId::from_hex(about).ok()?),
             "void" => Self::Undo(TxnId::from_hex(about).ok()?, UndoKind::Void),
             "refund" => Self::Undo(TxnId::from_hex(about).ok()?, UndoKind::Refund),
+            "settlement" => Self::Settlement(TxnId::from_hex(about).ok()?),
+            "settlement_details" => Self::Details(TxnId::from_hex(about).ok()?),
+            "settlement_differences" => Self::Differences(TxnId::from_hex(about).ok()?),
             "wall_code" => Self::WallCode(about.to_owned()),
             "self_test" => Self::SelfTest,
             _ => return None,
@@ -141,7 +165,8 @@ pub struct NewJob {
     pub kind: Kind,
     /// For whom.
     pub copy: Copy,
-    /// A person asked for another one; otherwise it is queued once for its transaction and copy, however often.
+    /// A person asked for another one; otherwise it is queued once for its transaction and copy, however often. A
+    /// detail list is the only first slip that a person asks for: asked for again, it becomes a reprint.
     pub reprint: bool,
     /// Who asked, or stood at the till.
     pub operator: Option<OperatorNo>,
@@ -152,7 +177,14 @@ pub struct NewJob {
 impl NewJob {
     /// Returns what it is queued once by; none for what may be queued again.
     pub fn key(&self) -> Option<String> {
-        let once = !self.reprint && matches!(self.kind, Kind::Sale(_) | Kind::Undo(..));
+        let once = match self.kind {
+            Kind::WallCode(_) | Kind::SelfTest => false,
+            Kind::Sale(_)
+            | Kind::Undo(..)
+            | Kind::Settlement(_)
+            | Kind::Details(_)
+            | Kind::Differences(_) => !self.reprint,
+        };
         once.then(|| {
             let (kind, copy) = (self.kind.key(), self.copy.key());
             format!("{kind}:{copy}:{}", self.kind.about())

@@ -73,6 +73,27 @@ fn is_in_print(character: char) -> bool {
     !unknown && (bytes.len() == 2 || ideograph)
 }
 
+/// A part of a line with a width of its own.
+pub(super) struct Cell {
+    text: String,
+    width: usize,
+    right: bool,
+}
+
+impl Cell {
+    pub fn left(text: &str, width: usize) -> Self {
+        let text = clean(text);
+        let right = false;
+        Self { text, width, right }
+    }
+
+    pub fn right(text: &str, width: usize) -> Self {
+        let text = clean(text);
+        let right = true;
+        Self { text, width, right }
+    }
+}
+
 /// A slip that is being written.
 pub(super) struct Paper {
     columns: usize,
@@ -97,6 +118,50 @@ impl Paper {
 
     pub fn rule(&mut self) {
         self.lines.push(Line::Text("-".repeat(self.columns)));
+    }
+
+    pub fn double_rule(&mut self) {
+        self.lines.push(Line::Text("=".repeat(self.columns)));
+    }
+
+    /// A rule with a name in it.
+    pub fn section(&mut self, name: &str) {
+        let name = clean(name);
+        let rest = self.columns.saturating_sub(2 + columns(&name));
+        let line = format!("--{name}{}", "-".repeat(rest));
+        self.lines.push(Line::Text(line));
+    }
+
+    pub const fn width(&self) -> usize {
+        self.columns
+    }
+
+    /// Cells of a table, together at most the paper's columns. What does not fit its cell goes to lines of its own:
+    /// figures are never cut.
+    pub fn row(&mut self, cells: &[Cell]) {
+        // A figure that fills its cell would touch the one before.
+        let fits = |(place, cell): (usize, &Cell)| {
+            let room = cell.width - usize::from(cell.right && place > 0).min(cell.width);
+            columns(&cell.text) <= room
+        };
+        if cells.iter().enumerate().all(fits) {
+            let line: String = cells.iter().map(padded).collect();
+            self.lines.push(Line::Text(line.trim_end().to_owned()));
+            return;
+        }
+        let (left, right): (Vec<_>, Vec<_>) = cells.iter().partition(|cell| !cell.right);
+        let words: Vec<&str> = left.iter().map(|cell| cell.text.as_str()).collect();
+        self.left(&words.join(" "));
+        let figures: Vec<&str> = right.iter().map(|cell| cell.text.as_str()).collect();
+        self.pair(" ", &figures.join(" "));
+    }
+
+    /// From so many columns on; what is too long goes on there in the next line.
+    pub fn hanging(&mut self, room: usize, text: &str) {
+        for part in wrap(&clean(text), self.columns - room) {
+            let line = format!("{}{part}", " ".repeat(room));
+            self.lines.push(Line::Text(line));
+        }
     }
 
     pub fn qr(&mut self, text: &str) {
@@ -162,6 +227,15 @@ impl Paper {
             format!("{}{part}", " ".repeat(room))
         }));
         lines
+    }
+}
+
+fn padded(cell: &Cell) -> String {
+    let room = " ".repeat(cell.width.saturating_sub(columns(&cell.text)));
+    if cell.right {
+        format!("{room}{}", cell.text)
+    } else {
+        format!("{}{room}", cell.text)
     }
 }
 

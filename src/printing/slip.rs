@@ -7,6 +7,7 @@ use super::card;
 use super::document::{Document, SaleSlip, Shop, UndoSlip};
 use super::job::{Copy, Mark};
 use super::paper::{Line, Paper, Width};
+use super::settled;
 use crate::domain::{Channel, Money, OperatorNo, Timestamp};
 use crate::payment::{CardBusiness, Instalments, Presentment, UndoKind};
 use crate::view::format;
@@ -23,6 +24,11 @@ pub fn render(
     match document {
         Document::Sale(sale) => sale_slip(&mut paper, sale, shop, (copy, mark)),
         Document::Undo(undo) => undo_slip(&mut paper, undo, shop, (copy, mark)),
+        Document::Settlement(sheet) => settled::totals(&mut paper, sheet, shop, mark),
+        Document::Details(sheet, asked) => {
+            settled::details(&mut paper, (sheet, *asked), shop, mark, operator);
+        }
+        Document::Differences(sheet) => settled::differences(&mut paper, sheet, shop, mark),
         Document::WallCode { text, at } => wall_code(&mut paper, text, *at, shop, operator),
         Document::SelfTest { at } => self_test(&mut paper, *at, shop, width),
     }
@@ -38,7 +44,7 @@ pub(super) fn name(paper: &Paper, chinese: &str, english: &str) -> String {
     }
 }
 
-fn head(paper: &mut Paper, title: &str, shop: &Shop, (copy, mark): (Copy, Mark)) {
+pub(super) fn head(paper: &mut Paper, title: &str, shop: &Shop, (copy, mark): (Copy, Mark)) {
     paper.centre(title);
     paper.centre(match copy {
         Copy::Merchant => "商户存根 MERCHANT COPY",
@@ -63,7 +69,7 @@ fn marks(paper: &mut Paper, shop: &Shop, mark: Mark) {
     }
 }
 
-fn shop_lines(paper: &mut Paper, shop: &Shop, operator: &str) {
+pub(super) fn shop_lines(paper: &mut Paper, shop: &Shop, operator: &str) {
     let label = name(paper, "商户名称", "MERCHANT NAME");
     paper.left(&format!("{label}: {}", shop.merchant));
     let label = name(paper, "商户编号", "MERCHANT NO");
@@ -77,12 +83,15 @@ fn shop_lines(paper: &mut Paper, shop: &Shop, operator: &str) {
     paper.pair(&label, &shop.acquirer);
 }
 
-fn numbers(paper: &mut Paper, batch: String, voucher: &str) {
+pub(super) fn numbers(paper: &mut Paper, batch: &str, voucher: Option<&str>) {
     let (one, two) = (
         name(paper, "批次号", "BATCH"),
         name(paper, "凭证号", "VOUCHER"),
     );
-    paper.pairs((&one, &batch), (&two, voucher));
+    match voucher {
+        Some(voucher) => paper.pairs((&one, batch), (&two, voucher)),
+        None => paper.pair(&one, batch),
+    }
 }
 
 fn time(paper: &mut Paper, host: Option<&str>, at: Timestamp) {
@@ -134,7 +143,11 @@ fn sale_slip(paper: &mut Paper, slip: &SaleSlip, shop: &Shop, how: (Copy, Mark))
             CardBusiness::Completion => "预授权完成(AUTH COMPLETE)",
         },
     );
-    numbers(paper, intent.batch.to_string(), &intent.voucher.to_string());
+    numbers(
+        paper,
+        &intent.batch.to_string(),
+        Some(&intent.voucher.to_string()),
+    );
     let label = name(paper, "商户订单号", "ORDER NO");
     paper.pair(&label, intent.order_no.as_str());
     if let Some(own) = &intent.card {
@@ -226,7 +239,11 @@ fn undo_slip(paper: &mut Paper, slip: &UndoSlip, shop: &Shop, how: (Copy, Mark))
     paper.pair(&label, wallet(intent.channel));
     let label = name(paper, "交易类型", "TXN TYPE");
     paper.pair(&label, kind);
-    numbers(paper, intent.batch.to_string(), &intent.voucher.to_string());
+    numbers(
+        paper,
+        &intent.batch.to_string(),
+        Some(&intent.voucher.to_string()),
+    );
     let label = name(paper, "退款订单号", "REFUND NO");
     paper.pair(&label, intent.undo_no.as_str());
     if let Some(number) = slip.proof.trade_no() {
@@ -308,7 +325,7 @@ fn self_test(paper: &mut Paper, at: Timestamp, shop: &Shop, width: Width) {
     paper.rule();
 }
 
-const fn wallet(channel: Channel) -> &'static str {
+pub(super) const fn wallet(channel: Channel) -> &'static str {
     match channel {
         Channel::Alipay => "支付宝",
         Channel::Wechat => "微信支付",

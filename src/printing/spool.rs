@@ -15,7 +15,7 @@ use crate::view::PrinterNote;
 /// A queue that cannot be opened is tried again after this.
 const REOPEN_MS: u64 = 20_000;
 
-/// Something of the journal that has a slip: a sale that was paid, money that went back.
+/// Something of the journal that has a slip: a sale that was paid, money that went back, a closed batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// Which slip.
@@ -57,6 +57,16 @@ pub struct Spool {
     owed: Option<Event>,
     anew: bool,
     reopen: Tick,
+}
+
+/// What is printed of a slip: for a settlement one piece of paper, which is the shop's; nothing where nothing is printed
+/// by itself.
+const fn copies_of<'a>(kind: &Kind, copies: &'a [Copy]) -> &'a [Copy] {
+    if kind.is_of_a_settlement() && !copies.is_empty() {
+        &[Copy::Merchant]
+    } else {
+        copies
+    }
 }
 
 impl Spool {
@@ -186,13 +196,15 @@ impl Spool {
             let jobs: Vec<NewJob> = ended
                 .iter()
                 .flat_map(|ended| {
-                    self.copies.iter().map(|copy| NewJob {
-                        kind: ended.kind.clone(),
-                        copy: *copy,
-                        reprint: false,
-                        operator: Some(ended.operator.clone()),
-                        at: ended.at,
-                    })
+                    copies_of(&ended.kind, &self.copies)
+                        .iter()
+                        .map(|copy| NewJob {
+                            kind: ended.kind.clone(),
+                            copy: *copy,
+                            reprint: false,
+                            operator: Some(ended.operator.clone()),
+                            at: ended.at,
+                        })
                 })
                 .collect();
             if let Err(problem) = store.add(&jobs, Some(last)) {

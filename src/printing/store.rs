@@ -15,7 +15,8 @@ use crate::domain::{OperatorNo, Timestamp};
 /// "SHPR": says in the file's head that it is a print queue of this program.
 const APPLICATION_ID: i64 = 0x5348_5052;
 const VERSION: i64 = 1;
-/// Jobs that are done are forgotten when so many newer ones are there: nothing asks for them any more.
+/// Jobs that are done are forgotten when so many newer ones are there: nothing asks for them any more. The first detail
+/// list of a batch is remembered: only that tells that the next one is a reprint.
 const KEPT_JOBS: i64 = 2_000;
 
 const SCHEMA: &str = "
@@ -172,16 +173,18 @@ impl PrintStore {
         let mut add = || -> rusqlite::Result<()> {
             let unit = self.connection.transaction()?;
             for job in jobs {
+                let again = matches!(job.kind, Kind::Details(_)) && is_queued(&unit, job)?;
+                let key = job.key().filter(|_| !again);
                 unit.prepare_cached(
                     "INSERT INTO job (once, kind, about, copy, reprint, operator, at_ms, state) \
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'waiting') ON CONFLICT (once) DO NOTHING",
                 )?
                 .execute(params![
-                    job.key(),
+                    key,
                     job.kind.key(),
                     job.kind.about(),
                     job.copy.key(),
-                    job.reprint,
+                    job.reprint || again,
                     job.operator.as_ref().map(OperatorNo::as_str),
                     job.at.0
                 ])?;
@@ -192,6 +195,7 @@ impl PrintStore {
             }
             unit.prepare_cached(
                 "DELETE FROM job WHERE state IN ('printed','cancelled') \
+                 AND (once IS NULL OR kind <> 'settlement_details') \
                  AND id <= (SELECT max(id) FROM job) - ?1",
             )?
             .execute([KEPT_JOBS])?;
@@ -253,6 +257,12 @@ impl PrintStore {
             .and_then(|mut select| select.query_map([], job)?.collect())
             .map_err(|source| problem(&self.path, &source))
     }
+}
+
+/// Tells whether this slip was queued before.
+fn is_queued(unit: &Connection, job: &NewJob) -> rusqlite::Result<bool> {
+    unit.prepare_cached("SELECT count(*) > 0 FROM job WHERE once = ?1")?
+        .query_row([job.key()], |row| row.get(0))
 }
 
 fn job(row: &Row<'_>) -> rusqlite::Result<Job> {

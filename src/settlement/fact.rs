@@ -10,7 +10,7 @@ use super::compare::Difference;
 pub enum Cause {
     /// A person asked, and a supervisor approved.
     Asked,
-    /// The set time came.
+    /// The set time came, or the voucher numbers run out.
     Automatic,
 }
 

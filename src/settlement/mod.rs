@@ -23,6 +23,7 @@ mod fees;
 mod flow;
 mod posting;
 mod record;
+mod sheet;
 
 pub use ask::{Ask, Rules, What};
 pub use batch::{Batch, Entry, EntryKind, EntryState, Line, lines, net};
@@ -33,3 +34,4 @@ pub use fees::{Charge, FeeEstimate, FeeLine, FeeTerms, estimate, sum_fees};
 pub use flow::{Answer, Settlement, Step, Turn, begin, resume};
 pub use posting::Posting;
 pub use record::SettlementRecord;
+pub use sheet::{Network, Sheet, SheetDifference, SheetItem, SheetOpen, runs};

@@ -1,4 +1,4 @@
-//! One entry of ours with everything that names and proves it: exports list it, and a daily file is compared with it.
+//! One entry of ours with everything that names and proves it: what exports list and what a daily file is compared with.
 
 use super::batch::Entry;
 use crate::domain::{Money, OperatorNo, Timestamp};

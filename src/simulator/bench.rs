@@ -51,6 +51,7 @@ impl Bench {
             sandbox: true,
             profile: Arc::new(profile::Profile::built_in()),
             wall: Wall::default(),
+            fees: None,
         };
         Self {
             disk,

@@ -103,6 +103,8 @@ fn word_of(page: &Page) -> Option<Word> {
         | Page::Verdict(_)
         | Page::Wall(_)
         | Page::Settlement(_)
+        | Page::Batches(_)
+        | Page::Batch(_)
         | Page::Undo(_)
         | Page::Approve(_)
         | Page::OutOfService(_) => return None,

@@ -58,7 +58,7 @@ impl Source for Rows<'_> {
         };
         let found = journal.ended_after(row);
         let (last, rows) = found.map_err(|e| SourceError(e.to_string()))?;
-        Ok((last, rows.into_iter().map(ended).collect()))
+        Ok((last, rows.into_iter().flat_map(ended).collect()))
     }
 }
 
@@ -284,7 +284,11 @@ impl World<'_> {
 /// The sale or undo that a job is about.
 fn about(job: &Job) -> Option<TxnId> {
     match &job.what.kind {
-        printing::Kind::Sale(txn) | printing::Kind::Undo(txn, _) => Some(*txn),
+        printing::Kind::Sale(txn)
+        | printing::Kind::Undo(txn, _)
+        | printing::Kind::Settlement(txn)
+        | printing::Kind::Details(txn)
+        | printing::Kind::Differences(txn) => Some(*txn),
         printing::Kind::WallCode(_) | printing::Kind::SelfTest => None,
     }
 }
@@ -299,6 +303,7 @@ fn shop() -> Shop {
         hotline: None,
         training: false,
         version: "0".to_owned(),
+        fees: None,
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use self::refusing::no_sales;
+use self::printing::has_a_slip;
 use self::telling::log_fact;
 use super::arming::Armings;
 use super::carry::Carry;
@@ -31,7 +32,7 @@ use crate::journal::{Journal, JournalError, NoSales};
 use crate::limits;
 use crate::payment::{
     Command, Event, Fact, FactKind, Outcome, Phase, Policy, Request, State, Step, Ticket,
-    UndoOutcome, next_deadline, step,
+    next_deadline, step,
 };
 use crate::people::Approver;
 use crate::profile::guard::Usage;
@@ -260,7 +261,7 @@ impl Driver {
             Act::None => {}
             Act::List { more } => self.read_list(more).await,
             Act::Record(txn) => self.read_record(txn).await,
-            Act::Settlement => self.read_settlement().await,
+            Act::Batch(act) => self.batch_act(act).await,
             Act::Approve(pin) if self.parts.desk.approves == Approves::Settlement => {
                 self.approve_settlement(pin).await;
             }
@@ -534,20 +535,6 @@ impl Driver {
 fn offset_ms(now: Now) -> i64 {
     let tick = i64::try_from(now.tick.0).unwrap_or(i64::MAX);
     now.utc.0.saturating_sub(tick)
-}
-
-/// Tells whether a fact is the end of something that has a slip.
-const fn has_a_slip(fact: &Fact) -> bool {
-    matches!(
-        fact.kind,
-        FactKind::Closed {
-            outcome: Outcome::Paid(_),
-            ..
-        } | FactKind::UndoClosed {
-            outcome: UndoOutcome::Done(_),
-            ..
-        }
-    )
 }
 
 pub(super) fn chain(problem: &(dyn std::error::Error + 'static)) -> String {

@@ -3,10 +3,10 @@
 //! Owns the jobs' shapes, the reading of slips from the journal, and the honest answer of a terminal without a printer.
 //! Drives no printer: whoever does implements [`PrintQueue`]. Taking a job must not block.
 
-use crate::domain::{OperatorNo, Timestamp};
-use crate::journal::{EndedRow, SlipRow};
+use crate::domain::{OperatorNo, Timestamp, TxnId};
+use crate::journal::{EndedRow, EndedWhat, SlipRow};
 use crate::payment::UndoKind;
-use crate::printing::{Document, Ended, Job, Kind, NewJob, SaleSlip, UndoSlip};
+use crate::printing::{Copy, Document, Ended, Job, Kind, NewJob, SaleSlip, UndoSlip};
 
 /// Something to print that a person asked for. Slips of what was just paid are no jobs: the queue reads them from the
 /// journal itself.
@@ -23,7 +23,16 @@ pub enum PrintJob {
         /// When.
         at: Timestamp,
     },
-    /// The slips of a sale or of money that went back once more, marked 重打印.
+    /// The detail list of a settlement: the first is not marked, each further one is.
+    Details {
+        /// The settlement.
+        txn: TxnId,
+        /// Who asked.
+        operator: OperatorNo,
+        /// When.
+        at: Timestamp,
+    },
+    /// The slips of a sale, of money that went back or of a settlement once more, marked 重打印.
     Again {
         /// Which.
         kind: Kind,
@@ -35,17 +44,22 @@ pub enum PrintJob {
 }
 
 impl PrintJob {
-    /// Returns it as a job of the queue, for the customer's copy.
+    /// Returns it as a job of the queue: the shop's copy of a settlement's slips, the customer's of all others.
     pub fn into_new(self) -> NewJob {
         let (kind, reprint, operator, at) = match self {
             Self::WallCode {
                 text, operator, at, ..
             } => (Kind::WallCode(text), false, operator, at),
             Self::Again { kind, operator, at } => (kind, true, operator, at),
+            Self::Details { txn, operator, at } => (Kind::Details(txn), false, operator, at),
         };
         NewJob {
+            copy: if kind.is_of_a_settlement() {
+                Copy::Merchant
+            } else {
+                Copy::Customer
+            },
             kind,
-            copy: crate::printing::Copy::Customer,
             reprint,
             operator: Some(operator),
             at,
@@ -87,16 +101,22 @@ impl PrintQueue for NoPrinter {
     }
 }
 
-/// Returns what the queue needs of something that ended.
-pub fn ended(row: EndedRow) -> Ended {
-    Ended {
-        kind: match row.undo {
-            None => Kind::Sale(row.txn),
-            Some(kind) => Kind::Undo(row.txn, kind),
-        },
-        operator: row.operator,
+/// Returns what the queue needs of something that ended: one slip, or two of a batch with differences.
+pub fn ended(row: EndedRow) -> Vec<Ended> {
+    let kinds = match row.what {
+        EndedWhat::Sale => vec![Kind::Sale(row.txn)],
+        EndedWhat::Undo(kind) => vec![Kind::Undo(row.txn, kind)],
+        EndedWhat::Settlement { differences: false } => vec![Kind::Settlement(row.txn)],
+        EndedWhat::Settlement { differences: true } => {
+            vec![Kind::Settlement(row.txn), Kind::Differences(row.txn)]
+        }
+    };
+    let slip = |kind| Ended {
+        kind,
+        operator: row.operator.clone(),
         at: row.at,
-    }
+    };
+    kinds.into_iter().map(slip).collect()
 }
 
 /// Returns what a job says; none when the journal proves nothing of its transaction. `read` reads a slip's row.
@@ -105,33 +125,49 @@ pub fn ended(row: EndedRow) -> Ended {
 /// The error of `read`.
 pub fn document<E>(
     job: &Job,
-    read: impl FnOnce(crate::domain::TxnId) -> Result<Option<SlipRow>, E>,
+    read: impl FnOnce(TxnId) -> Result<Option<SlipRow>, E>,
 ) -> Result<Option<Document>, E> {
     let at = job.what.at;
-    let (txn, undo) = match &job.what.kind {
+    let kind = &job.what.kind;
+    let txn = match kind {
         Kind::WallCode(text) => {
             let text = text.clone();
             return Ok(Some(Document::WallCode { text, at }));
         }
         Kind::SelfTest => return Ok(Some(Document::SelfTest { at })),
-        Kind::Sale(txn) => (*txn, false),
-        Kind::Undo(txn, UndoKind::Void | UndoKind::Refund) => (*txn, true),
+        Kind::Sale(txn)
+        | Kind::Undo(txn, UndoKind::Void | UndoKind::Refund)
+        | Kind::Settlement(txn)
+        | Kind::Details(txn)
+        | Kind::Differences(txn) => *txn,
     };
-    Ok(match read(txn)? {
-        Some(SlipRow::Sale { paid, at }) if !undo => {
+    Ok(match (kind, read(txn)?) {
+        (Kind::Sale(_), Some(SlipRow::Sale { paid, at })) => {
             Some(Document::Sale(Box::new(SaleSlip { paid: *paid, at })))
         }
-        Some(SlipRow::Undo {
-            intent,
-            proof,
-            at,
-            of,
-        }) if undo => Some(Document::Undo(Box::new(UndoSlip {
+        (
+            Kind::Undo(..),
+            Some(SlipRow::Undo {
+                intent,
+                proof,
+                at,
+                of,
+            }),
+        ) => Some(Document::Undo(Box::new(UndoSlip {
             intent: *intent,
             proof,
             at,
             of,
         }))),
-        Some(SlipRow::Sale { .. } | SlipRow::Undo { .. }) | None => None,
+        (Kind::Settlement(_), Some(SlipRow::Settlement(sheet))) => {
+            Some(Document::Settlement(sheet))
+        }
+        (Kind::Details(_), Some(SlipRow::Settlement(sheet))) => Some(Document::Details(sheet, at)),
+        (Kind::Differences(_), Some(SlipRow::Settlement(sheet))) => {
+            Some(Document::Differences(sheet))
+        }
+        (_, Some(SlipRow::Sale { .. } | SlipRow::Undo { .. } | SlipRow::Settlement(_)) | None) => {
+            None
+        }
     })
 }

@@ -35,7 +35,7 @@ impl Source for Books {
     fn ended_after(&mut self, row: u64) -> Result<(u64, Vec<Ended>), SourceError> {
         let found = self.runtime.block_on(self.journal.ended_after(row));
         let (last, rows) = found.map_err(|problem| failed(&problem))?;
-        Ok((last, rows.into_iter().map(print::ended).collect()))
+        Ok((last, rows.into_iter().flat_map(print::ended).collect()))
     }
 }
 

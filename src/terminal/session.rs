@@ -4,6 +4,9 @@
 //! are asked here, before the camera opens.
 
 mod back;
+mod batches;
+
+pub(super) use batches::BatchAct;
 
 use zeroize::Zeroizing;
 
@@ -42,8 +45,8 @@ pub(super) enum Act {
     List { more: bool },
     /// Read one sale.
     Record(TxnId),
-    /// Read the open batch.
-    Settlement,
+    /// Read batches, or print a slip of one.
+    Batch(BatchAct),
     /// Check the PIN, then do what it was asked for.
     Approve(Zeroizing<String>),
     /// Send the money back: so much needs no PIN.
@@ -115,7 +118,12 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Ac
         | Intent::PrintWall
         | Intent::CheckWall
         | Intent::LookAgain => look(desk, turn, intent),
-        Intent::ShowSettlement | Intent::Settle => back::settle(desk, turn, intent),
+        Intent::ShowSettlement
+        | Intent::Settle
+        | Intent::ShowBatches
+        | Intent::MoreBatches
+        | Intent::OpenBatch(_)
+        | Intent::PrintBatch(_) => batches::tap(desk, turn, intent),
         Intent::PinDigit(_) | Intent::PinBackspace | Intent::PinSend => {
             back::pin(desk, turn, intent)
         }
@@ -159,6 +167,8 @@ fn back(desk: &mut Desk) {
     desk.verdict = None;
     desk.page = match desk.page {
         DeskPage::Record | DeskPage::Wall | DeskPage::Settlement => DeskPage::Records,
+        DeskPage::Batches => DeskPage::Settlement,
+        DeskPage::Batch => desk.batch_from,
         DeskPage::Approve if desk.approves == Approves::Settlement => DeskPage::Settlement,
         DeskPage::Look => desk.look_from,
         DeskPage::Undo => DeskPage::Record,
@@ -300,6 +310,10 @@ fn charge(desk: &mut Desk, turn: &SessionTurn<'_>) -> Act {
     };
     if turn.state.open_count() >= limits::OPEN_SALES {
         desk.told = Some(Cause::TooManyOpen);
+        return Act::None;
+    }
+    if !turn.state.numbers.has_room() {
+        desk.told = Some(Cause::NumbersUsedUp);
         return Act::None;
     }
     let ask = guard::Ask {

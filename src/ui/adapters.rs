@@ -36,6 +36,15 @@ impl<F: Fn(Tap) + 'static> Sender<F> {
         move || sender.send(intent)
     }
 
+    /// A callback with the settlement of a closed batch.
+    pub(super) fn on_batch(&self) -> impl FnMut(slint::SharedString) + 'static {
+        let sender = self.clone();
+        move |txn| match TxnId::from_hex(&txn) {
+            Ok(txn) => sender.send(Intent::OpenBatch(txn)),
+            Err(error) => tracing::error!(%error, "a row without its batch"),
+        }
+    }
+
     /// A callback with a digit.
     pub(super) fn on_digit(&self, intent: fn(u8) -> Intent) -> impl FnMut(i32) + 'static {
         let sender = self.clone();
@@ -61,6 +70,7 @@ pub fn connect<F: Fn(Tap) + 'static>(app: &ui::App, seq: Rc<Cell<u64>>, taps: F)
     super::adapters_more::connect(app, &sender);
     super::apply_wall::connect(app, &sender);
     super::apply_settle::connect(app, &sender);
+    super::apply_batch::connect(app, &sender);
     let prompt = app.global::<ui::PromptAdapter<'_>>();
     prompt.on_cancel(sender.on(Intent::Cancel));
     prompt.on_type_code(sender.on(Intent::TypeCode));

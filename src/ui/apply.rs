@@ -7,7 +7,7 @@ use std::rc::Rc;
 use shouyin_ui as ui;
 use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
 
-use super::{apply_more, apply_settle, apply_wall};
+use super::{apply_batch, apply_more, apply_settle, apply_wall};
 use crate::domain::Channel;
 use crate::view::{
     AimHint, CardHint, Keypad, Language, Link, Manual, Notice, OutcomeKind, OutcomePage, Page,
@@ -35,6 +35,8 @@ pub fn apply(app: &ui::App, screen: &Screen) {
         Page::Verdict(page) => apply_wall::verdict(app, page),
         Page::Wall(page) => apply_wall::wall(app, page),
         Page::Settlement(page) => apply_settle::settlement(app, page),
+        Page::Batches(page) => apply_batch::batches(app, page),
+        Page::Batch(page) => apply_batch::batch(app, page),
         Page::OutOfService(told) => {
             let adapter = app.global::<ui::OutOfServiceAdapter<'_>>();
             adapter.set_notice(notice(Some(told)));

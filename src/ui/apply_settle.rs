@@ -8,8 +8,8 @@ use super::apply::{channel, count, notice, seconds, text};
 use super::apply_more::model;
 use crate::domain::Channel;
 use crate::view::{
-    BatchVerdict, DifferenceLine, EntryKind, Intent, LastBatch, SettleStage, SettlementPage, Tap,
-    TotalLine,
+    BatchVerdict, DifferenceLine, EntryKind, Intent, LastBatch, OpenLine, SettleStage,
+    SettlementPage, Tap, TotalLine,
 };
 
 /// Connects every callback of the page.
@@ -23,9 +23,16 @@ pub(super) fn connect<F: Fn(Tap) + 'static>(app: &ui::App, sender: &Sender<F>) {
 pub(super) fn settlement(app: &ui::App, page: &SettlementPage) -> ui::PageId {
     let adapter = app.global::<ui::SettlementAdapter<'_>>();
     adapter.set_batch(text(&page.batch));
-    adapter.set_lines(model(page.lines.iter().map(total).collect()));
+    let open = page.open.iter().map(open_line);
+    adapter.set_lines(model(page.lines.iter().map(total).chain(open).collect()));
     adapter.set_net(text(&page.net));
-    adapter.set_open(count(page.open));
+    adapter.set_has_fees(page.fees.is_some());
+    if let Some(fees) = &page.fees {
+        adapter.set_fee(text(&fees.fee));
+        adapter.set_expected(text(&fees.expected));
+        adapter.set_unpriced(i32::try_from(fees.unpriced).unwrap_or(i32::MAX));
+    }
+    adapter.set_open(count(page.open.len()));
     adapter.set_can_settle(page.can_settle);
     let (stage, remaining) = match page.stage {
         None => (ui::SettleStageId::None, 0),
@@ -47,32 +54,52 @@ fn last(adapter: &ui::SettlementAdapter<'_>, last: Option<&LastBatch>) {
     adapter.set_last_batch(text(&last.batch));
     adapter.set_last_time(text(&last.time));
     adapter.set_last_net(text(&last.net));
-    adapter.set_verdict(match last.verdict {
-        BatchVerdict::Equal => ui::BatchVerdictId::Equal,
-        BatchVerdict::Unequal => ui::BatchVerdictId::Unequal,
-        BatchVerdict::NotCompared => ui::BatchVerdictId::NotCompared,
-    });
+    adapter.set_verdict(verdict(last.verdict));
     adapter.set_last_open(i32::try_from(last.open).unwrap_or(i32::MAX));
     adapter.set_wallets(model(last.wallets.iter().copied().map(wallet).collect()));
     let differences = last.differences.iter().map(difference);
     adapter.set_differences(model(differences.collect()));
 }
 
-fn total(line: &TotalLine) -> ui::TotalLineView {
-    ui::TotalLineView {
-        channel: channel(line.channel),
-        kind: match line.kind {
-            EntryKind::Sale => ui::EntryKindId::Sale,
-            EntryKind::Void => ui::EntryKindId::Void,
-            EntryKind::Refund => ui::EntryKindId::Refund,
-        },
-        count: i32::try_from(line.count).unwrap_or(i32::MAX),
-        amount: text(&line.amount),
-        equal: true,
+pub(super) const fn verdict(verdict: BatchVerdict) -> ui::BatchVerdictId {
+    match verdict {
+        BatchVerdict::Equal => ui::BatchVerdictId::Equal,
+        BatchVerdict::Unequal => ui::BatchVerdictId::Unequal,
+        BatchVerdict::NotCompared => ui::BatchVerdictId::NotCompared,
     }
 }
 
-fn wallet((wallet, equal): (Channel, bool)) -> ui::TotalLineView {
+const fn kind(kind: EntryKind) -> ui::EntryKindId {
+    match kind {
+        EntryKind::Sale => ui::EntryKindId::Sale,
+        EntryKind::Void => ui::EntryKindId::Void,
+        EntryKind::Refund => ui::EntryKindId::Refund,
+    }
+}
+
+pub(super) fn open_line(line: &OpenLine) -> ui::TotalLineView {
+    ui::TotalLineView {
+        channel: channel(line.channel),
+        kind: kind(line.kind),
+        count: 1,
+        amount: text(&line.amount),
+        equal: true,
+        number: text(&line.number),
+    }
+}
+
+pub(super) fn total(line: &TotalLine) -> ui::TotalLineView {
+    ui::TotalLineView {
+        channel: channel(line.channel),
+        kind: kind(line.kind),
+        count: i32::try_from(line.count).unwrap_or(i32::MAX),
+        amount: text(&line.amount),
+        equal: true,
+        number: text(""),
+    }
+}
+
+pub(super) fn wallet((wallet, equal): (Channel, bool)) -> ui::TotalLineView {
     ui::TotalLineView {
         channel: channel(wallet),
         equal,
@@ -80,7 +107,7 @@ fn wallet((wallet, equal): (Channel, bool)) -> ui::TotalLineView {
     }
 }
 
-fn difference(line: &DifferenceLine) -> ui::DifferenceView {
+pub(super) fn difference(line: &DifferenceLine) -> ui::DifferenceView {
     ui::DifferenceView {
         reason: text(line.reason),
         number: text(&line.number),

@@ -69,7 +69,9 @@ pub fn intent(app: &ui::App, text: &str, held: bool) -> Option<Intent> {
         | ui::PageId::Look
         | ui::PageId::Verdict
         | ui::PageId::Wall
-        | ui::PageId::Settlement => (key == Pressed::Escape).then_some(Intent::Back),
+        | ui::PageId::Settlement
+        | ui::PageId::Batches
+        | ui::PageId::Batch => (key == Pressed::Escape).then_some(Intent::Back),
         ui::PageId::Waiting | ui::PageId::Undoing | ui::PageId::OutOfService => None,
     }
 }

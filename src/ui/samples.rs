@@ -71,6 +71,7 @@ pub fn all() -> Vec<Sample> {
     all.extend(super::samples_cards::all());
     all.extend(super::samples_wall::all());
     all.extend(super::samples_settle::all());
+    all.extend(super::samples_batch::all());
     all.push(Sample {
         name: "pending",
         page: pending_page(3),
@@ -180,6 +181,7 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         | Cause::NoPrinter
         | Cause::NothingToSettle
         | Cause::Reprinting
+        | Cause::ListQueued
         | Cause::UndoCeiling(_) => Vec::new(),
         Cause::Printer(..) | Cause::PrintQueueAnew | Cause::PrintQueueBroken => {
             vec![keypad(), outcome(OutcomeKind::Paid)]
@@ -199,6 +201,7 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         | Cause::ClockWrong => vec![keypad()],
         Cause::DiskFull => vec![Page::OutOfService(cause.clone().into()), keypad()],
         Cause::AmountMissing
+        | Cause::NumbersUsedUp
         | Cause::AmountTooLarge
         | Cause::TooManyOpen
         | Cause::ResultUnknown

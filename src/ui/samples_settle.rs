@@ -1,13 +1,13 @@
 //! Samples of the settlement page. See `samples`.
 
 use super::samples::{Sample, sample};
-use crate::domain::Channel;
+use crate::domain::{Channel, TxnId};
 use crate::view::{
-    BatchVerdict, Cause, DifferenceLine, EntryKind, LastBatch, Page, SettleStage, SettlementPage,
-    TotalLine,
+    BatchVerdict, Cause, DifferenceLine, EntryKind, FeeNote, LastBatch, OpenLine, Page,
+    SettleStage, SettlementPage, TotalLine,
 };
 
-fn line(channel: Channel, kind: EntryKind, count: u32, amount: &str) -> TotalLine {
+pub(super) fn line(channel: Channel, kind: EntryKind, count: u32, amount: &str) -> TotalLine {
     TotalLine {
         channel,
         kind,
@@ -16,7 +16,7 @@ fn line(channel: Channel, kind: EntryKind, count: u32, amount: &str) -> TotalLin
     }
 }
 
-fn difference(reason: &'static str, number: &str, amount: &str) -> DifferenceLine {
+pub(super) fn difference(reason: &'static str, number: &str, amount: &str) -> DifferenceLine {
     DifferenceLine {
         reason,
         number: number.to_owned(),
@@ -25,9 +25,32 @@ fn difference(reason: &'static str, number: &str, amount: &str) -> DifferenceLin
     }
 }
 
+/// Any settlement: the pages only hand it back.
+pub(super) fn txn() -> TxnId {
+    TxnId::from_parts(1, 1)
+}
+
+pub(super) fn fees(fee: &str, expected: &str) -> Option<FeeNote> {
+    Some(FeeNote {
+        fee: fee.to_owned(),
+        expected: expected.to_owned(),
+        unpriced: 0,
+    })
+}
+
+pub(super) fn left_open(number: &str, channel: Channel, amount: &str) -> OpenLine {
+    OpenLine {
+        number: number.to_owned(),
+        kind: EntryKind::Sale,
+        channel,
+        amount: amount.to_owned(),
+    }
+}
+
 fn last(verdict: BatchVerdict, open: u32, differences: Vec<DifferenceLine>) -> LastBatch {
     let equal = verdict == BatchVerdict::Equal;
     LastBatch {
+        txn: txn(),
         batch: "000123".to_owned(),
         time: "22:10".to_owned(),
         verdict,
@@ -51,8 +74,9 @@ fn page(lines: Vec<TotalLine>, last: Option<LastBatch>) -> SettlementPage {
         } else {
             "9,338.70".to_owned()
         },
+        fees: fees("36.79", "9,301.91").filter(|_| !lines.is_empty()),
         lines,
-        open: 0,
+        open: Vec::new(),
         stage: None,
         last,
         notice: None,
@@ -88,7 +112,10 @@ pub(super) fn all() -> Vec<Sample> {
         settlement(
             "settlement-open",
             SettlementPage {
-                open: 2,
+                open: vec![
+                    left_open("000433", Channel::Wechat, "12.00"),
+                    left_open("000440", Channel::BankCard, "1,280.00"),
+                ],
                 ..page(day(), None)
             },
         ),
@@ -136,6 +163,7 @@ pub(super) fn causes() -> Vec<Cause> {
     let batch = || "000123".to_owned();
     vec![
         Cause::NothingToSettle,
+        Cause::NumbersUsedUp,
         Cause::Settled(batch()),
         Cause::SettledUnequal(batch()),
         Cause::SettledUncompared(batch()),

@@ -76,6 +76,7 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::Printing,
         Cause::NoPrinter,
         Cause::Reprinting,
+        Cause::ListQueued,
         Cause::Printer(PrinterTrouble::PaperOut, 2),
         Cause::Printer(PrinterTrouble::CoverOpen, 2),
         Cause::Printer(PrinterTrouble::Overheated, 2),

@@ -37,6 +37,10 @@ pub enum DeskPage {
     Approve,
     /// The open batch and the last one.
     Settlement,
+    /// The closed batches.
+    Batches,
+    /// One of them.
+    Batch,
     /// Our wall code.
     Wall,
     /// The camera looks for a code outside a sale.
@@ -245,6 +249,8 @@ pub struct Desk {
     pub look: Look,
     /// The page that it was opened from.
     pub look_from: DeskPage,
+    /// The page that a closed batch was opened from.
+    pub batch_from: DeskPage,
     /// Whose the checked wall code is.
     pub verdict: Option<WallCode>,
     /// Which of our wall codes is shown.
@@ -295,6 +301,7 @@ impl Desk {
             completing: false,
             look: Look::Slip,
             look_from: DeskPage::Records,
+            batch_from: DeskPage::Batches,
             verdict: None,
             wall_place: 0,
             told: None,

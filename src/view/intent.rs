@@ -2,6 +2,7 @@
 
 use crate::domain::{Channel, TxnId};
 
+use super::batches::BatchSlip;
 use super::screen::{Language, Theme};
 
 /// A wish, as tapped.
@@ -95,6 +96,14 @@ pub enum Intent {
     ShowSettlement,
     /// Close it, after a supervisor approved.
     Settle,
+    /// 历史: the closed batches.
+    ShowBatches,
+    /// Older ones.
+    MoreBatches,
+    /// One of them, by its settlement.
+    OpenBatch(TxnId),
+    /// A slip of the batch on the page.
+    PrintBatch(BatchSlip),
     /// Switch the words.
     SetLanguage(Language),
     /// Switch the colours.

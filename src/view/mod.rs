@@ -1,5 +1,6 @@
 //! What a person sees and can ask, as plain data. Pure; knows no toolkit.
 
+mod batches;
 mod desk;
 pub mod format;
 mod intent;
@@ -16,6 +17,7 @@ mod show;
 pub use crate::payment::Unmade;
 /// What an entry of a batch is; the words for it are the screen's.
 pub use crate::settlement::EntryKind;
+pub use batches::{BatchPage, BatchRow, BatchSlip, BatchesPage};
 pub use desk::{AmountEntry, Approves, ClockState, CodeEntry, Desk, DeskPage, Look};
 pub use intent::{Intent, Tap};
 pub use notice::{CardRefusal, Cause, HoldNote, LimitKind, Notice, ReaderFault, Severity};
@@ -26,7 +28,7 @@ pub use screen::{
     Prompt, Row, RowState, Screen, Status, Theme, WaitKind, Waiting,
 };
 pub use settlement::{
-    BatchVerdict, Batches, ClosedBatch, DifferenceLine, LastBatch, SettleStage, SettlementPage,
-    TotalLine,
+    BatchVerdict, Batches, ClosedBatch, DifferenceLine, FeeNote, LastBatch, OpenLine, SettleStage,
+    SettlementPage, TotalLine,
 };
 pub use show::{Record, UndoRules, plans, too_much};

@@ -100,6 +100,8 @@ pub enum Cause {
     Printing,
     /// There is no printer.
     NoPrinter,
+    /// The voucher numbers of the open batch run out; it must be closed first.
+    NumbersUsedUp,
     /// The open batch holds nothing.
     NothingToSettle,
     /// A batch was closed, and both sides are equal; its number.
@@ -112,6 +114,8 @@ pub enum Cause {
     Printer(PrinterTrouble, u64),
     /// Slips of this sale were queued once more.
     Reprinting,
+    /// A detail list is queued; it is marked only when it was asked for before.
+    ListQueued,
     /// The print queue was damaged and was begun anew: slips that waited have to be printed again by hand.
     PrintQueueAnew,
     /// The print queue cannot be used.
@@ -275,6 +279,7 @@ impl Cause {
             Self::WallStrange => "A19",
             Self::Printing => "D01",
             Self::NoPrinter => "D02",
+            Self::NumbersUsedUp => "B05",
             Self::NothingToSettle => "B01",
             Self::Settled(_) => "B02",
             Self::SettledUnequal(_) => "B03",
@@ -287,6 +292,7 @@ impl Cause {
             Self::PrintQueueAnew => "D08",
             Self::PrintQueueBroken => "D09",
             Self::Reprinting => "D10",
+            Self::ListQueued => "D11",
             Self::CodeEnded => "P23",
             Self::RefusalUnproved(_) => "P13",
             Self::LateSuccess(_) => "P33",
@@ -329,13 +335,15 @@ impl Cause {
         match self {
             Self::LatePaid(_) | Self::Settled(_) => Severity::Good,
             Self::NothingToSettle
+            | Self::NumbersUsedUp
             | Self::SettledUncompared(_)
             | Self::AmountMissing
             | Self::CustomerActs
             | Self::Undone
             | Self::Hold(HoldNote::Released)
             | Self::Printing
-            | Self::Reprinting => Severity::Hint,
+            | Self::Reprinting
+            | Self::ListQueued => Severity::Hint,
             Self::SettledUnequal(_)
             | Self::AmountTooLarge
             | Self::Limit(..)
@@ -411,6 +419,7 @@ impl From<Cause> for Notice {
             Cause::PinWrong(left) => left.to_string(),
             Cause::PinLocked(minutes) => minutes.to_string(),
             Cause::NothingToSettle
+            | Cause::NumbersUsedUp
             | Cause::AmountMissing
             | Cause::AmountTooLarge
             | Cause::LargeAmount
@@ -432,6 +441,7 @@ impl From<Cause> for Notice {
             | Cause::NoPrinter
             | Cause::PrintQueueAnew
             | Cause::Reprinting
+            | Cause::ListQueued
             | Cause::PrintQueueBroken
             | Cause::TooManyOpen
             | Cause::WrongCode(_)

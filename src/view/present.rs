@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::batches::{self, BatchRow, BatchesPage};
 use super::desk::{ClockState, Desk, DeskPage};
 use super::format;
 use super::notice::{Cause, ReaderFault};
@@ -12,7 +13,7 @@ use super::screen::{
     RowState, Screen, Status, WaitKind, Waiting,
 };
 use super::settlement;
-use super::settlement::Batches;
+use super::settlement::{Batches, FeeNote};
 use super::show::{self, Record, UndoRules};
 use crate::code::OwnCodes;
 use crate::domain::{Channel, EntryMode, Money, Now};
@@ -20,6 +21,7 @@ use crate::limits::CODE_DIGITS_MIN;
 use crate::payment::{CardBusiness, Draft, Outcome, Phase, Policy, Presentment, Sale, State};
 use crate::payment::{is_ending, reversal_pending};
 use crate::profile::{Capability, Profile};
+use crate::settlement::{FeeTerms, Sheet};
 
 /// 手输 appears after this long without a code (features.md S-08).
 const TYPE_AFTER_S: u64 = 8;
@@ -45,6 +47,12 @@ pub struct Records {
     pub sent_back_fen: u64,
     /// The open batch and the last one.
     pub batches: Batches,
+    /// The closed batches, as far as they were loaded.
+    pub closed: Vec<BatchRow>,
+    /// There are older ones.
+    pub more_closed: bool,
+    /// The closed batch on its page.
+    pub sheet: Option<Sheet>,
 }
 
 impl Records {
@@ -66,6 +74,8 @@ pub struct Shop {
     pub profile: Arc<Profile>,
     /// The codes on our wall.
     pub wall: Wall,
+    /// What fees depend on; without it none are estimated.
+    pub fees: Option<FeeTerms>,
 }
 
 /// The merchant's own wall codes.
@@ -164,6 +174,9 @@ fn page(
         let page = settlement::page(&records.batches, batch, under_way, now, told);
         return Page::Settlement(page);
     }
+    if let Some(page) = closed_batches(desk, records, shop) {
+        return page;
+    }
     let rules = UndoRules {
         policy,
         batch: state.numbers.batch,
@@ -173,6 +186,26 @@ fn page(
     };
     show::chosen(state, desk, records, (rules, shop))
         .unwrap_or_else(|| Page::Keypad(keypad(state, desk, records)))
+}
+
+/// The list of closed batches, or one of them.
+fn closed_batches(desk: &Desk, records: &Records, shop: &Shop) -> Option<Page> {
+    if desk.page == DeskPage::Batches {
+        return Some(Page::Batches(BatchesPage {
+            rows: records.closed.clone(),
+            more: records.more_closed,
+        }));
+    }
+    let sheet = records.sheet.as_ref()?;
+    let fees = shop.fees.as_ref().map(|terms| sheet.fees(terms));
+    (desk.page == DeskPage::Batch).then(|| {
+        Page::Batch(batches::page(
+            sheet,
+            fees.as_ref().map(FeeNote::of),
+            desk.printer.can_print(),
+            desk.told.clone().map(Into::into),
+        ))
+    })
 }
 
 fn draft_page(

@@ -5,6 +5,7 @@
 
 use crate::domain::{Channel, TxnId};
 
+use super::batches::{BatchPage, BatchesPage};
 use super::notice::Notice;
 use super::pages::{
     ApprovePage, CodePage, ConfirmPage, InstalmentsPage, LookPage, RecordPage, RecordsPage,
@@ -108,6 +109,10 @@ pub enum Page {
     Wall(WallPage),
     /// The open batch, and how the last one was closed.
     Settlement(SettlementPage),
+    /// The closed batches.
+    Batches(BatchesPage),
+    /// One of them.
+    Batch(BatchPage),
     /// How much goes back.
     Undo(UndoPage),
     /// A supervisor types the PIN.

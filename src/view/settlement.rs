@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use super::format;
 use super::notice::Notice;
-use crate::domain::{BatchNo, Channel, Now, Timestamp};
+use crate::domain::{BatchNo, Channel, Now, Timestamp, TxnId};
 use crate::settlement::{
-    Batch, Difference, Entry, EntryKind, EntryState, Line, Report, Settlement, Step, lines, net,
-    verdicts,
+    Batch, Difference, Entry, EntryKind, EntryState, FeeEstimate, FeeTerms, Line, Report,
+    Settlement, Step, estimate, lines, net, verdicts,
 };
 
 /// What the journal tells of batches.
@@ -17,15 +17,22 @@ use crate::settlement::{
 pub struct Batches {
     /// Sums of the open batch.
     pub lines: Vec<Line>,
-    /// How many of its entries have no result yet.
-    pub open: usize,
+    /// Its entries without a result.
+    pub open: Vec<OpenLine>,
+    /// What the acquirer is expected to keep of it.
+    pub fees: Option<FeeNote>,
     /// The last batch that was closed.
     pub last: Option<ClosedBatch>,
 }
 
 impl Batches {
     /// Adds up the open batch: what the settlement under way does not count.
-    pub fn of(mut batch: Batch, under_way: Option<&Settlement>, last: Option<ClosedBatch>) -> Self {
+    pub fn of(
+        mut batch: Batch,
+        under_way: Option<&Settlement>,
+        last: Option<ClosedBatch>,
+        terms: Option<&FeeTerms>,
+    ) -> Self {
         if let Some(settlement) = under_way {
             let left = |entry: &Entry| {
                 let left = settlement.left.as_ref();
@@ -37,10 +44,56 @@ impl Batches {
                 .retain(|entry| entry.batch > frozen || left(entry));
         }
         let open = batch.entries.iter();
+        let open = open.filter(|entry| entry.state == EntryState::Open);
         Self {
             lines: lines(&batch.entries),
-            open: open.filter(|entry| entry.state == EntryState::Open).count(),
+            open: open.map(open_line).collect(),
+            fees: terms.map(|terms| FeeNote::of(&estimate(&batch, terms))),
             last,
+        }
+    }
+}
+
+/// An entry without a result, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenLine {
+    /// Six digits for people.
+    pub number: String,
+    /// What it is.
+    pub kind: EntryKind,
+    /// The wallet.
+    pub channel: Channel,
+    /// With a minus where money goes back.
+    pub amount: String,
+}
+
+fn open_line(entry: &Entry) -> OpenLine {
+    OpenLine {
+        number: entry.voucher.to_string(),
+        kind: entry.kind,
+        channel: entry.channel,
+        amount: format::signed(entry.kind.signed(entry.amount.minor())),
+    }
+}
+
+/// What the acquirer is expected to keep (预计), ready to show. Its own figure counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeeNote {
+    /// 预计手续费.
+    pub fee: String,
+    /// 预计到账.
+    pub expected: String,
+    /// So many entries have no rate, and are counted without a fee.
+    pub unpriced: u32,
+}
+
+impl FeeNote {
+    /// Writes an estimate.
+    pub fn of(fees: &FeeEstimate) -> Self {
+        Self {
+            fee: format::signed(fees.fee_minor()),
+            expected: format::signed(fees.expected_minor()),
+            unpriced: fees.unpriced(),
         }
     }
 }
@@ -48,6 +101,8 @@ impl Batches {
 /// A batch that was closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClosedBatch {
+    /// The settlement.
+    pub txn: TxnId,
     /// Its number.
     pub batch: BatchNo,
     /// When it ended.
@@ -109,6 +164,8 @@ pub struct DifferenceLine {
 /// The last batch, ready to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastBatch {
+    /// The settlement.
+    pub txn: TxnId,
     /// Six digits.
     pub batch: String,
     /// `HH:MM` local time.
@@ -151,8 +208,10 @@ pub struct SettlementPage {
     pub lines: Vec<TotalLine>,
     /// What the shop has of it.
     pub net: String,
+    /// What the acquirer is expected to keep.
+    pub fees: Option<FeeNote>,
     /// Entries without a result.
-    pub open: usize,
+    pub open: Vec<OpenLine>,
     /// Whether 结算 exists.
     pub can_settle: bool,
     /// The settlement of the batch before, while it is under way.
@@ -175,8 +234,9 @@ pub(super) fn page(
         batch: batch.to_string(),
         lines: batches.lines.iter().map(total).collect(),
         net: format::signed(net(&batches.lines)),
-        open: batches.open,
-        can_settle: under_way.is_none() && (!batches.lines.is_empty() || batches.open > 0),
+        fees: batches.fees.clone(),
+        open: batches.open.clone(),
+        can_settle: under_way.is_none() && (!batches.lines.is_empty() || !batches.open.is_empty()),
         stage: under_way.map(|settlement| stage(settlement, now)),
         last: batches.last.as_ref().map(last),
         notice,
@@ -199,7 +259,7 @@ fn stage(settlement: &Settlement, now: Now) -> SettleStage {
     }
 }
 
-fn total(line: &Line) -> TotalLine {
+pub(super) fn total(line: &Line) -> TotalLine {
     TotalLine {
         channel: line.channel,
         kind: line.kind,
@@ -212,6 +272,7 @@ fn last(closed: &ClosedBatch) -> LastBatch {
     let report = &closed.report;
     let wallets = verdicts(&report.ours, &report.theirs);
     LastBatch {
+        txn: closed.txn,
         batch: closed.batch.to_string(),
         time: format::clock(closed.at),
         verdict: BatchVerdict::of(report),
@@ -223,13 +284,13 @@ fn last(closed: &ClosedBatch) -> LastBatch {
 }
 
 /// On a narrow card the last wallets may be cut: never one that is not equal.
-fn unequal_first(wallets: BTreeMap<Channel, bool>) -> Vec<(Channel, bool)> {
+pub(super) fn unequal_first(wallets: BTreeMap<Channel, bool>) -> Vec<(Channel, bool)> {
     let mut wallets: Vec<_> = wallets.into_iter().collect();
     wallets.sort_by_key(|(_, equal)| *equal);
     wallets
 }
 
-fn difference(difference: &Difference) -> DifferenceLine {
+pub(super) fn difference(difference: &Difference) -> DifferenceLine {
     let number = &difference.number;
     let tail = number.len().saturating_sub(6);
     DifferenceLine {

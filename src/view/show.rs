@@ -156,7 +156,9 @@ pub(super) fn chosen(
         | DeskPage::Manual
         | DeskPage::Pending
         | DeskPage::Instalments
-        | DeskPage::Settlement => None,
+        | DeskPage::Settlement
+        | DeskPage::Batches
+        | DeskPage::Batch => None,
         DeskPage::Confirm => Some(Page::Confirm(ConfirmPage {
             amount: desk.amount.shown(),
             notice: desk.confirm.clone()?.into(),

@@ -20,6 +20,7 @@ fn waiting_page(world: &mut World, sent_ms: u64, later_ms: u64) -> Waiting {
         sandbox: true,
         profile: std::sync::Arc::new(shouyin::profile::Profile::built_in()),
         wall: shouyin::view::Wall::default(),
+        fees: None,
     };
     let (state, records) = (&world.state, Records::default());
     let screen = present(state, &desk, &records, &shop, world.now(), &world.policy);

@@ -16,6 +16,8 @@ mod authority;
 #[cfg(feature = "live")]
 mod badinput;
 #[cfg(feature = "live")]
+mod batches;
+#[cfg(feature = "live")]
 mod books;
 mod caps;
 mod cards;

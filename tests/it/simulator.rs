@@ -35,12 +35,13 @@ fn scripts(name: &str) -> Vec<Script> {
 fn print(totals: &Totals) {
     let faults: u64 = totals.faults.values().sum();
     println!(
-        "{} sales in {} runs ({} for liveness, {} with a fault in recovery): {} events, {faults} faults, \
-         {} power cuts, {} kills, {} boots, {} assertions, {} violations",
+        "{} sales in {} runs ({} for liveness, {} with a fault in recovery), {} settlements: {} events, \
+         {faults} faults, {} power cuts, {} kills, {} boots, {} assertions, {} violations",
         totals.sales,
         totals.runs,
         totals.liveness_runs,
         totals.compound_runs,
+        totals.balanced + totals.unbalanced,
         totals.events,
         totals.cuts,
         totals.kills,
@@ -74,6 +75,9 @@ fn twenty_thousand_sales_under_faults_keep_every_invariant() {
         "too few compound faults"
     );
     assert!(totals.repeated > 0, "no run was played twice");
+    // Each was checked to the fen when it ended, and all of them against the shop's account (I4).
+    let settlements = totals.balanced + totals.unbalanced;
+    assert!(settlements * 20 >= totals.sales, "too few settlements");
     let struck: BTreeSet<&str> = totals.faults.keys().copied().collect();
     let missed: Vec<&str> = Kind::ALL
         .iter()

@@ -24,7 +24,7 @@ use shouyin::terminal::{
     CardCommand, Cue, Driver, DriverParts, Input, NoPrinter, PrintQueue, ScanCommand, ScanNews,
     recover,
 };
-use shouyin::view::{Desk, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap, Theme, Wall};
+use shouyin::view::{Desk, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap, Theme};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 
@@ -201,15 +201,7 @@ async fn listen(config: &Config, clock: Clock, inputs: mpsc::Sender<Input>) -> O
 }
 
 fn shop(config: &Config) -> Shop {
-    Shop {
-        name: config.shop.clone(),
-        sandbox: true,
-        profile: Arc::new(config.profile.clone()),
-        wall: Wall {
-            own: config.own_codes.clone(),
-            merchant: config.merchant_name.clone(),
-        },
-    }
+    config.on_screen()
 }
 
 /// A camera that only says whether it is open.

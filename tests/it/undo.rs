@@ -61,7 +61,9 @@ impl Till {
                 | Page::Look(_)
                 | Page::Verdict(_)
                 | Page::Wall(_)
-                | Page::Settlement(_) => Intent::Back,
+                | Page::Settlement(_)
+                | Page::Batches(_)
+                | Page::Batch(_) => Intent::Back,
                 _ => Intent::QueryNow,
             };
             self.tap(leave).await;

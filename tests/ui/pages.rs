@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use shouyin::domain::Channel;
+use shouyin::view::BatchSlip;
 
 use std::path::Path;
 
@@ -13,14 +14,18 @@ use super::*;
 
 /// The last row of a scrolled list is cut by the list's own edge; its button below is not.
 pub(super) fn cut_by_the_list(at: &str, one: &str, other: &str) -> bool {
-    let row = |label: &str| label.starts_with("记录 ") || label.starts_with("Sale ");
-    at.starts_with("records") && row(one) != row(other)
+    let list = at.starts_with("records") || at.starts_with("batches");
+    list && is_row(one) != is_row(other)
 }
 
-/// A row of the list of records.
+/// A row of the list of records, or of closed batches.
 pub(super) fn is_row_of_a_list(at: &str, label: &str) -> bool {
-    let row = label.starts_with("记录 ") || label.starts_with("Sale ");
-    at.starts_with("records") && row
+    (at.starts_with("records") || at.starts_with("batches")) && is_row(label)
+}
+
+fn is_row(label: &str) -> bool {
+    let beginnings = ["记录 ", "Sale ", "批次 ", "Batch "];
+    beginnings.iter().any(|words| label.starts_with(words))
 }
 
 #[test]
@@ -72,6 +77,22 @@ fn presses_after_a_sale_become_their_intents() {
         ("records", "结算", Intent::ShowSettlement),
         ("settlement", "结算", Intent::Settle),
         ("settlement-unequal", "返回", Intent::Back),
+        ("settlement", "历史", Intent::ShowBatches),
+        (
+            "batches",
+            "批次 000122 详情",
+            Intent::OpenBatch(TxnId::from_parts(1, 1)),
+        ),
+        ("batches", "更多", Intent::MoreBatches),
+        ("batches-few", "返回", Intent::Back),
+        ("batch", "总计单", Intent::PrintBatch(BatchSlip::Totals)),
+        ("batch", "明细单", Intent::PrintBatch(BatchSlip::Details)),
+        (
+            "batch-unequal",
+            "差异单",
+            Intent::PrintBatch(BatchSlip::Differences),
+        ),
+        ("batch-no-printer", "返回", Intent::Back),
         ("approve-settlement", "返回", Intent::Back),
         ("records-none-wall", "码牌", Intent::ShowWall),
         ("look-slip", "返回", Intent::Back),

@@ -23,6 +23,10 @@ pub struct Settling {
     pub ended: bool,
     /// Both sides were equal.
     pub balanced: bool,
+    /// What it left to the shop, added up from its entries, in fen.
+    pub net: i64,
+    /// Differences that were stored.
+    pub told: u64,
     /// What was left open.
     pub left: BTreeSet<TxnId>,
     on_disk: bool,
@@ -64,10 +68,14 @@ impl Watch {
                 }
             }
             SettlementFact::Closed(report) => self.settlement_closed(txn, report, host, now),
+            SettlementFact::DifferenceFound(_) => {
+                if let Some(settling) = self.settlements.by_txn.get_mut(&txn) {
+                    settling.told += 1;
+                }
+            }
             SettlementFact::Frozen { .. }
             | SettlementFact::TotalsHeard { .. }
-            | SettlementFact::DetailsTaken { .. }
-            | SettlementFact::DifferenceFound(_) => {}
+            | SettlementFact::DetailsTaken { .. } => {}
         }
     }
 
@@ -95,6 +103,8 @@ impl Watch {
             batch: intent.batch.get(),
             ended: false,
             balanced: false,
+            net: 0,
+            told: 0,
             left: BTreeSet::new(),
             on_disk: false,
         };
@@ -124,6 +134,10 @@ impl Watch {
         let (expected, open) = self.count_up(&settling);
         self.holds(Invariant::I4, open == 0, "an open entry was counted", now);
         let same = by_kind(&report.ours) == expected;
+        let fen = |which: usize| i64::try_from(expected[which].1).unwrap_or(i64::MAX);
+        if let Some(own) = self.settlements.by_txn.get_mut(&txn) {
+            own.net = fen(0) - fen(1) - fen(2);
+        }
         let what = "the totals of a settlement are not the sum of its entries";
         self.holds(Invariant::I4, same, what, now);
         let (ours, theirs) = (net(&report.ours), net(&report.theirs));

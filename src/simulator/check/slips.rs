@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::settled::Settling;
 use super::watch::{Watch, Word};
 use super::{Invariant, undos::Undo};
 
@@ -32,6 +33,10 @@ impl Watch {
     /// A piece of paper came out: its lines, the text of its code, and whether it is whole. A piece that was cut off in
     /// the middle has its head.
     pub fn slip(&mut self, lines: &[String], code: &str, whole: bool, now: u64) {
+        let settling = self.settlements.by_txn.values();
+        if let Some(own) = settling.cloned().find(|own| own.number == code) {
+            return self.slip_of_a_batch(lines, &own, whole, now);
+        }
         let has = |words: &str| lines.iter().any(|line| line.contains(words));
         let paid = self.sales.values().find(|sale| sale.order == code);
         let back = self.undos.values().find(|undo| undo.number == code);
@@ -62,19 +67,48 @@ impl Watch {
         let amount = format!("RMB {sign}{}", yuan(fen));
         let named = !whole || has(&amount);
         let marked = has("重打印");
-        let count = self.slips.by_number.entry(code.to_owned()).or_default();
+        let what = "a slip says of a sale or a return what is not stored";
+        self.holds(Invariant::I7, stored, what, now);
+        self.holds(Invariant::I16, named, "a slip has another amount", now);
+        self.piece(code.to_owned(), marked, whole, now);
+    }
+
+    fn piece(&mut self, key: String, marked: bool, whole: bool, now: u64) {
+        let count = self.slips.by_number.entry(key).or_default();
         count.unmarked += u64::from(!marked);
         count.first += u64::from(whole && !marked);
         count.marked += u64::from(whole && marked);
         let once = count.unmarked <= 1;
-        let what = "a slip says of a sale or a return what is not stored";
-        self.holds(Invariant::I7, stored, what, now);
-        self.holds(Invariant::I16, named, "a slip has another amount", now);
         let what = "a slip without a mark came out twice";
         self.holds(Invariant::I16, once, what, now);
     }
 
-    /// At rest every paid sale and every return that a person asked for has a whole slip.
+    /// Paper of a settlement: only of one that ended, with the net that the checker has added up itself.
+    fn slip_of_a_batch(&mut self, lines: &[String], own: &Settling, whole: bool, now: u64) {
+        let has = |words: &str| lines.iter().any(|line| line.contains(words));
+        let sign = if own.net < 0 { "-" } else { "" };
+        let net = format!("{sign}{}", yuan(own.net.unsigned_abs()));
+        let names = |line: &String| line.starts_with("净额合计") && line.ends_with(&net);
+        let verdict = format!("{}平", if own.balanced { " " } else { "不" });
+        let (totals, differs) = (has("结算总计单"), has("对账差异单"));
+        let right = if totals {
+            let told = |line: &String| line.starts_with("总对账") && line.ends_with(&verdict);
+            !whole || lines.iter().any(names) && lines.iter().any(told)
+        } else {
+            differs && own.told > 0
+        };
+        let what = "a slip of a settlement says what was not stored";
+        self.holds(Invariant::I7, own.ended && right, what, now);
+        let key = if totals {
+            own.number.clone()
+        } else {
+            differences_of(&own.number)
+        };
+        self.piece(key, has("重打印"), whole, now);
+    }
+
+    /// At rest every paid sale, every return that a person asked for and every closed batch has a whole slip, and every
+    /// batch with differences two.
     pub fn slips_at_rest(&mut self, now: u64) {
         if self.slips.queue_lost {
             return;
@@ -89,8 +123,14 @@ impl Watch {
             .values()
             .filter(|undo: &&Undo| !undo.late && undo.ended == Some(Word::WentBack))
             .map(|undo| undo.number.clone());
+        let closed = self.settlements.by_txn.values().filter(|own| own.ended);
+        let batches = closed.flat_map(|own| {
+            let differs = (own.told > 0).then(|| differences_of(&own.number));
+            std::iter::once(own.number.clone()).chain(differs)
+        });
         let missing: Vec<String> = paid
             .chain(back)
+            .chain(batches)
             .filter(|number| {
                 let count = self.slips.by_number.get(number);
                 count.is_none_or(|count| count.first + count.marked == 0)
@@ -102,6 +142,11 @@ impl Watch {
             self.blame(Invariant::I16, what, now);
         }
     }
+}
+
+/// A batch with differences has two slips under one number.
+fn differences_of(number: &str) -> String {
+    format!("{number} 差异单")
 }
 
 /// An amount as it stands on a slip.

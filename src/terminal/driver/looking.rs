@@ -96,9 +96,25 @@ impl Driver {
                 self.parts.desk.page = DeskPage::Record;
                 self.read_record(sale.txn).await;
             }
-            Ok(None) => self.parts.desk.told = Some(Cause::SlipUnknown),
+            Ok(None) => self.slip_of_a_batch(number.as_str()).await,
             Err(problem) => {
                 error!(error = %chain(&problem), "a sale could not be looked up");
+                self.parts.desk.told = Some(Cause::SlipUnknown);
+            }
+        }
+    }
+
+    /// Opens the closed batch whose settlement number stands on a slip.
+    async fn slip_of_a_batch(&mut self, number: &str) {
+        match self.parts.journal.settlement_on_slip(number).await {
+            Ok(Some(txn)) => {
+                self.parts.desk.batch_from = DeskPage::Records;
+                self.parts.desk.page = DeskPage::Batch;
+                self.read_sheet(txn).await;
+            }
+            Ok(None) => self.parts.desk.told = Some(Cause::SlipUnknown),
+            Err(problem) => {
+                error!(error = %chain(&problem), "a settlement could not be looked up");
                 self.parts.desk.told = Some(Cause::SlipUnknown);
             }
         }

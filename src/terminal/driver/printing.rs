@@ -8,9 +8,11 @@ use tracing::{error, info, warn};
 use super::{Driver, chain};
 use crate::domain::TxnId;
 use crate::journal::UndoState;
+use crate::payment::{Fact, FactKind, Outcome, UndoOutcome};
 use crate::printing::Kind;
+use crate::settlement::SettlementFact;
 use crate::terminal::print::{PrintJob, PrintRefusal};
-use crate::view::Cause;
+use crate::view::{BatchSlip, Cause};
 
 impl Driver {
     /// Hands the wall code on the screen to the print queue, or says why it will not be printed.
@@ -25,7 +27,7 @@ impl Driver {
             operator: self.parts.operator.clone(),
             at: self.now().utc,
         };
-        self.parts.desk.told = Some(self.hand_over(job, Cause::Printing));
+        self.parts.desk.told = Some(self.hand_over(job, Cause::ListQueued));
     }
 
     /// The slips of a sale and of the money of it that went back, once more and marked so.
@@ -55,10 +57,33 @@ impl Driver {
         }
     }
 
+    /// A slip of a closed batch. The detail list is printed first when somebody asks for it; the others came by
+    /// themselves, or could have.
+    pub(super) fn print_batch(&mut self, txn: TxnId, slip: BatchSlip) {
+        let (operator, at) = (self.parts.operator.clone(), self.now().utc);
+        let again = |kind| PrintJob::Again {
+            kind,
+            operator: operator.clone(),
+            at,
+        };
+        let told = match slip {
+            BatchSlip::Totals => self.hand_over(again(Kind::Settlement(txn)), Cause::Reprinting),
+            BatchSlip::Differences => {
+                self.hand_over(again(Kind::Differences(txn)), Cause::Reprinting)
+            }
+            BatchSlip::Details => {
+                let job = PrintJob::Details { txn, operator, at };
+                self.hand_over(job, Cause::Printing)
+            }
+        };
+        self.parts.desk.told = Some(told);
+    }
+
     fn hand_over(&mut self, job: PrintJob, taken: Cause) -> Cause {
         let operator = self.parts.operator.as_str().to_owned();
         let what = match &job {
             PrintJob::WallCode { .. } => "wall code",
+            PrintJob::Details { .. } => "settlement details",
             PrintJob::Again { kind, .. } => kind.key(),
         };
         match self.parts.printer.submit(job) {
@@ -76,4 +101,21 @@ impl Driver {
             }
         }
     }
+}
+
+/// Something ended that the print queue finds in the journal.
+pub(super) const fn has_a_slip(fact: &Fact) -> bool {
+    matches!(
+        fact.kind,
+        FactKind::Closed {
+            outcome: Outcome::Paid(_),
+            ..
+        } | FactKind::UndoClosed {
+            outcome: UndoOutcome::Done(_),
+            ..
+        } | FactKind::Settlement {
+            fact: SettlementFact::Closed(_),
+            ..
+        }
+    )
 }

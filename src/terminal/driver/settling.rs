@@ -7,17 +7,23 @@ use tracing::error;
 use zeroize::Zeroizing;
 
 use super::{Driver, chain};
-use crate::domain::{OperatorNo, Role, Tick};
+use crate::domain::{OperatorNo, Role, Tick, Timestamp, TxnId};
 use crate::journal::{NoSales, SettlementRow};
+use crate::limits;
 use crate::payment::{Closing, Event, Fact, FactKind, Prover};
 use crate::people::Pin;
 use crate::settlement::{Cause as Why, Reason, Report, SettlementFact};
-use crate::view::{BatchVerdict, Batches, Cause, ClockState, ClosedBatch, DeskPage, format};
+use crate::terminal::session::BatchAct;
+use crate::view::{
+    BatchRow, BatchVerdict, Batches, Cause, ClockState, ClosedBatch, DeskPage, format,
+};
 
 /// The set time is looked at so often.
 const LOOK_EVERY_MS: u64 = 30_000;
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
+/// Closed batches read at once for the list.
+const PAGE_ROWS: usize = 20;
 /// Enough to find the last one that ended.
 const LAST: usize = 2;
 
@@ -45,11 +51,64 @@ impl Driver {
             (Ok(open), Ok(rows)) => {
                 let last = rows.into_iter().find_map(closed);
                 let under_way = self.parts.state.settlement.as_deref();
-                self.records.batches = Batches::of(open, under_way, last);
+                let terms = self.parts.shop.fees.as_ref();
+                self.records.batches = Batches::of(open, under_way, last, terms);
             }
             (Err(problem), _) | (_, Err(problem)) => {
                 error!(error = %chain(&problem), "the batches could not be read");
             }
+        }
+    }
+
+    /// Reads batches, or prints a slip of one.
+    pub(super) async fn batch_act(&mut self, act: BatchAct) {
+        match act {
+            BatchAct::Open => self.read_settlement().await,
+            BatchAct::List { more } => self.read_closed(more).await,
+            BatchAct::Read(txn) => self.read_sheet(txn).await,
+            BatchAct::Print(txn, slip) => self.print_batch(txn, slip),
+        }
+    }
+
+    async fn read_closed(&mut self, more: bool) {
+        let before = if more {
+            self.records.closed.last().map(|row| row.batch_no)
+        } else {
+            None
+        };
+        match self
+            .parts
+            .journal
+            .closed_before(before, PAGE_ROWS + 1)
+            .await
+        {
+            Ok(mut found) => {
+                if !more {
+                    self.records.closed.clear();
+                }
+                self.records.more_closed = found.len() > PAGE_ROWS;
+                found.truncate(PAGE_ROWS);
+                let closed = found.into_iter().filter_map(closed);
+                let rows = closed.map(|batch| BatchRow::of(&batch));
+                self.records.closed.extend(rows);
+            }
+            Err(problem) => {
+                error!(error = %chain(&problem), "the closed batches could not be read");
+            }
+        }
+    }
+
+    /// Reads a closed batch for its page. One that cannot be read shows no page.
+    pub(super) async fn read_sheet(&mut self, txn: TxnId) {
+        self.records.sheet = match self.parts.journal.sheet(txn).await {
+            Ok(found) => found,
+            Err(problem) => {
+                error!(error = %chain(&problem), "a closed batch could not be read");
+                None
+            }
+        };
+        if self.records.sheet.is_none() {
+            self.parts.desk.page = self.parts.desk.batch_from;
         }
     }
 
@@ -90,25 +149,29 @@ impl Driver {
     }
 
     /// Closes the batch when anything in it is older than the last set time, which may have passed while the terminal
-    /// was off. A clock that is known to be wrong closes nothing.
+    /// was off, or when the voucher numbers run out: the next batch begins at 1. A clock that is known to be wrong
+    /// closes nothing.
     pub(super) async fn settle_at_the_time(&mut self) {
         let now = self.now();
-        let Some(at_min) = self.parts.policy.settlement.at_min else {
+        let at_min = self.parts.policy.settlement.at_min;
+        let runs_out = self.parts.state.numbers.next_voucher >= limits::VOUCHER_RESTART;
+        if at_min.is_none() && !runs_out {
             return;
-        };
+        }
         let may = self.parts.desk.clock != ClockState::Wrong && !self.is_broken();
         if now.tick < self.look_at_time || !may || self.parts.state.settlement.is_some() {
             return;
         }
         self.look_at_time = Tick(now.tick.0).after_ms(LOOK_EVERY_MS);
-        let today = format::local_day_start_ms(now.utc) + i64::from(at_min) * MINUTE_MS;
-        let passed = now.utc.0 >= today;
-        let moment = if passed { today } else { today - DAY_MS };
         match self.parts.journal.unsettled().await {
-            Ok(unsettled) if unsettled.since_ms.is_some_and(|since| since < moment) => {
-                self.settle(Why::Automatic, None).await;
+            Ok(unsettled) => {
+                let set = at_min.map(|at_min| last_set_time(now.utc, at_min));
+                let late = set.zip(unsettled.since_ms);
+                let due = late.is_some_and(|(moment, since)| since < moment);
+                if due || runs_out && unsettled.entries > 0 {
+                    self.settle(Why::Automatic, None).await;
+                }
             }
-            Ok(_) => {}
             Err(problem) => {
                 error!(error = %chain(&problem), "what is not settled could not be read");
             }
@@ -195,8 +258,19 @@ const fn is_of_a_batch(cause: &Cause) -> bool {
     )
 }
 
+/// The last moment at which the clock of the shop showed the set time, in UTC milliseconds.
+fn last_set_time(now: Timestamp, at_min: u16) -> i64 {
+    let today = format::local_day_start_ms(now) + i64::from(at_min) * MINUTE_MS;
+    if now.0 >= today {
+        today
+    } else {
+        today - DAY_MS
+    }
+}
+
 fn closed(row: SettlementRow) -> Option<ClosedBatch> {
     Some(ClosedBatch {
+        txn: row.intent.txn,
         batch: row.intent.batch,
         at: row.closed_at?,
         report: row.report?,

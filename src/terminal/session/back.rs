@@ -1,5 +1,4 @@
-//! Taps on the pages behind a sale's record: money back, the completion of a hold, closing the batch, a supervisor's
-//! PIN.
+//! Taps on the pages behind a sale's record: money back, the completion of a hold, a supervisor's PIN.
 //!
 //! Owns which of them count on which page. Decides no money: the core chooses and checks again.
 
@@ -47,6 +46,10 @@ fn complete(desk: &mut Desk, turn: &SessionTurn<'_>, paid: &PaidSale) -> Act {
         desk.told = Some(Cause::Hold(HoldNote::NotAllowed));
         return Act::None;
     };
+    if !turn.state.numbers.has_room() {
+        desk.told = Some(Cause::NumbersUsedUp);
+        return Act::None;
+    }
     if reversal_pending(turn.state) || turn.state.open_count() >= limits::OPEN_SALES {
         desk.told = Some(Cause::Hold(HoldNote::MustWait));
         return Act::None;
@@ -60,23 +63,6 @@ fn complete(desk: &mut Desk, turn: &SessionTurn<'_>, paid: &PaidSale) -> Act {
         amount,
         operator: turn.operator.clone(),
     })
-}
-
-/// The open batch, and closing it.
-pub(super) fn settle(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
-    match (intent, desk.page) {
-        (Intent::ShowSettlement, DeskPage::Records) => {
-            desk.page = DeskPage::Settlement;
-            return Act::Settlement;
-        }
-        (Intent::Settle, DeskPage::Settlement) if turn.state.settlement.is_none() => {
-            desk.pin.take();
-            desk.approves = Approves::Settlement;
-            desk.page = DeskPage::Approve;
-        }
-        _ => {}
-    }
-    Act::None
 }
 
 pub(super) fn pin(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
@@ -109,6 +95,10 @@ fn undo_send(desk: &mut Desk, turn: &SessionTurn<'_>, paid: &PaidSale) -> Act {
         desk.told = Some(Cause::UndoNotAllowed);
         return Act::None;
     };
+    if !turn.state.numbers.has_room() {
+        desk.told = Some(Cause::NumbersUsedUp);
+        return Act::None;
+    }
     match rules.role(paid, amount) {
         Some(Role::Cashier) => return Act::SendBack,
         Some(Role::Supervisor | Role::Manager) => {

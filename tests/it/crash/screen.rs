@@ -50,6 +50,7 @@ async fn counter(bench: &Bench) -> Counter {
             sandbox: true,
             profile: std::sync::Arc::new(shouyin::profile::Profile::built_in()),
             wall: shouyin::view::Wall::default(),
+            fees: None,
         },
         desk: Desk::new(Language::Chinese, Theme::Light),
         clock,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use shouyin::domain::fee::FeeEffect;
 use shouyin::domain::{OperatorNo, Timestamp, TxnId};
 use shouyin::evidence::{Digest, SealedRow};
 use shouyin::journal::{DirectJournal, JournalConfig};
@@ -9,6 +10,8 @@ use shouyin::payment::{Fact, UndoKind};
 use shouyin::printing::{
     Copy, Document, Ended, Job, JobId, JobState, Kind, NewJob, Shop, Source, SourceError,
 };
+use shouyin::profile::Profile;
+use shouyin::settlement::FeeTerms;
 use shouyin::terminal::{document, ended};
 
 pub const AT: i64 = 1_795_573_865_000;
@@ -23,22 +26,45 @@ fn fact(body: &serde_json::Value) -> Fact {
     Fact::decode(&row).unwrap_or_else(|error| panic!("{error}: {body}"))
 }
 
-/// The two facts of a paid sale.
+/// The two facts of a paid sale by Alipay.
 pub fn paid(number: u128, fen: u64, payer: Option<u64>, instalments: bool) -> Vec<Fact> {
+    sale(number, fen, ("alipay", None), payer, instalments)
+}
+
+/// The same by another wallet, or by a card with this application.
+pub fn paid_by(number: u128, fen: u64, channel: &str, aid: Option<&str>) -> Vec<Fact> {
+    sale(number, fen, (channel, aid), None, false)
+}
+
+fn sale(
+    number: u128,
+    fen: u64,
+    (channel, aid): (&str, Option<&str>),
+    payer: Option<u64>,
+    instalments: bool,
+) -> Vec<Fact> {
     let order = format!("A00100010001ABCDEFS{number:08}");
     let mut intent = serde_json::json!({
         "at": AT - 4_000, "fact": "intent_recorded", "txn": txn(number).to_string(), "order_no": order,
         "sequence": number, "voucher": 456 + number, "batch": 1, "amount": fen, "currency": 156,
-        "channel": "alipay", "entry": "camera", "operator": "01", "code_tail": "5678",
+        "channel": channel, "entry": "camera", "operator": "01", "code_tail": "5678",
         "code_fingerprint": "00ff"
     });
+    if let Some(aid) = aid {
+        intent["entry"] = "card_inserted".into();
+        intent["code_tail"] = "".into();
+        intent["card"] = serde_json::json!({
+            "masked": "622848******1234", "sequence": 1, "pin": true, "signature": false,
+            "aid": aid, "cryptogram": "9F1C2D3E4B5A6978", "verification": "0000000000"
+        });
+    }
     if instalments {
         intent["instalments"] = serde_json::json!({"count": 3, "merchant_pays": false});
     }
     let closed = serde_json::json!({
         "at": AT, "fact": "closed", "txn": txn(number).to_string(), "outcome": "paid", "host_code": null,
         "evidence": {
-            "order_no": order, "amount": fen, "currency": 156, "payer_amount": payer, "channel": "alipay",
+            "order_no": order, "amount": fen, "currency": 156, "payer_amount": payer, "channel": channel,
             "trade_no": "20261125110113130266215012345678", "wallet_trade_no": "2026112522001412345678901234",
             "host_time": "20261125103104", "key_id": "1", "digest": "0".repeat(64)
         }
@@ -91,7 +117,7 @@ impl Source for Books {
     fn ended_after(&mut self, row: u64) -> Result<(u64, Vec<Ended>), SourceError> {
         let found = self.0.ended_after(row);
         let (last, rows) = found.map_err(|e| SourceError(e.to_string()))?;
-        Ok((last, rows.into_iter().map(ended).collect()))
+        Ok((last, rows.into_iter().flat_map(ended).collect()))
     }
 }
 
@@ -125,5 +151,11 @@ pub fn shop(merchant: &str) -> Shop {
         hotline: Some("95016".to_owned()),
         training: false,
         version: "1.4.2".to_owned(),
+        fees: Some(FeeTerms {
+            table: Profile::built_in().fees.clone(),
+            class: None,
+            void: FeeEffect::Returned,
+            refund: FeeEffect::Returned,
+        }),
     }
 }

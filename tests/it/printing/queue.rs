@@ -7,11 +7,14 @@ use proptest::prelude::*;
 use shouyin::domain::{OperatorNo, Tick, Timestamp};
 use shouyin::payment::UndoKind;
 use shouyin::printing::{
-    Command, Copy, Event, JobState, Kind, Mark, NewJob, PrintStore, Rules, Spool, StoreConfig,
+    Command, Copy, Event, Job, JobState, Kind, Mark, NewJob, PrintStore, Record, Rules, Spool,
+    StoreConfig,
 };
+use shouyin::settlement::MovementKind;
 use shouyin::view::PrinterTrouble;
 use tempfile::TempDir;
 
+use super::closed;
 use super::kit::{AT, Books, paid, txn, undone};
 
 const BOTH: [Copy; 2] = [Copy::Merchant, Copy::Customer];
@@ -25,7 +28,13 @@ fn open(dir: &Path, books: &mut Books, now: u64) -> Spool {
 }
 
 /// Drives a queue with a printer that always prints, and returns what came out.
-fn print_all(spool: &mut Spool, books: &mut Books, mut now: u64) -> Vec<(String, Copy, Mark)> {
+fn print_all(spool: &mut Spool, books: &mut Books, now: u64) -> Vec<(String, Copy, Mark)> {
+    let printed = print_jobs(spool, books, now);
+    let told = |(job, mark): (Job, Mark)| (job.what.kind.about(), job.what.copy, mark);
+    printed.into_iter().map(told).collect()
+}
+
+fn print_jobs(spool: &mut Spool, books: &mut Books, mut now: u64) -> Vec<(Job, Mark)> {
     let mut out = Vec::new();
     for turn in 0..200 {
         now += 5_000;
@@ -40,8 +49,9 @@ fn print_all(spool: &mut Spool, books: &mut Books, mut now: u64) -> Vec<(String,
             let event = match next {
                 Command::Ask => Event::Status(None),
                 Command::Print(job, mark) => {
-                    out.push((job.what.kind.about(), job.what.copy, mark));
-                    Event::Accepted(job.id)
+                    let id = job.id;
+                    out.push((*job, mark));
+                    Event::Accepted(id)
                 }
             };
             command = spool.tell(event, books, Tick(now));
@@ -109,6 +119,88 @@ fn a_slip_that_was_under_way_is_printed_again_first_of_all_and_says_so() {
             (about.clone(), Copy::Merchant, Mark::Interrupted),
             (about, Copy::Customer, Mark::First)
         ]
+    );
+}
+
+#[test]
+fn a_closed_batch_is_printed_once_for_the_shop_alone_and_with_differences_twice() {
+    let dir = TempDir::new().unwrap();
+    let mut books = Books::new(dir.path());
+    let mut spool = open(dir.path(), &mut books, 0);
+    closed::equal(&mut books);
+    closed::unequal(&mut books);
+    spool.look(&mut books, Tick(1));
+    let printed = print_all(&mut spool, &mut books, 1);
+    let of = |batch: u32| {
+        let about = closed::txn(batch).to_string();
+        let mine = printed.iter().filter(|(own, ..)| *own == about);
+        let all: Vec<_> = mine.map(|(_, copy, mark)| (*copy, *mark)).collect();
+        all
+    };
+    let first = (Copy::Merchant, Mark::First);
+    assert_eq!(of(1), [first]);
+    assert_eq!(of(2), [first, first]);
+    let kinds = spool.store().unwrap().jobs().unwrap();
+    let of_batches = kinds
+        .iter()
+        .filter(|job| job.what.kind.is_of_a_settlement());
+    let kinds: Vec<_> = of_batches.map(|job| job.what.kind.clone()).collect();
+    let (one, two) = (closed::txn(1), closed::txn(2));
+    let wanted = [
+        Kind::Settlement(one),
+        Kind::Settlement(two),
+        Kind::Differences(two),
+    ];
+    assert_eq!(kinds, wanted);
+    // Neither a restart nor another look prints them again.
+    drop(spool);
+    let mut spool = open(dir.path(), &mut books, 0);
+    assert_eq!(print_all(&mut spool, &mut books, 0), []);
+    // Where nothing is printed by itself, no batch is either.
+    let other = TempDir::new().unwrap();
+    let config = StoreConfig::new(other.path());
+    let mut quiet = Spool::open(config, RULES, &[], &mut Books::new(other.path()), Tick(0));
+    quiet.look(&mut books, Tick(1));
+    assert_eq!(states(&quiet), []);
+}
+
+#[test]
+fn a_detail_list_comes_when_it_is_asked_for_and_only_the_first_is_unmarked() {
+    let dir = TempDir::new().unwrap();
+    let mut books = Books::new(dir.path());
+    let mut spool = open(dir.path(), &mut books, 0);
+    let list = NewJob {
+        kind: Kind::Details(closed::txn(1)),
+        copy: Copy::Merchant,
+        reprint: false,
+        operator: Some(OperatorNo::new("01").unwrap()),
+        at: Timestamp(AT),
+    };
+    for _ in 0..2 {
+        assert!(spool.submit(list.clone(), &mut books, Tick(1)));
+    }
+    // It is known for ever, however many slips come after it.
+    drop(spool);
+    let mut store = PrintStore::open(&StoreConfig::new(dir.path()), 0).unwrap();
+    let test = NewJob {
+        kind: Kind::SelfTest,
+        ..list.clone()
+    };
+    store.add(&vec![test; 2_100], None).unwrap();
+    for job in store.jobs().unwrap() {
+        let (id, state, begins) = (job.id, JobState::Printed, true);
+        store.record(Record { id, state, begins }).unwrap();
+    }
+    store.add(&[list], None).unwrap();
+    let lists = store.jobs().unwrap();
+    let lists = lists
+        .iter()
+        .filter(|job| job.what.kind.is_of_a_settlement());
+    let marks: Vec<_> = lists.map(|job| job.what.reprint).collect();
+    assert_eq!(
+        marks,
+        [false, true],
+        "the marked one that is done is forgotten"
     );
 }
 
@@ -230,6 +322,8 @@ fn the_file_holds_nothing_of_what_a_slip_says() {
 #[derive(Clone, Copy, Debug)]
 enum Happens {
     Sale,
+    /// The batch is closed; with or without a difference.
+    Batch(bool),
     Time(u64),
     /// The printer answers how it is.
     Answer(Option<PrinterTrouble>),
@@ -245,6 +339,7 @@ enum Happens {
 fn happens() -> impl Strategy<Value = Happens> {
     prop_oneof![
         2 => Just(Happens::Sale),
+        1 => any::<bool>().prop_map(Happens::Batch),
         4 => (1_u64..9_000).prop_map(Happens::Time),
         6 => prop_oneof![
             3 => Just(None),
@@ -263,6 +358,17 @@ fn happens() -> impl Strategy<Value = Happens> {
 struct Paper {
     /// Pieces without a mark, whole or not, and whole pieces of any kind.
     counts: BTreeMap<(String, bool), (u32, u32)>,
+}
+
+/// What a piece of paper is told by: a batch has two slips under one transaction.
+fn piece_of(job: &Job) -> (String, bool) {
+    let kind = &job.what.kind;
+    let about = if kind.is_of_a_settlement() {
+        format!("{} {}", kind.key(), kind.about())
+    } else {
+        kind.about()
+    };
+    (about, job.what.copy == Copy::Customer)
 }
 
 impl Paper {
@@ -284,22 +390,38 @@ proptest! {
         let mut books = Books::new(dir.path());
         let mut spool = open(dir.path(), &mut books, 0);
         let mut paper = Paper::default();
-        let (mut now, mut sales) = (1_u64, 0_u128);
+        let (mut now, mut count) = (1_u64, 0_u32);
+        let (mut sales, mut batches) = (Vec::new(), Vec::new());
         let mut command = None;
         for what in day {
             let under_way = match &command {
                 Some(Command::Print(job, mark)) => {
-                    let of = (job.what.kind.about(), job.what.copy == Copy::Customer);
-                    Some((job.id, of, *mark))
+                    Some((job.id, piece_of(job), *mark))
                 }
                 Some(Command::Ask) | None => None,
             };
             let next = match (what, under_way) {
                 (Happens::Sale, _) => {
-                    sales += 1;
-                    books.add(&paid(sales, 100, None, false));
+                    count += 1;
+                    sales.push(u128::from(count));
+                    let batch = u32::try_from(batches.len()).unwrap() + 1;
+                    let facts = paid(u128::from(count), 100, None, false);
+                    let facts: Vec<_> = facts.into_iter().map(|fact| closed::in_batch(fact, batch)).collect();
+                    books.add(&facts);
                     let found = spool.look(&mut books, Tick(now));
                     // A command that is under way goes on.
+                    if found.is_some() { command = found; }
+                    continue;
+                }
+                (Happens::Batch(differs), _) => {
+                    batches.push(differs);
+                    let number = u32::try_from(batches.len()).unwrap();
+                    let movement = [closed::moved(1, MovementKind::Sale, "NOBODYS", 100)];
+                    let own = if differs { Some(movement.as_slice()) } else { None };
+                    count += 1;
+                    let facts = closed::settled(&books, number, own);
+                    books.add(&closed::counted(facts, u64::from(count)));
+                    let found = spool.look(&mut books, Tick(now));
                     if found.is_some() { command = found; }
                     continue;
                 }
@@ -337,20 +459,30 @@ proptest! {
         }
         // The printer is mended; what is under way comes out.
         if let Some(Command::Print(job, mark)) = command {
-            paper.piece((job.what.kind.about(), job.what.copy == Copy::Customer), mark, true);
+            paper.piece(piece_of(&job), mark, true);
             spool.tell(Event::Accepted(job.id), &mut books, Tick(now));
         } else if command == Some(Command::Ask) {
             spool.tell(Event::Status(Some(PrinterTrouble::Offline)), &mut books, Tick(now));
         }
-        for (about, copy, mark) in print_all(&mut spool, &mut books, now) {
-            paper.piece((about, copy == Copy::Customer), mark, true);
+        for (job, mark) in print_jobs(&mut spool, &mut books, now) {
+            paper.piece(piece_of(&job), mark, true);
         }
-        for sale in 1..=sales {
+        for sale in sales {
             for customer in [false, true] {
                 let count = paper.counts.get(&(txn(sale).to_string(), customer)).copied();
                 let (unmarked, whole) = count.unwrap_or_default();
                 prop_assert!(unmarked <= 1, "{sale}: {unmarked} unmarked pieces");
                 prop_assert!(whole >= 1, "{sale}: no whole slip");
+            }
+        }
+        for (place, differs) in batches.into_iter().enumerate() {
+            let about = closed::txn(u32::try_from(place).unwrap() + 1).to_string();
+            let mut wanted = vec!["settlement"];
+            if differs { wanted.push("settlement_differences"); }
+            for kind in wanted {
+                let count = paper.counts.get(&(format!("{kind} {about}"), false)).copied();
+                let (unmarked, whole) = count.unwrap_or_default();
+                prop_assert!(unmarked <= 1 && whole >= 1, "{kind} of batch {place}: {unmarked} unmarked, {whole} whole");
             }
         }
         let open = states(&spool).iter().filter(|state| **state != JobState::Printed).count();

@@ -11,6 +11,7 @@ use shouyin::payment::UndoKind;
 use shouyin::printing::{Copy, Document, Kind, Line, Mark, Shop, Width, columns, render};
 use tempfile::TempDir;
 
+use super::closed;
 use super::kit::{AT, Books, paid, says, shop, txn, undone};
 
 const WIDTHS: [(Width, &str); 2] = [(Width::Mm58, "58"), (Width::Mm80, "80")];
@@ -51,9 +52,20 @@ fn books(dir: &TempDir) -> Books {
 /// Name, what it says, whose copy, mark, and whether the till is a training one.
 type Case = (&'static str, Document, Copy, Mark, bool);
 
-fn cases(books: &Books) -> Vec<Case> {
+/// The same journal, and three closed batches behind it.
+fn closed_books(dir: &TempDir) -> Books {
+    let mut books = Books::new(dir.path());
+    closed::equal(&mut books);
+    closed::unequal(&mut books);
+    let facts = closed::settled(&books, 3, None);
+    books.add(&facts);
+    books
+}
+
+fn cases(books: &Books, shut: &Books) -> Vec<Case> {
     let (customer, merchant) = (Copy::Customer, Copy::Merchant);
     let found = |kind| says(books, kind).unwrap();
+    let batch = |kind| says(shut, kind).unwrap();
     let sale = || found(Kind::Sale(txn(1)));
     let (void, refund) = (UndoKind::Void, UndoKind::Refund);
     let at = Timestamp(AT);
@@ -74,6 +86,35 @@ fn cases(books: &Books) -> Vec<Case> {
         first("sale-discount", found(Kind::Sale(txn(2))), customer),
         first("void", found(Kind::Undo(txn(3), void)), customer),
         first("refund", found(Kind::Undo(txn(4), refund)), merchant),
+        first(
+            "settlement",
+            batch(Kind::Settlement(closed::txn(1))),
+            merchant,
+        ),
+        (
+            "settlement-reprint",
+            batch(Kind::Settlement(closed::txn(2))),
+            merchant,
+            Mark::Reprint,
+            false,
+        ),
+        first(
+            "settlement-details",
+            batch(Kind::Details(closed::txn(1))),
+            merchant,
+        ),
+        first(
+            "settlement-differences",
+            batch(Kind::Differences(closed::txn(2))),
+            merchant,
+        ),
+        (
+            "settlement-uncompared",
+            batch(Kind::Settlement(closed::txn(3))),
+            merchant,
+            Mark::Interrupted,
+            true,
+        ),
         first("wall-code", Document::WallCode { text, at }, customer),
         first("self-test", Document::SelfTest { at }, customer),
     ]
@@ -83,10 +124,12 @@ fn cases(books: &Books) -> Vec<Case> {
 fn every_slip_on_both_papers_says_what_was_read_and_kept() {
     let dir = TempDir::new().unwrap();
     let books = books(&dir);
+    let other = TempDir::new().unwrap();
+    let shut = closed_books(&other);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/slips");
     let write = std::env::var("SHOUYIN_GOLDEN").is_ok();
     let operator = shouyin::domain::OperatorNo::new("01").unwrap();
-    for (name, document, copy, mark, training) in cases(&books) {
+    for (name, document, copy, mark, training) in cases(&books, &shut) {
         let shop = Shop {
             training,
             ..shop("星河便利店(城东店)")

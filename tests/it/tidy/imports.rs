@@ -51,7 +51,15 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     (
         "printing",
-        &["domain", "limits", "evidence", "card", "payment", "view"],
+        &[
+            "domain",
+            "limits",
+            "evidence",
+            "card",
+            "payment",
+            "settlement",
+            "view",
+        ],
     ),
     ("terminal", TERMINAL),
     ("sim", &["domain"]),
