@@ -42,9 +42,14 @@ impl Numbers {
         )
     }
 
+    /// Returns the number that [`Self::voucher`] would take.
+    pub(super) fn next_trace(&self) -> VoucherNo {
+        VoucherNo::new(self.next_voucher)
+            .expect("invariant: voucher numbers stay within six digits")
+    }
+
     pub(super) fn voucher(&mut self) -> VoucherNo {
-        let number = VoucherNo::new(self.next_voucher)
-            .expect("invariant: voucher numbers stay within six digits");
+        let number = self.next_trace();
         self.next_voucher = if self.next_voucher >= 999_999 {
             1
         } else {

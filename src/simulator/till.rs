@@ -475,7 +475,10 @@ impl World<'_> {
                 Command::ArmCard { txn, amount, .. } => self.arm(Some((txn, amount))),
                 Command::DisarmCard => self.arm(None),
                 Command::CompleteCard { txn, .. } => self.complete_card(txn),
-                Command::StartScan | Command::StopScan | Command::Play(_) => {}
+                Command::StartScan
+                | Command::StopScan
+                | Command::RenewCards
+                | Command::Play(_) => {}
             }
         }
         if only_one {

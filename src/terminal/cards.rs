@@ -168,6 +168,7 @@ impl CardDesk {
                 self.pin_at = None;
                 self.hint(None);
             }
+            CardCommand::Renew => self.sign_in(at),
             CardCommand::Complete { txn, chip } => self.word = Some((txn, chip)),
         }
         self.go(at)

@@ -15,7 +15,7 @@ use crate::payment::CardAsk;
 
 /// The host wants a new sign-in (docs/CARDS.md, rule 4).
 pub(super) const BAD_MAC: &str = "A0";
-const APPROVED: &str = "00";
+pub(super) const APPROVED: &str = "00";
 /// The original was not found, and is refused if it ever comes (rule 2).
 const NO_ORIGINAL: &str = "25";
 
@@ -101,14 +101,24 @@ pub(super) fn keys(sent: &Message, message: &[u8]) -> Result<WrappedKeys, String
         return Err("field 60: it is not the one that was sent".to_owned());
     }
     let code = needed(&answer, 39)?;
-    if code != APPROVED {
-        return Err(format!("it was refused with {code}"));
-    }
+    approved(code)?;
     let blob = answer.field(62).ok_or("field 62: it is not there")?;
     WrappedKeys::from_sign_in(blob).map_err(|error| error.to_string())
 }
 
-fn echoed(sent: &Message, answer: &Message, fields: &[u8]) -> Result<(), String> {
+/// Tells whether a message about the session was taken.
+///
+/// # Errors
+/// The host's code.
+pub(super) fn approved(code: &str) -> Result<(), String> {
+    if code == APPROVED {
+        Ok(())
+    } else {
+        Err(format!("it was refused with {code}"))
+    }
+}
+
+pub(super) fn echoed(sent: &Message, answer: &Message, fields: &[u8]) -> Result<(), String> {
     if answer.kind() != sent.kind() + 10 {
         return Err("it answers another kind of message".to_owned());
     }
@@ -121,7 +131,7 @@ fn echoed(sent: &Message, answer: &Message, fields: &[u8]) -> Result<(), String>
     Ok(())
 }
 
-fn needed(answer: &Message, field: u8) -> Result<&str, String> {
+pub(super) fn needed(answer: &Message, field: u8) -> Result<&str, String> {
     let there = answer.text(field);
     there.ok_or_else(|| format!("field {field}: it is not there"))
 }

@@ -15,13 +15,14 @@ use zeroize::Zeroizing;
 use super::answer::{self, Asked};
 use super::iso::{self, MAC_BYTES, Message, TPDU_TO_HOST, TPDU_TO_TERMINAL};
 use super::message::{self, Names};
-use super::{CardKeys, KeysError};
+use super::{CardKeys, KeysError, closing};
 use crate::acquirer::{Acquirer, Reply, SendError, SetupError};
 use crate::card::{MacStream, WrappedKeys};
 use crate::domain::{BatchNo, MerchantNo, Now, TermNo};
-use crate::evidence::{MacCode, MacedMessage, Rejection, Verified};
+use crate::evidence::{Claim, MacCode, MacedMessage, Rejection, Verified};
 use crate::limits;
 use crate::payment::{CardAsk, CardRequest, Request, Unmade};
+use crate::settlement::{Ask, CardQuestion, Says, SettlementClaim};
 
 /// Name of the reader's key in records of what was proven.
 const KEY: &str = "card-mak";
@@ -49,6 +50,8 @@ pub struct CardHost<X, K> {
     session: RwLock<u32>,
     /// Set to false only by who reads the session, to true only by who writes it.
     signed_in: AtomicBool,
+    /// The host's batch was closed in this session: it is left before the next one begins.
+    batch_ended: AtomicBool,
     prepare: Duration,
 }
 
@@ -134,6 +137,7 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
             keys,
             session: RwLock::new(0),
             signed_in: AtomicBool::new(false),
+            batch_ended: AtomicBool::new(false),
             prepare: Duration::from_millis(limits::CARD_PREPARE_MS),
         })
     }
@@ -161,42 +165,10 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
     }
 
     async fn card(&self, request: CardRequest, now: Now) -> Reply {
-        let place = Place::default();
-        let prepared = timeout(self.prepare, self.seal(&request, &place)).await;
-        let sealed = match prepared {
-            Ok(Ok(sealed)) => sealed,
-            Ok(Err(unready)) => return Reply::Failed(unready.into()),
-            Err(_) if place.0.load(Ordering::Acquire) => {
-                let problem = "the card reader took too long".to_owned();
-                return Reply::Failed(SendError::NotMade(Unmade::NoReader, problem));
-            }
-            Err(_) => {
-                let problem = "the sign-in took too long".to_owned();
-                return Reply::Failed(SendError::NotBuilt(problem));
-            }
+        let sent = match message::request(&self.names, &request) {
+            Ok(sent) => sent,
+            Err(problem) => return Reply::Failed(SendError::NotBuilt(problem)),
         };
-        let came = match self.exchange.exchange(sealed.frame).await {
-            Ok(came) => came,
-            Err(error) => return Reply::Failed(error),
-        };
-        let asked = Asked {
-            what: &request.what,
-            sent: &sealed.sent,
-            now,
-        };
-        let reply = self.prove(&asked, &came).await;
-        if wants_sign_in(&reply) {
-            self.signed_in.store(false, Ordering::Release);
-        }
-        drop(sealed.under_way);
-        reply
-    }
-
-    /// Everything before the first byte leaves.
-    async fn seal(&self, request: &CardRequest, place: &Place) -> Result<Sealed<'_>, Unready> {
-        let sent = message::request(&self.names, request)?;
-        let mut whole = Zeroizing::new(Vec::new());
-        let before = sent.before_mac();
         // A PIN that was typed under keys which a sign-in now replaces would be a wrong one to the issuer.
         let has_pin = match &request.what {
             CardAsk::Sale(card) | CardAsk::Hold(card) => card.pin.is_some(),
@@ -205,8 +177,87 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
             | CardAsk::Void(_)
             | CardAsk::Refund(_) => false,
         };
+        let read = |sent: &Message, before: &[u8]| {
+            let what = &request.what;
+            answer::claim(&Asked { what, sent, now }, before)
+        };
+        match self.post(sent, request.batch, has_pin, read).await {
+            Ok(claim) => Reply::Answer(claim),
+            Err(reply) => reply,
+        }
+    }
+
+    /// A question about the end of a batch. After its last answer the session is over: the next sign-in signs out first.
+    async fn close(&self, question: &CardQuestion) -> Reply {
+        let sent = match closing::question(&self.names, question) {
+            Ok(sent) => sent,
+            Err(problem) => return Reply::Failed(SendError::NotBuilt(problem)),
+        };
+        let read = |sent: &Message, before: &[u8]| closing::claim(question, sent, before);
+        match self.post(sent, question.batch, false, read).await {
+            Ok(claim) => {
+                if let Says::Cards(heard) = claim.value().says
+                    && heard.ends()
+                {
+                    self.batch_ended.store(true, Ordering::Release);
+                }
+                Reply::Settlement(claim)
+            }
+            Err(reply) => reply,
+        }
+    }
+
+    /// Seals a message, posts it once, and reads the answer when its MAC is good. The error is the reply to the core.
+    async fn post<T: Coded>(
+        &self,
+        sent: Message,
+        batch: BatchNo,
+        has_pin: bool,
+        read: impl FnOnce(&Message, &[u8]) -> Result<T, String>,
+    ) -> Result<Verified<T>, Reply> {
+        let place = Place::default();
+        let prepared = timeout(self.prepare, self.seal(sent, batch, has_pin, &place)).await;
+        let sealed = match prepared {
+            Ok(Ok(sealed)) => sealed,
+            Ok(Err(unready)) => return Err(Reply::Failed(unready.into())),
+            Err(_) if place.0.load(Ordering::Acquire) => {
+                let problem = "the card reader took too long".to_owned();
+                return Err(Reply::Failed(SendError::NotMade(Unmade::NoReader, problem)));
+            }
+            Err(_) => {
+                let problem = "the sign-in took too long".to_owned();
+                return Err(Reply::Failed(SendError::NotBuilt(problem)));
+            }
+        };
+        let came = self.exchange.exchange(sealed.frame).await;
+        let came = came.map_err(Reply::Failed)?;
+        let sent = &sealed.sent;
+        let proven = self.prove(&came, |before| read(sent, before)).await;
+        // The two sides do not have the same key: the host says so, or its MAC does.
+        let wants_sign_in = match &proven {
+            Ok(claim) => claim.value().host_code() == answer::BAD_MAC,
+            Err(Reply::Rejected(rejection)) => *rejection == Rejection::BadMac,
+            Err(Reply::Answer(_) | Reply::Settlement(_) | Reply::Failed(_)) => false,
+        };
+        if wants_sign_in {
+            self.signed_in.store(false, Ordering::Release);
+        }
+        drop(sealed.under_way);
+        proven
+    }
+
+    /// Everything before the first byte leaves.
+    async fn seal(
+        &self,
+        sent: Message,
+        batch: BatchNo,
+        has_pin: bool,
+        place: &Place,
+    ) -> Result<Sealed<'_>, Unready> {
+        let mut whole = Zeroizing::new(Vec::new());
+        let before = sent.before_mac();
         let stale_pin = has_pin && !self.signed_in.load(Ordering::Acquire);
-        let mut under_way = self.entered(request.batch, place).await?;
+        let mut under_way = self.entered(batch, place).await?;
         if stale_pin {
             return Err(Unready::OldPin);
         }
@@ -214,7 +265,7 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
             Err(KeysError::Absent) => {
                 self.signed_in.store(false, Ordering::Release);
                 drop(under_way);
-                under_way = self.entered(request.batch, place).await?;
+                under_way = self.entered(batch, place).await?;
                 if has_pin {
                     return Err(Unready::OldPin);
                 }
@@ -250,6 +301,10 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
         let mut session = self.session.write().await;
         // Somebody else may have signed in meanwhile.
         if !self.signed_in.load(Ordering::Acquire) {
+            if self.batch_ended.swap(false, Ordering::AcqRel) {
+                *session = *session % TRACE_MAX + 1;
+                self.sign_out(*session, batch).await;
+            }
             *session = *session % TRACE_MAX + 1;
             let keys = self.sign_in(*session, batch).await;
             let keys = keys.map_err(|problem| format!("{SIGN_IN_FAILED}: {problem}"))?;
@@ -269,25 +324,47 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
         answer::keys(&sent, answer)
     }
 
+    /// Leaves the session of a batch that is closed (签退). The sign-in that follows does the same, so nothing depends on
+    /// it and it is sent once.
+    async fn sign_out(&self, trace: u32, batch: BatchNo) {
+        let told = async {
+            let sent = closing::sign_out(&self.names, trace, batch)?;
+            let frame = iso::frame(TPDU_TO_HOST, &sent.encode()).map_err(|e| e.to_string())?;
+            let came = self.exchange.exchange(frame).await;
+            let came = came.map_err(|error| error.to_string())?;
+            let answer = iso::unframe(TPDU_TO_TERMINAL, &came).map_err(|e| e.to_string())?;
+            closing::signed_out(&sent, answer)
+        };
+        let told: Result<(), String> = told.await;
+        if let Err(problem) = told {
+            tracing::warn!(problem, "the card host was not told that the session is over");
+        }
+    }
+
     /// Checks frame and MAC, and only then lets anybody read.
-    async fn prove(&self, asked: &Asked<'_>, came: &[u8]) -> Reply {
+    async fn prove<T>(
+        &self,
+        came: &[u8],
+        read: impl FnOnce(&[u8]) -> Result<T, String>,
+    ) -> Result<Verified<T>, Reply> {
+        let failed = |error| Err(Reply::Failed(error));
         let answer = match iso::unframe(TPDU_TO_TERMINAL, came) {
             Ok(answer) => answer,
             Err(error) => {
                 let problem = format!("what came is no message of a card host ({error})");
-                return Reply::Failed(SendError::NoAnswer(problem));
+                return failed(SendError::NoAnswer(problem));
             }
         };
         let Some((before, mac)) = iso::split_mac(answer) else {
-            return Reply::Rejected(Rejection::BadMac);
+            return Err(Reply::Rejected(Rejection::BadMac));
         };
         let limit = Duration::from_millis(limits::CARD_PREPARE_MS);
         let computed = match timeout(limit, self.mac(before)).await {
             Ok(Ok(computed)) => computed,
-            Ok(Err(error)) => return Reply::Failed(SendError::Unchecked(error.to_string())),
+            Ok(Err(error)) => return failed(SendError::Unchecked(error.to_string())),
             Err(_) => {
                 let problem = "the card reader took too long".to_owned();
-                return Reply::Failed(SendError::Unchecked(problem));
+                return failed(SendError::Unchecked(problem));
             }
         };
         let maced = MacedMessage {
@@ -296,29 +373,47 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
             mac,
             computed,
         };
-        match Verified::open_maced(maced, |before| answer::claim(asked, before)) {
-            Ok(claim) => Reply::Answer(claim),
-            Err(rejection) => Reply::Rejected(rejection),
-        }
+        Verified::open_maced(maced, read).map_err(Reply::Rejected)
     }
 }
 
-/// The two sides do not have the same key: the host says so, or its MAC does.
-fn wants_sign_in(reply: &Reply) -> bool {
-    match reply {
-        Reply::Answer(claim) => claim.value().host_code == answer::BAD_MAC,
-        Reply::Rejected(rejection) => *rejection == Rejection::BadMac,
-        Reply::Settlement(_) | Reply::Failed(_) => false,
+/// Something read from an answer that has a code of the host.
+trait Coded {
+    fn host_code(&self) -> &str;
+}
+
+impl Coded for Claim {
+    fn host_code(&self) -> &str {
+        &self.host_code
+    }
+}
+
+impl Coded for SettlementClaim {
+    fn host_code(&self) -> &str {
+        &self.host_code
     }
 }
 
 impl<X: Exchange, K: CardKeys> Acquirer for CardHost<X, K> {
     async fn ask(&self, request: Request, now: Now) -> Reply {
-        let Request::Card(card) = request else {
-            let problem = "a card host takes cards only".to_owned();
-            return Reply::Failed(SendError::NotBuilt(problem));
-        };
-        self.card(*card, now).await
+        match request {
+            Request::Card(card) => return self.card(*card, now).await,
+            Request::Settlement(ask) => {
+                if let Ask::Cards(question) = *ask {
+                    return self.close(&question).await;
+                }
+            }
+            Request::Authorize { .. }
+            | Request::Preorder { .. }
+            | Request::Inquire { .. }
+            | Request::Revoke { .. }
+            | Request::Close { .. }
+            | Request::Void { .. }
+            | Request::Refund { .. }
+            | Request::InquireRefund { .. } => {}
+        }
+        let problem = "a card host takes cards only".to_owned();
+        Reply::Failed(SendError::NotBuilt(problem))
     }
 }
 
@@ -332,7 +427,19 @@ pub struct Both<A, C> {
 
 impl<A: Acquirer, C: Acquirer> Acquirer for Both<A, C> {
     async fn ask(&self, request: Request, now: Now) -> Reply {
-        if !matches!(request, Request::Card(_)) {
+        let of_cards = match &request {
+            Request::Card(_) => true,
+            Request::Settlement(ask) => matches!(**ask, Ask::Cards(_)),
+            Request::Authorize { .. }
+            | Request::Preorder { .. }
+            | Request::Inquire { .. }
+            | Request::Revoke { .. }
+            | Request::Close { .. }
+            | Request::Void { .. }
+            | Request::Refund { .. }
+            | Request::InquireRefund { .. } => false,
+        };
+        if !of_cards {
             return self.codes.ask(request, now).await;
         }
         let Some(cards) = &self.cards else {

@@ -6,6 +6,7 @@
 //! Tested here and by `tests/it/acquirer/cards`.
 
 mod answer;
+mod closing;
 mod host;
 pub mod iso;
 mod message;
