@@ -8,7 +8,7 @@ use super::claim::{Claim, ClaimState, TradeDetails};
 use super::keys::KeyId;
 use super::seal::{Digest, SealedRow};
 use super::verified::Verified;
-use crate::domain::{Channel, Currency, HostTradeNo, MerchantNo, Money, OrderNo};
+use crate::domain::{Channel, Currency, Funding, HostTradeNo, MerchantNo, Money, OrderNo};
 
 /// What an answer must name to be about our order.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +107,7 @@ impl PaidEvidence {
                 channel: record.channel.as_deref().and_then(Channel::from_key),
                 payer_amount: record.payer_amount.and_then(money),
                 host_time: record.host_time.clone(),
+                funding: record.funding.as_deref().and_then(Funding::from_key),
                 code_text: None,
                 chip: None,
             },
@@ -127,6 +128,7 @@ impl PaidEvidence {
             trade_no: text(&self.details.trade_no),
             wallet_trade_no: text(&self.details.wallet_trade_no),
             host_time: self.details.host_time.clone(),
+            funding: self.details.funding.map(|funding| funding.key().to_owned()),
             key_id: self.key_id.to_string(),
             digest: self.digest.to_string(),
         }
@@ -168,6 +170,9 @@ pub struct PaidRecord {
     pub wallet_trade_no: Option<String>,
     /// The acquirer's completion time.
     pub host_time: Option<String>,
+    /// Kind of the card; rows of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub funding: Option<String>,
     /// Key that signed the answer.
     pub key_id: String,
     /// SHA-256 of the signed bytes.

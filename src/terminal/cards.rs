@@ -19,6 +19,7 @@ use crate::payment::CardWord;
 use crate::reader::event::{
     Answer, Ask, AskId, End, KeyState, Prompt, ReaderError, ReaderEvent, TapRequest,
 };
+use crate::reader::neo2::PIN_PAUSE_MS;
 use crate::reader::neo2::{CardDecision, CardProblem, CardTransaction, HostAnswer, PinEnd};
 use crate::reader::neo2::{PinKey, PinProblem, PinRequest, Tapped};
 use crate::view::CardHint;
@@ -114,6 +115,8 @@ pub struct CardDesk {
     signing: bool,
     /// A card is at the reader.
     detected: bool,
+    /// When the reader takes the next PIN, as far as this desk knows: it limits how often one may be typed.
+    pin_free: Tick,
     /// A card that was read, and when the reader takes its PIN: it limits how often one may be typed.
     pin_at: Option<(Tick, Order, Box<CardEvidence>)>,
     hint: Option<CardHint>,
@@ -137,6 +140,7 @@ impl CardDesk {
             not_before: Tick(0),
             signing: false,
             detected: false,
+            pin_free: Tick(0),
             pin_at: None,
             hint: None,
             against: None,
@@ -160,7 +164,7 @@ impl CardDesk {
                     hold,
                 });
                 if !self.up || self.signing {
-                    self.hint(Some(CardHint::Away));
+                    self.hint(Some(self.against.map_or(CardHint::Away, away)));
                 }
             }
             CardCommand::Disarm => {
@@ -211,6 +215,7 @@ impl CardDesk {
             ReaderEvent::Lost(why) => {
                 self.up = false;
                 self.pin_at = None;
+                self.pin_free = Tick(0);
                 self.tell(CardNews::Reader(Err(why)));
                 if self.wanted.is_some() {
                     self.hint(Some(CardHint::Away));
@@ -225,6 +230,12 @@ impl CardDesk {
             ReaderEvent::Prompt(Prompt::Message(_)) => {}
             ReaderEvent::Answer(answer) => self.answer(answer, at),
         }
+        self.go(at)
+    }
+
+    /// The card host says what may be paid without a PIN; it counts for every card that is read from now on.
+    pub fn rules(&mut self, rules: CardRules, at: Tick) -> Vec<CardOut> {
+        self.config.rules = rules;
         self.go(at)
     }
 
@@ -277,7 +288,7 @@ impl CardDesk {
         } else if let Some((due, order, card)) = self.pin_at.take() {
             let wanted = self.wanted == Some(order);
             if wanted && at >= due {
-                self.ask_pin(order, card);
+                self.ask_pin(order, card, at);
             } else if wanted {
                 self.pin_at = Some((due, order, card));
             } else {
@@ -363,7 +374,7 @@ impl CardDesk {
         }
         match end {
             End::Tap(Tapped::Online(card)) if order.hold || self.config.rules.needs_pin(&card) => {
-                self.ask_pin(order, card);
+                self.ask_pin(order, card, at);
             }
             End::Tap(Tapped::Online(card)) => self.presented(order, *card, None),
             End::Tap(Tapped::Stripe) => self.again(CardHint::Insert, at, PAUSE_MS),
@@ -387,7 +398,7 @@ impl CardDesk {
             End::Failed(ReaderError::Result(_)) => self.again(CardHint::Again, at, PAUSE_MS),
             End::Failed(error) => {
                 self.speaks_against(error);
-                self.again(CardHint::Away, at, TROUBLE_MS);
+                self.again(away(error), at, TROUBLE_MS);
             }
             _ => self.again(CardHint::Away, at, TROUBLE_MS),
         }
@@ -402,7 +413,13 @@ impl CardDesk {
         }
     }
 
-    fn ask_pin(&mut self, order: Order, card: Box<CardEvidence>) {
+    fn ask_pin(&mut self, order: Order, card: Box<CardEvidence>, at: Tick) {
+        if at < self.pin_free {
+            self.hint(Some(CardHint::Wait));
+            self.pin_at = Some((self.pin_free, order, card));
+            return;
+        }
+        self.pin_free = at.after_ms(PIN_PAUSE_MS);
         self.hint(Some(CardHint::Pin));
         let request = PinRequest {
             key: PinKey::Session,
@@ -473,6 +490,15 @@ impl CardDesk {
 
     fn fail(&mut self, number: u64, error: KeysError) {
         self.out.push(CardOut::Done(number, KeyEnd::Failed(error)));
+    }
+}
+
+/// What people are told when the reader takes no card.
+const fn away(error: ReaderError) -> CardHint {
+    if matches!(error, ReaderError::KeyAbsent | ReaderError::KeyExhausted) {
+        CardHint::NoKey
+    } else {
+        CardHint::Away
     }
 }
 

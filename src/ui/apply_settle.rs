@@ -52,6 +52,8 @@ fn last(adapter: &ui::SettlementAdapter<'_>, last: Option<&LastBatch>) {
         BatchVerdict::Unequal => ui::BatchVerdictId::Unequal,
         BatchVerdict::NotCompared => ui::BatchVerdictId::NotCompared,
     });
+    adapter.set_cards_told(last.cards_equal.is_some());
+    adapter.set_cards_equal(last.cards_equal == Some(true));
     adapter.set_last_open(i32::try_from(last.open).unwrap_or(i32::MAX));
     adapter.set_wallets(model(last.wallets.iter().copied().map(wallet).collect()));
     let differences = last.differences.iter().map(difference);

@@ -8,7 +8,7 @@ use super::format;
 use super::notice::Notice;
 use crate::domain::{BatchNo, Channel, Now, Timestamp};
 use crate::settlement::{
-    Batch, Difference, Entry, EntryKind, EntryState, Line, Report, Settlement, Step, lines, net,
+    Batch, CardVerdict, Difference, Entry, EntryKind, EntryState, Line, Report, Settlement, Step, lines, net,
     verdicts,
 };
 
@@ -117,6 +117,8 @@ pub struct LastBatch {
     pub verdict: BatchVerdict,
     /// Each wallet and whether it is equal.
     pub wallets: Vec<(Channel, bool)>,
+    /// Whether the card host agrees about the cards; none when it was not asked.
+    pub cards_equal: Option<bool>,
     /// What the shop has of it.
     pub net: String,
     /// Entries that were left open.
@@ -216,6 +218,9 @@ fn last(closed: &ClosedBatch) -> LastBatch {
         time: format::clock(closed.at),
         verdict: BatchVerdict::of(report),
         wallets: unequal_first(wallets),
+        cards_equal: report
+            .cards
+            .map(|verdict| verdict != CardVerdict::Unequal),
         net: format::signed(net(&report.ours)),
         open: report.open,
         differences: closed.differences.iter().map(difference).collect(),

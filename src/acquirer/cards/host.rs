@@ -12,13 +12,13 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::answer::{self, Asked};
+use super::answer::{self, Asked, NoKeys};
 use super::iso::{self, MAC_BYTES, Message, TPDU_TO_HOST, TPDU_TO_TERMINAL};
 use super::message::{self, Names};
-use super::{CardKeys, KeysError, closing};
+use super::{CardKeys, KeysError, closing, parameters};
 use crate::acquirer::{Acquirer, Reply, SendError, SetupError};
-use crate::card::{MacStream, WrappedKeys};
-use crate::domain::{BatchNo, MerchantNo, Now, TermNo};
+use crate::card::{CardRules, MacStream, WrappedKeys};
+use crate::domain::{BatchNo, MerchantNo, Money, Now, TermNo};
 use crate::evidence::{Claim, MacCode, MacedMessage, Rejection, Verified};
 use crate::limits;
 use crate::payment::{CardAsk, CardRequest, Request, Unmade};
@@ -80,8 +80,10 @@ struct Sealed<'a> {
 
 /// Why nothing is ready to leave.
 enum Unready {
-    /// Ours, the line's or the host's.
+    /// Ours, or the line's.
     Other(String),
+    /// The host's: it refuses the sign-in.
+    Refused(String),
     /// The reader's.
     Reader(KeysError),
     /// The reader's, while it should have taken the keys of a sign-in.
@@ -93,7 +95,7 @@ enum Unready {
 impl std::fmt::Display for Unready {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Other(problem) => f.write_str(problem),
+            Self::Other(problem) | Self::Refused(problem) => f.write_str(problem),
             Self::Reader(error) => error.fmt(f),
             Self::Load(error) => write!(f, "{SIGN_IN_FAILED}: {error}"),
             Self::OldPin => f.write_str(STALE_PIN),
@@ -108,6 +110,7 @@ impl From<Unready> for SendError {
             Unready::Reader(KeysError::Absent) | Unready::Load(KeysError::Absent) => Unmade::NoKey,
             Unready::Reader(KeysError::Unavailable(_))
             | Unready::Load(KeysError::Unavailable(_)) => Unmade::NoReader,
+            Unready::Refused(_) => Unmade::NotSignedIn,
             Unready::OldPin => Unmade::OldPin,
         };
         Self::NotMade(why, unready.to_string())
@@ -162,6 +165,32 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
         drop(stale);
         let entered = self.entered(batch, &Place::default()).await;
         entered.map(drop).map_err(|unready| unready.to_string())
+    }
+
+    /// Asks what may be taken without a PIN, in the session that is open (参数下载). `batch` is the open one. Nothing is
+    /// stored: whoever asks keeps it for the session.
+    ///
+    /// # Errors
+    /// Why there is nothing that could be believed, for people.
+    pub async fn rules(&self, batch: BatchNo) -> Result<CardRules, String> {
+        // Traces of the session's own messages are drawn from one count.
+        let mut session = self.session.write().await;
+        *session = *session % TRACE_MAX + 1;
+        let sent = parameters::request(&self.names, *session, batch)?;
+        let frame = iso::frame(TPDU_TO_HOST, &sent.encode()).map_err(|error| error.to_string())?;
+        let under_way = session.downgrade();
+        let came = self.exchange.exchange(frame).await;
+        let came = came.map_err(|error| error.to_string())?;
+        let most = Money::from_fen(limits::NO_PIN_FEN).map_err(|error| error.to_string())?;
+        let read = |before: &[u8]| parameters::rules(&sent, before, most);
+        let proven = self.prove(&came, read).await;
+        drop(under_way);
+        match proven {
+            Ok(rules) => Ok(*rules.value()),
+            Err(Reply::Failed(error)) => Err(error.to_string()),
+            Err(Reply::Rejected(rejection)) => Err(rejection.to_string()),
+            Err(Reply::Answer(_) | Reply::Settlement(_)) => Err("it is another answer".to_owned()),
+        }
     }
 
     async fn card(&self, request: CardRequest, now: Now) -> Reply {
@@ -307,7 +336,10 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
             }
             *session = *session % TRACE_MAX + 1;
             let keys = self.sign_in(*session, batch).await;
-            let keys = keys.map_err(|problem| format!("{SIGN_IN_FAILED}: {problem}"))?;
+            let keys = keys.map_err(|why| match why {
+                NoKeys::Refused(code) => Unready::Refused(format!("{SIGN_IN_FAILED}: {code}")),
+                NoKeys::Other(problem) => Unready::Other(format!("{SIGN_IN_FAILED}: {problem}")),
+            })?;
             let loaded = place.at_reader(self.keys.load(keys)).await;
             loaded.map_err(Unready::Load)?;
             self.signed_in.store(true, Ordering::Release);
@@ -315,7 +347,7 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
         Ok(session.downgrade())
     }
 
-    async fn sign_in(&self, trace: u32, batch: BatchNo) -> Result<WrappedKeys, String> {
+    async fn sign_in(&self, trace: u32, batch: BatchNo) -> Result<WrappedKeys, NoKeys> {
         let sent = message::sign_in(&self.names, trace, batch)?;
         let frame = iso::frame(TPDU_TO_HOST, &sent.encode()).map_err(|error| error.to_string())?;
         let came = self.exchange.exchange(frame).await;

@@ -7,9 +7,11 @@
 
 mod answer;
 mod closing;
+mod fields;
 mod host;
 pub mod iso;
 mod message;
+mod parameters;
 #[cfg(test)]
 mod tests_kit;
 

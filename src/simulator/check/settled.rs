@@ -65,6 +65,8 @@ impl Watch {
             }
             SettlementFact::Closed(report) => self.settlement_closed(txn, report, host, now),
             SettlementFact::Frozen { .. }
+            | SettlementFact::CardsAsked(_)
+            | SettlementFact::CardsHeard { .. }
             | SettlementFact::TotalsHeard { .. }
             | SettlementFact::DetailsTaken { .. }
             | SettlementFact::DifferenceFound(_) => {}
