@@ -178,3 +178,27 @@ pub struct PaidRecord {
     /// SHA-256 of the signed bytes.
     pub digest: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_from_before_kinds_of_cards_is_read_and_written_as_it_was() {
+        let old = "{\"order_no\":\"A1\",\"amount\":5,\"currency\":156,\"payer_amount\":null,\
+            \"channel\":\"bank_card\",\"trade_no\":\"000000000321\",\"wallet_trade_no\":null,\
+            \"host_time\":null,\"key_id\":\"card-mak\",\"digest\":\"00\"}";
+        let record: PaidRecord = serde_json::from_str(old).expect("readable");
+        assert_eq!(record.funding, None);
+        let again = serde_json::to_string(&record).expect("writable");
+        assert_eq!(again, old, "its seal holds");
+        let debit = PaidRecord {
+            funding: Some(Funding::Debit.key().to_owned()),
+            ..record
+        };
+        let text = serde_json::to_string(&debit).expect("writable");
+        assert!(text.contains("\"funding\":\"debit\""), "{text}");
+        let read: PaidRecord = serde_json::from_str(&text).expect("readable");
+        assert_eq!(read, debit);
+    }
+}

@@ -227,10 +227,7 @@ impl CardPart {
             },
             (CardStep::End, CardHeard::Agrees) => Progress::Done(CardVerdict::EqualOneByOne),
             (CardStep::End, CardHeard::Differs) => Progress::Done(CardVerdict::Unequal),
-            (
-                CardStep::Totals,
-                CardHeard::Taken | CardHeard::Agrees | CardHeard::Differs,
-            )
+            (CardStep::Totals, CardHeard::Taken | CardHeard::Agrees | CardHeard::Differs)
             | (
                 CardStep::Rows { .. },
                 CardHeard::Balanced
@@ -238,10 +235,9 @@ impl CardPart {
                 | CardHeard::Agrees
                 | CardHeard::Differs,
             )
-            | (
-                CardStep::End,
-                CardHeard::Balanced | CardHeard::Unbalanced | CardHeard::Taken,
-            ) => return false,
+            | (CardStep::End, CardHeard::Balanced | CardHeard::Unbalanced | CardHeard::Taken) => {
+                return false;
+            }
         };
         self.open = None;
         true

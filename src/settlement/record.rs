@@ -324,3 +324,52 @@ impl SettlementRecord {
         })))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn again(text: &str) -> (String, SettlementFact) {
+        let record: SettlementRecord = serde_json::from_str(text).expect("readable");
+        let fact = record
+            .restore(TxnId::from_parts(1, 2))
+            .expect("every member is in range");
+        let record = SettlementRecord::from(&fact);
+        (serde_json::to_string(&record).expect("writable"), fact)
+    }
+
+    #[test]
+    fn a_report_from_before_the_cards_part_is_read_and_written_as_it_was() {
+        let old = "{\"settlement\":\"closed\",\"ours\":[],\"theirs\":[],\"compared\":true,\
+            \"balanced\":null,\"differences\":0,\"unequal\":0,\"explained_minor\":0,\
+            \"unexplained_minor\":0,\"open\":0,\"read_after\":3,\"told_upto\":3,\"evidence\":[]}";
+        let (text, fact) = again(old);
+        assert_eq!(text, old, "its seal holds");
+        let SettlementFact::Closed(report) = fact else {
+            panic!("{fact:?}");
+        };
+        assert_eq!((report.cards, report.is_balanced()), (None, true));
+    }
+
+    #[test]
+    fn what_is_stored_of_the_cards_part_comes_back() {
+        for text in [
+            r#"{"settlement":"cards_asked","trace":7,"step":"totals"}"#,
+            r#"{"settlement":"cards_asked","trace":8,"step":"rows","first":20,"rows":5}"#,
+            r#"{"settlement":"cards_asked","trace":999999,"step":"end"}"#,
+            r#"{"settlement":"cards_heard","heard":"unbalanced","digest":"ab"}"#,
+            r#"{"settlement":"cards_heard","heard":"differs","digest":"ab"}"#,
+        ] {
+            assert_eq!(again(text).0, text);
+        }
+        for text in [
+            r#"{"settlement":"cards_asked","trace":0,"step":"totals"}"#,
+            r#"{"settlement":"cards_asked","trace":7,"step":"rows","first":20}"#,
+            r#"{"settlement":"cards_asked","trace":7,"step":"totals","first":1,"rows":1}"#,
+            r#"{"settlement":"cards_heard","heard":"perhaps","digest":"ab"}"#,
+        ] {
+            let record: SettlementRecord = serde_json::from_str(text).expect("readable");
+            assert_eq!(record.restore(TxnId::from_parts(1, 2)), None, "{text}");
+        }
+    }
+}

@@ -19,8 +19,8 @@ use crate::domain::{BatchNo, MerchantNo, Money, TermNo};
 use crate::evidence::ClaimState;
 use crate::journal::JournalError;
 use crate::payment::{
-    Ceiling, Ceilings, Command, Event, Fact, FactKind, Phase, Policy, Purpose, Request, Sound, State,
-    Step, Ticket, Timing, VoidRules, step,
+    Ceiling, Ceilings, Command, Event, Fact, FactKind, Phase, Policy, Purpose, Request, Sound,
+    State, Step, Ticket, Timing, VoidRules, step,
 };
 use crate::settlement::{Rules, SettlementFact};
 use crate::terminal::Carry;
@@ -475,10 +475,8 @@ impl World<'_> {
                 Command::ArmCard { txn, amount, .. } => self.arm(Some((txn, amount))),
                 Command::DisarmCard => self.arm(None),
                 Command::CompleteCard { txn, .. } => self.complete_card(txn),
-                Command::StartScan
-                | Command::StopScan
-                | Command::RenewCards
-                | Command::Play(_) => {}
+                Command::StartScan | Command::StopScan | Command::RenewCards | Command::Play(_) => {
+                }
             }
         }
         if only_one {

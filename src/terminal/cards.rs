@@ -233,9 +233,16 @@ impl CardDesk {
         self.go(at)
     }
 
-    /// The card host says what may be paid without a PIN; it counts for every card that is read from now on.
-    pub fn rules(&mut self, rules: CardRules, at: Tick) -> Vec<CardOut> {
-        self.config.rules = rules;
+    /// A sign-in is over, with what the card host lets be paid without a PIN, if it said so: that counts for every card
+    /// that is read from now on. Before this no card is asked for, because the reader is wanted for keys and MACs.
+    pub fn signed_in(&mut self, rules: Option<CardRules>, at: Tick) -> Vec<CardOut> {
+        if let Some(rules) = rules {
+            self.config.rules = rules;
+        }
+        if self.signing {
+            self.signing = false;
+            self.not_before = at;
+        }
         self.go(at)
     }
 
@@ -355,10 +362,6 @@ impl CardDesk {
                         KeyEnd::Failed(KeysError::Unavailable("an answer to something else".into()))
                     }
                 };
-                if matches!(end, KeyEnd::Loaded) {
-                    self.signing = false;
-                    self.not_before = at;
-                }
                 self.out.push(CardOut::Done(number, end));
             }
         }

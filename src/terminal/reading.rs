@@ -43,8 +43,8 @@ pub struct ReaderAtTill {
 pub struct SignIns {
     /// Something comes when the reader needs the keys of a new session.
     wishes: mpsc::Receiver<()>,
-    /// Takes what the card host lets be paid without a PIN.
-    rules: mpsc::Sender<CardRules>,
+    /// Takes what the card host lets be paid without a PIN, when a sign-in is over.
+    rules: mpsc::Sender<Option<CardRules>>,
 }
 
 struct Reading {
@@ -54,7 +54,7 @@ struct Reading {
     inputs: mpsc::Sender<Input>,
     keys: mpsc::Receiver<Wanted>,
     sign_in: mpsc::Sender<()>,
-    rules: mpsc::Receiver<CardRules>,
+    rules: mpsc::Receiver<Option<CardRules>>,
     clock: Clock,
     config: CardDeskConfig,
 }
@@ -125,8 +125,8 @@ impl CardKeys for ReaderKeys {
 }
 
 /// Signs in at the card host whenever the reader wants the keys of a session, until the reader is gone. Which batch is
-/// open is looked up each time: batches are closed while the program runs. After each sign-in the host is asked what may be
-/// taken without a PIN; without an answer the settings count.
+/// open is looked up each time: batches are closed while the program runs. After each sign-in the host is asked what may
+/// be taken without a PIN; without an answer what counted before goes on.
 pub async fn sign_in_when_asked<X: Exchange, K: CardKeys>(
     host: Arc<CardHost<X, K>>,
     mut asked: SignIns,
@@ -145,14 +145,13 @@ pub async fn sign_in_when_asked<X: Exchange, K: CardKeys>(
             }
         };
         info!("signed in at the card host");
-        match host.rules(batch).await {
-            Ok(rules) => {
-                info!(?rules, "what the card host lets be paid without a PIN");
-                // The desk is gone only at shutdown.
-                asked.rules.send(rules).await.ok();
-            }
-            Err(problem) => warn!(problem, "no limits from the card host; the settings count"),
+        let rules = host.rules(batch).await;
+        match &rules {
+            Ok(rules) => info!(?rules, "what the card host lets be paid without a PIN"),
+            Err(problem) => warn!(problem, "no limits from the card host"),
         }
+        // The desk is gone only at shutdown.
+        asked.rules.send(rules.ok()).await.ok();
     }
 }
 
@@ -179,7 +178,9 @@ async fn carry(mut reading: Reading) {
                 replies.insert(number, reply);
                 desk.job(number, job, reading.clock.now().tick)
             },
-            Some(rules) = reading.rules.recv() => desk.rules(rules, reading.clock.now().tick),
+            Some(rules) = reading.rules.recv() => {
+                desk.signed_in(rules, reading.clock.now().tick)
+            },
             () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {
                 desk.tick(reading.clock.now().tick)
             },

@@ -8,8 +8,8 @@ use super::format;
 use super::notice::Notice;
 use crate::domain::{BatchNo, Channel, Now, Timestamp};
 use crate::settlement::{
-    Batch, CardVerdict, Difference, Entry, EntryKind, EntryState, Line, Report, Settlement, Step, lines, net,
-    verdicts,
+    Batch, CardVerdict, Difference, Entry, EntryKind, EntryState, Line, Report, Settlement, Step,
+    lines, net, verdicts,
 };
 
 /// What the journal tells of batches.
@@ -218,9 +218,7 @@ fn last(closed: &ClosedBatch) -> LastBatch {
         time: format::clock(closed.at),
         verdict: BatchVerdict::of(report),
         wallets: unequal_first(wallets),
-        cards_equal: report
-            .cards
-            .map(|verdict| verdict != CardVerdict::Unequal),
+        cards_equal: report.cards.map(|verdict| verdict != CardVerdict::Unequal),
         net: format::signed(net(&report.ours)),
         open: report.open,
         differences: closed.differences.iter().map(difference).collect(),

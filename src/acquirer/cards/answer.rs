@@ -122,7 +122,9 @@ pub(super) fn keys(sent: &Message, message: &[u8]) -> Result<WrappedKeys, NoKeys
         Some((text.get(..2)?.to_owned(), text.get(8..)?.to_owned()))
     };
     if ends(&answer) != ends(sent) {
-        return Err("field 60: it is not the one that was sent".to_owned().into());
+        return Err("field 60: it is not the one that was sent"
+            .to_owned()
+            .into());
     }
     let code = needed(&answer, 39)?;
     approved(code).map_err(NoKeys::Refused)?;
@@ -344,7 +346,12 @@ mod tests {
         assert_eq!(told.details.wallet_trade_no, number("ABC12"));
         assert_eq!(told.details.channel, Some(Channel::BankCard));
         assert_eq!(told.details.funding, Some(Funding::Credit));
-        for (text, found) in [("D", Some(Funding::Debit)), ("D01", Some(Funding::Debit)), ("d", None), ("P", None)] {
+        for (text, found) in [
+            ("D", Some(Funding::Debit)),
+            ("D01", Some(Funding::Debit)),
+            ("d", None),
+            ("P", None),
+        ] {
             let told = heard(&sale(), set(44, text)).expect("readable");
             assert_eq!(told.details.funding, found, "{text}");
         }

@@ -166,7 +166,10 @@ mod tests {
     }
 
     fn totals() -> CardWhat {
-        let charged = CardSum { count: 3, fen: 4_200 };
+        let charged = CardSum {
+            count: 3,
+            fen: 4_200,
+        };
         let returned = CardSum { count: 1, fen: 700 };
         CardWhat::Totals { charged, returned }
     }
@@ -190,7 +193,10 @@ mod tests {
     fn built(what: CardWhat) -> (u16, String, String) {
         let message = question(&kit::names(), &asked(what)).expect("it fits");
         let text = |field| message.text(field).expect("there").to_owned();
-        assert_eq!((text(11), text(49)), ("000077".to_owned(), "156".to_owned()));
+        assert_eq!(
+            (text(11), text(49)),
+            ("000077".to_owned(), "156".to_owned())
+        );
         (message.kind(), text(48), text(60))
     }
 
@@ -218,7 +224,10 @@ mod tests {
     fn what_has_too_many_digits_is_not_cut() {
         let none = CardSum::default();
         for charged in [
-            CardSum { count: 1_000, fen: 1 },
+            CardSum {
+                count: 1_000,
+                fen: 1,
+            },
             CardSum {
                 count: 1,
                 fen: SUM_MAX + 1,
@@ -274,7 +283,11 @@ mod tests {
         for what in [totals(), rows(), CardWhat::End] {
             assert_eq!(heard(what.clone(), code("94")), Ok(Says::Cards(Used)));
             for other in ["A0", "96", "98", "05", "25"] {
-                assert_eq!(heard(what.clone(), code(other)), Ok(Says::Unknown), "{other}");
+                assert_eq!(
+                    heard(what.clone(), code(other)),
+                    Ok(Says::Unknown),
+                    "{other}"
+                );
             }
         }
         // 95 is no answer to totals or to records.
@@ -293,9 +306,18 @@ mod tests {
             (48, ""),
             (48, "1"),
             (48, "11"),
-            (48, "00000000420000300000000070000100000000000000000000000000000001"),
-            (48, "00000000420100300000000070000100000000000000000000000000000011"),
-            (48, "00000000420000300000000070000100000000000000000000000000000014"),
+            (
+                48,
+                "00000000420000300000000070000100000000000000000000000000000001",
+            ),
+            (
+                48,
+                "00000000420100300000000070000100000000000000000000000000000011",
+            ),
+            (
+                48,
+                "00000000420000300000000070000100000000000000000000000000000014",
+            ),
         ] {
             let said = heard(totals(), |answer| {
                 answer.set(field, value.as_bytes()).expect("fits");

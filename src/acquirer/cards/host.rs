@@ -216,7 +216,8 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
         }
     }
 
-    /// A question about the end of a batch. After its last answer the session is over: the next sign-in signs out first.
+    /// A question about the end of a batch. After its last answer the session is over: the next sign-in signs out
+    /// first.
     async fn close(&self, question: &CardQuestion) -> Reply {
         let sent = match closing::question(&self.names, question) {
             Ok(sent) => sent,
@@ -369,7 +370,10 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
         };
         let told: Result<(), String> = told.await;
         if let Err(problem) = told {
-            tracing::warn!(problem, "the card host was not told that the session is over");
+            tracing::warn!(
+                problem,
+                "the card host was not told that the session is over"
+            );
         }
     }
 

@@ -269,7 +269,8 @@ fn take(field: u8, rest: &mut &[u8]) -> Result<Zeroizing<Vec<u8>>, IsoError> {
     let length = match layout {
         Layout::DigitsVar | Layout::TextShort | Layout::TextVar | Layout::BytesVar => {
             let short = matches!(layout, Layout::TextShort);
-            let digits = halves(cut(if short { 1 } else { LENGTH_BYTES })?).try_fold(0, |sum, half| {
+            let bytes = cut(if short { 1 } else { LENGTH_BYTES })?;
+            let digits = halves(bytes).try_fold(0, |sum, half| {
                 (half <= 9).then(|| sum * 10 + usize::from(half))
             });
             let length = digits.ok_or_else(|| bad("its length is not made of digits"))?;

@@ -44,7 +44,13 @@ pub(super) fn rules(sent: &Message, before_mac: &[u8], most: Money) -> Result<Ca
     let limit = value(NO_PIN_MAX).filter(|_| value(NO_PIN) == Some("1"));
     let no_pin_max = limit.map(fen).transpose()?.flatten();
     Ok(CardRules {
-        no_pin_max: no_pin_max.map(|own| if own.minor() > most.minor() { most } else { own }),
+        no_pin_max: no_pin_max.map(|own| {
+            if own.minor() > most.minor() {
+                most
+            } else {
+                own
+            }
+        }),
         device_counts: value(DEVICE) == Some("1"),
     })
 }
@@ -105,14 +111,22 @@ mod tests {
     #[test]
     fn what_the_host_says_counts_up_to_the_most_that_is_allowed() {
         for (field, limit, device) in [
-            ("FF80540011FF8058012000000030000FF80570011", Some(30_000), true),
+            (
+                "FF80540011FF8058012000000030000FF80570011",
+                Some(30_000),
+                true,
+            ),
             ("FF8058012000000100000FF80540011", Some(100_000), false),
             ("FF80540011FF8058012000000100001", Some(100_000), false),
             ("FF80540010FF8058012000000030000", None, false),
             ("FF8058012000000030000", None, false),
             ("FF80540011", None, false),
             ("FF80540011FF8058012000000000000", None, false),
-            ("FF80540011FF8058012000000030000FF80570010FF80AA004what", Some(30_000), false),
+            (
+                "FF80540011FF8058012000000030000FF80570010FF80AA004what",
+                Some(30_000),
+                false,
+            ),
             ("", None, false),
         ] {
             assert_eq!(heard(field), Ok((limit, device)), "{field}");

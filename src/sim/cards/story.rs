@@ -1,7 +1,7 @@
 //! What the last two digits of an amount make the card host do (all ours).
 //!
-//! Owns the tables of sales, voids, refunds, reversals and ends of a batch; `rules` acts on them. All stay below 70, where the codes'
-//! tables begin.
+//! Owns the tables of sales, voids, refunds, reversals and ends of a batch; `rules` and `batch` act on them. All stay
+//! below 70, where the codes' tables begin, but the last, which is of sums.
 
 /// What happens to a message, beside the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,9 @@
 //! A batch with cards in it: sales, one that is declined, one with a void, one with a part of its money back, against
 //! the sandbox's statement.
 
+use std::time::Duration;
+
+use shouyin::domain::Funding;
 use shouyin::payment::UndoKind;
 use shouyin::settlement::{CardVerdict, EntryKind, net};
 use shouyin::view::{BatchVerdict, CardHint, Intent, OutcomeKind, Page};
@@ -22,8 +25,14 @@ fn a_batch_with_card_sales_a_void_and_a_partial_refund_equals_the_statement_to_t
             assert_eq!(page.notice.map(|notice| notice.code), Some("P41"));
         };
         assert_eq!(counter.pays(1_200, "tap debit").await, OutcomeKind::Paid);
+        let debit = counter.till.last_sale().await;
         let with_pin = counter.pays(2_300, "insert credit").await;
         assert_eq!(with_pin, OutcomeKind::Paid);
+        let credit = counter.till.last_sale().await;
+        for (txn, kind) in [(debit, Funding::Debit), (credit, Funding::Credit)] {
+            let paid = counter.till.journal.paid_sale(txn).await.unwrap().unwrap();
+            assert_eq!(paid.evidence.details().funding, Some(kind));
+        }
         assert_eq!(counter.pays(1_051, "tap debit").await, OutcomeKind::NotPaid);
         assert_eq!(counter.pays(700, "tap debit").await, OutcomeKind::Paid);
         let voided = counter.till.last_sale().await;
@@ -126,12 +135,16 @@ fn the_card_host_decides_about_its_part_and_its_session_ends_with_the_batch() {
             counter.till.home().await;
             counter.till.charge(500).await;
             counter.hint(CardHint::Ready).await;
+            let signs_in = format!("0800 00{:06}004", at + 2);
+            while !counter.left().contains(&signs_in) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
             expected.push(format!("0820 00{}002", format_args!("{:06}", at + 2)));
             assert_eq!(about_batches(&counter), expected);
-            let signs_in = format!("0800 00{:06}004", at + 2);
-            assert!(counter.left().contains(&signs_in), "{:?}", counter.left());
             counter.left.lock().unwrap().clear();
             counter.till.tap(Intent::Cancel).await;
+            let free = |page: &Page| matches!(page, Page::Keypad(_));
+            counter.till.wait("the keypad", free).await;
         }
         counter.till.stop().await;
     });
@@ -146,7 +159,10 @@ fn a_batch_of_codes_alone_is_nothing_to_the_card_host() {
         counter.till.sell(640, "281234567890123409").await;
         counter.till.rest().await;
         let last = counter.till.close_batch(PIN).await.last.unwrap();
-        assert_eq!((last.verdict, last.cards_equal), (BatchVerdict::Equal, None));
+        assert_eq!(
+            (last.verdict, last.cards_equal),
+            (BatchVerdict::Equal, None)
+        );
         assert_eq!(about_batches(&counter), Vec::<String>::new());
         counter.till.stop().await;
     });
@@ -168,15 +184,20 @@ fn while_the_card_host_does_not_answer_codes_go_on_and_cards_wait() {
             counter.till.tap(Intent::PinDigit(digit - b'0')).await;
         }
         counter.till.tap(Intent::PinSend).await;
-        let under_way = |page: &Page| matches!(page, Page::Settlement(page) if page.stage.is_some());
-        counter.till.wait("the settlement is under way", under_way).await;
+        let under_way =
+            |page: &Page| matches!(page, Page::Settlement(page) if page.stage.is_some());
+        counter
+            .till
+            .wait("the settlement is under way", under_way)
+            .await;
         counter.till.home().await;
         counter.till.charge(700).await;
         counter.hint(CardHint::Settling).await;
         let sales = |left: Vec<String>| left.iter().filter(|text| text.starts_with("0200")).count();
         assert_eq!(sales(counter.left()), 1, "no card of the next batch");
         counter.till.tap(Intent::Cancel).await;
-        counter.till.home().await;
+        let free = |page: &Page| matches!(page, Page::Keypad(_));
+        counter.till.wait("the keypad", free).await;
         counter.till.sell(640, "281234567890123409").await;
         // The same message again, and then the next batch's cards.
         counter.till.home().await;

@@ -1,5 +1,5 @@
-//! The cards' part of a batch as the core sees it: a model card host with its own books, answers that are lost, restarts
-//! between any two steps.
+//! The cards' part of a batch as the core sees it: a model card host with its own books, answers that are lost,
+//! restarts between any two steps.
 //!
 //! The host counts what it was told under which trace, and panics when a trace is used for two things.
 
@@ -117,8 +117,7 @@ impl Host {
             CardWhat::Totals { charged, returned } => {
                 self.uploaded.clear();
                 let ours = (self.sum(false), self.sum(true));
-                let same =
-                    ours == ((charged.count, charged.fen), (returned.count, returned.fen));
+                let same = ours == ((charged.count, charged.fen), (returned.count, returned.fen));
                 if same && !self.stubborn {
                     CardHeard::Balanced
                 } else {
@@ -145,6 +144,8 @@ impl Host {
         heard
     }
 }
+
+type Take<'a> = Box<dyn FnOnce(&mut Option<Settlement>, &mut Turn<'_>) + 'a>;
 
 /// One settlement, its journal, and what is under way.
 struct Shop {
@@ -185,6 +186,10 @@ impl Shop {
 
     /// Takes a turn: stores what came of it, reads the batch when that is wanted, remembers what is asked.
     fn turn(&mut self, take: impl FnOnce(&mut Option<Settlement>, &mut Turn<'_>)) {
+        self.boxed_turn(Box::new(take));
+    }
+
+    fn boxed_turn(&mut self, take: Take<'_>) {
         let (rules, merchant) = (self.rules.clone(), self.merchant.clone());
         let term = self.term.clone();
         let mut turn = Turn {
@@ -221,7 +226,9 @@ impl Shop {
         }
         if read.is_some() {
             let batch = self.batch.clone();
-            self.turn(|settlement, turn| settlement.as_mut().unwrap().was_read(batch, turn));
+            self.boxed_turn(Box::new(|settlement, turn| {
+                settlement.as_mut().unwrap().was_read(batch, turn);
+            }));
         }
     }
 
@@ -340,9 +347,10 @@ fn play(
     let reports = shop.reports();
     assert_eq!(reports.len(), 1, "closed exactly once");
     let verdict = reports[0].cards.expect("the card host was asked");
-    let stored = shop.facts.iter().filter(|fact| {
-        matches!(fact, SettlementFact::CardsHeard { heard, .. } if heard.ends())
-    });
+    let stored = shop
+        .facts
+        .iter()
+        .filter(|fact| matches!(fact, SettlementFact::CardsHeard { heard, .. } if heard.ends()));
     assert_eq!(stored.count(), 1, "one verdict");
     if verdict == CardVerdict::Unequal {
         assert!(!reports[0].is_balanced());

@@ -172,6 +172,9 @@ fn a_life() {
             _ => {
                 counter.till.rest().await;
                 assert_eq!(counter.pays(500, "tap credit").await, OutcomeKind::Paid);
+                while is_settling(&counter).await {
+                    tokio::time::sleep(TYPES_AGAIN).await;
+                }
                 return counter.till.stop().await;
             }
         };
@@ -183,6 +186,11 @@ fn a_life() {
         assert_eq!(page.notice.map(|notice| notice.code), Some("P41"));
         counter.till.stop().await;
     });
+}
+
+async fn is_settling(counter: &Counter) -> bool {
+    let rows = counter.till.journal.settlements(100).await.unwrap();
+    rows.iter().any(|row| row.report.is_none())
 }
 
 /// Lets a till live in a process of its own; tells whether it ended well.

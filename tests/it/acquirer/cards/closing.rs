@@ -64,7 +64,10 @@ async fn a_foreign_or_unsealed_verdict_is_none() {
         frame
     });
     let reply = shop.close(50, totals()).await;
-    assert!(matches!(reply, Reply::Rejected(Rejection::BadMac)), "{reply:?}");
+    assert!(
+        matches!(reply, Reply::Rejected(Rejection::BadMac)),
+        "{reply:?}"
+    );
     shop.tamper(|frame| frame);
     let reply = shop.close(50, totals()).await;
     assert_eq!(*says(&reply), Says::Cards(CardHeard::Balanced));
