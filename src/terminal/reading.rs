@@ -125,8 +125,8 @@ impl CardKeys for ReaderKeys {
 }
 
 /// Signs in at the card host whenever the reader wants the keys of a session, until the reader is gone. Which batch is
-/// open is looked up each time: batches are closed while the program runs. After each sign-in the host is asked what may
-/// be taken without a PIN; without an answer what counted before goes on.
+/// open is looked up each time: batches are closed while the program runs. After each sign-in the host is asked what
+/// may be taken without a PIN; without an answer what counted before goes on.
 pub async fn sign_in_when_asked<X: Exchange, K: CardKeys>(
     host: Arc<CardHost<X, K>>,
     mut asked: SignIns,
