@@ -111,8 +111,9 @@ pub struct CardDesk {
     next: u64,
     /// No card is asked for before this.
     not_before: Tick,
-    /// A sign-in was asked for: its keys come first, so that they do not take a card from the reader.
-    signing: bool,
+    /// Sign-ins that were asked for and are not over: their keys come first, so that they do not take a card from the
+    /// reader.
+    signing: u32,
     /// A card is at the reader.
     detected: bool,
     /// When the reader takes the next PIN, as far as this desk knows: it limits how often one may be typed.
@@ -138,7 +139,7 @@ impl CardDesk {
             up: false,
             next: 1,
             not_before: Tick(0),
-            signing: false,
+            signing: 0,
             detected: false,
             pin_free: Tick(0),
             pin_at: None,
@@ -163,7 +164,7 @@ impl CardDesk {
                     amount,
                     hold,
                 });
-                if !self.up || self.signing {
+                if !self.up || self.signing > 0 {
                     self.hint(Some(self.against.map_or(CardHint::Away, away)));
                 }
             }
@@ -239,11 +240,17 @@ impl CardDesk {
         if let Some(rules) = rules {
             self.config.rules = rules;
         }
-        if self.signing {
-            self.signing = false;
+        let last = self.signing == 1;
+        self.sign_in_merged();
+        if last {
             self.not_before = at;
         }
         self.go(at)
+    }
+
+    /// The sign-in that was asked for last is one with another that has not begun.
+    pub const fn sign_in_merged(&mut self) {
+        self.signing = self.signing.saturating_sub(1);
     }
 
     /// Time passed.
@@ -470,7 +477,7 @@ impl CardDesk {
 
     /// Asks for the keys of a session, and waits for them a little before the next card.
     fn sign_in(&mut self, at: Tick) {
-        self.signing = true;
+        self.signing = self.signing.saturating_add(1);
         self.not_before = at.after_ms(TROUBLE_MS);
         self.out.push(CardOut::SignIn);
     }

@@ -141,6 +141,7 @@ pub async fn sign_in_when_asked<X: Exchange, K: CardKeys>(
             Ok(batch) => batch,
             Err(problem) => {
                 warn!(problem, "no sign-in at the card host");
+                asked.rules.send(None).await.ok();
                 continue;
             }
         };
@@ -226,7 +227,9 @@ async fn run(
             }
             CardOut::SignIn => {
                 // One that is wanted already is enough.
-                reading.sign_in.try_send(()).ok();
+                if reading.sign_in.try_send(()).is_err() {
+                    desk.sign_in_merged();
+                }
             }
         }
     }
