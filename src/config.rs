@@ -26,6 +26,7 @@ use crate::domain::{EntryMode, MerchantNo, Money, OperatorNo, TermNo};
 use crate::payment::{CARD_WORD_MS, Ceilings, Policy, VoidRules};
 use crate::profile::guard::LimitRow;
 use crate::profile::{Profile, TimingLayer, Trust};
+use crate::settlement::Rules;
 use crate::view::{Language, Theme};
 
 pub use cards::CardsConfig;
@@ -302,7 +303,10 @@ impl Config {
             card_word_ms: CARD_WORD_MS,
             voids: self.void_rules(),
             ceilings: self.ceilings,
-            settlement: self.closings.rules(&self.profile.timing),
+            settlement: Rules {
+                asks_cards: self.takes_cards(),
+                ..self.closings.rules(&self.profile.timing)
+            },
         }
     }
 

@@ -74,3 +74,7 @@ const _: () = assert!(INTENT_QUEUE <= INPUT_QUEUE);
 const _: () = assert!(NOTICE_QUEUE <= NOTICES_REMEMBERED);
 const _: () = assert!(ACQUIRER_IN_FLIGHT <= ACQUIRER_QUEUE);
 const _: () = assert!(CODE_DIGITS_MIN < CODE_DIGITS_MAX);
+
+/// Most that a tapped card may pay without a PIN, in fen, whatever a card host says: 1,000.00, included (UnionPay
+/// notice of 8 April 2018, readers.md 8.1).
+pub const NO_PIN_FEN: u64 = 100_000;

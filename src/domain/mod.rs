@@ -6,6 +6,7 @@
 mod channel;
 mod entry;
 pub mod fee;
+mod funding;
 mod id;
 pub mod instalment;
 mod money;
@@ -14,6 +15,7 @@ mod time;
 
 pub use channel::Channel;
 pub use entry::EntryMode;
+pub use funding::Funding;
 pub use id::{
     BatchNo, Epoch, HostTradeNo, IdError, MerchantNo, OperatorNo, OrderKind, OrderNo, StartTag,
     TermNo, TxnId, VoucherNo,

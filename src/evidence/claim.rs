@@ -3,7 +3,7 @@
 //! Owns the vocabulary between an acquirer's adapter and the core. A claim is not yet the truth about *our* order:
 //! the core compares it with what it asked for.
 
-use crate::domain::{Channel, HostTradeNo, MerchantNo, Money, OrderNo};
+use crate::domain::{Channel, Funding, HostTradeNo, MerchantNo, Money, OrderNo};
 
 /// An order's final state on the acquirer's side in which the customer keeps the money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub struct TradeDetails {
     pub host_time: Option<String>,
     /// The text of the merchant code, in the answer that created an order.
     pub code_text: Option<String>,
+    /// What kind of card paid, where the card host says so.
+    pub funding: Option<Funding>,
     /// A card host's data for the chip (ISO 8583 field 55 of the answer), not stored.
     pub chip: Option<Vec<u8>>,
 }

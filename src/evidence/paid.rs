@@ -8,7 +8,7 @@ use super::claim::{Claim, ClaimState, TradeDetails};
 use super::keys::KeyId;
 use super::seal::{Digest, SealedRow};
 use super::verified::Verified;
-use crate::domain::{Channel, Currency, HostTradeNo, MerchantNo, Money, OrderNo};
+use crate::domain::{Channel, Currency, Funding, HostTradeNo, MerchantNo, Money, OrderNo};
 
 /// What an answer must name to be about our order.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +107,7 @@ impl PaidEvidence {
                 channel: record.channel.as_deref().and_then(Channel::from_key),
                 payer_amount: record.payer_amount.and_then(money),
                 host_time: record.host_time.clone(),
+                funding: record.funding.as_deref().and_then(Funding::from_key),
                 code_text: None,
                 chip: None,
             },
@@ -127,6 +128,7 @@ impl PaidEvidence {
             trade_no: text(&self.details.trade_no),
             wallet_trade_no: text(&self.details.wallet_trade_no),
             host_time: self.details.host_time.clone(),
+            funding: self.details.funding.map(|funding| funding.key().to_owned()),
             key_id: self.key_id.to_string(),
             digest: self.digest.to_string(),
         }
@@ -168,8 +170,35 @@ pub struct PaidRecord {
     pub wallet_trade_no: Option<String>,
     /// The acquirer's completion time.
     pub host_time: Option<String>,
+    /// Kind of the card; rows of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub funding: Option<String>,
     /// Key that signed the answer.
     pub key_id: String,
     /// SHA-256 of the signed bytes.
     pub digest: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_from_before_kinds_of_cards_is_read_and_written_as_it_was() {
+        let old = "{\"order_no\":\"A1\",\"amount\":5,\"currency\":156,\"payer_amount\":null,\
+            \"channel\":\"bank_card\",\"trade_no\":\"000000000321\",\"wallet_trade_no\":null,\
+            \"host_time\":null,\"key_id\":\"card-mak\",\"digest\":\"00\"}";
+        let record: PaidRecord = serde_json::from_str(old).expect("readable");
+        assert_eq!(record.funding, None);
+        let again = serde_json::to_string(&record).expect("writable");
+        assert_eq!(again, old, "its seal holds");
+        let debit = PaidRecord {
+            funding: Some(Funding::Debit.key().to_owned()),
+            ..record
+        };
+        let text = serde_json::to_string(&debit).expect("writable");
+        assert!(text.contains("\"funding\":\"debit\""), "{text}");
+        let read: PaidRecord = serde_json::from_str(&text).expect("readable");
+        assert_eq!(read, debit);
+    }
 }

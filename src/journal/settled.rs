@@ -44,7 +44,12 @@ pub(super) fn project(
         SettlementFact::Intended(intent) => open(unit, &txn, intent, (at_ms, number)),
         SettlementFact::LeftOpen(left) => leave(unit, &txn, &left.txn.to_string()),
         SettlementFact::Closed(report) => close(unit, &txn, report, at_ms),
+        // Its trace is of the same counter as the vouchers.
+        SettlementFact::CardsAsked(message) => {
+            super::project::count(unit, "voucher", u64::from(message.trace.get()))
+        }
         SettlementFact::Frozen { .. }
+        | SettlementFact::CardsHeard { .. }
         | SettlementFact::TotalsHeard { .. }
         | SettlementFact::DetailsTaken { .. }
         | SettlementFact::DifferenceFound(_) => Ok(()),
@@ -168,11 +173,12 @@ impl Store {
                 .connection
                 .prepare_cached(
                     "SELECT txn, order_no, order_no, 'sale', 0, channel, amount, state, voucher, \
-                     batch, opened_by AS at FROM sale \
+                     batch, opened_by AS at, purpose = 'completion' FROM sale \
                      WHERE settled IS NULL AND batch <= ?1 AND purpose <> 'hold' \
                      UNION ALL \
                      SELECT u.txn, u.undo_no, s.order_no, u.kind, u.cause = 'late_success', \
-                     s.channel, u.amount, u.state, u.voucher, u.batch, u.opened_by \
+                     s.channel, u.amount, u.state, u.voucher, u.batch, u.opened_by, \
+                     s.purpose = 'completion' \
                      FROM undo u JOIN sale s ON s.txn = u.sale \
                      WHERE u.settled IS NULL AND u.batch <= ?1 AND s.purpose <> 'hold' \
                      ORDER BY at",
@@ -240,6 +246,8 @@ impl Store {
                 (_, None)
                 | (
                     SettlementFact::Frozen { .. }
+                    | SettlementFact::CardsAsked(_)
+                    | SettlementFact::CardsHeard { .. }
                     | SettlementFact::TotalsHeard { .. }
                     | SettlementFact::DetailsTaken { .. },
                     Some(_),
@@ -262,6 +270,7 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         order_no: OrderNo::new(&text(2)?).map_err(|_| wrong(2))?,
         kind: EntryKind::from_key(&text(3)?).ok_or_else(|| wrong(3))?,
         late: row.get(4)?,
+        completion: row.get(11)?,
         channel: Channel::from_key(&text(5)?).unwrap_or(Channel::Unknown),
         amount: Money::from_fen(row.get(6)?).map_err(|_| wrong(6))?,
         state: match text(7)?.as_str() {

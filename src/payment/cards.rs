@@ -26,6 +26,7 @@ use super::draft;
 use super::event::{CardWord, Presentment};
 use super::fact::{FactKind, Outcome, Purpose, UndoIntent, UndoKind};
 use super::machine::Turn;
+use super::policy::Policy;
 use super::revoke;
 use super::sale::close;
 use super::state::{Completing, Phase, RevokeStep, Sale, State};
@@ -36,11 +37,18 @@ pub fn reversal_pending(state: &State) -> bool {
     sales.any(|sale| sale.intent.entry.is_card() && !sale.phase.is_closed())
 }
 
+/// Tells whether the card host still closes the batch before: no card of the next one goes before that (D18).
+pub fn settling_cards(state: &State, policy: &Policy) -> bool {
+    let settlement = state.settlement.as_ref();
+    settlement.is_some_and(|settlement| settlement.holds_cards(&policy.settlement))
+}
+
 /// Arms or disarms the reader as the draft wants it.
 pub(super) fn follow_up(state: &mut State, turn: &mut Turn<'_>) {
     let wanted = state.draft.as_ref().and_then(|draft| {
         let free = draft.order.is_none() && draft.held.is_none() && draft.instalments.is_none();
-        let open = turn.policy.cards && free && !reversal_pending(state);
+        let may = !reversal_pending(state) && !settling_cards(state, turn.policy);
+        let open = turn.policy.cards && free && may;
         open.then_some((draft.txn, draft.amount, draft.hold))
     });
     let armed = wanted.map(|(txn, ..)| txn);

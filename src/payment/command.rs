@@ -310,6 +310,8 @@ pub enum Command {
     },
     /// Ask for no card any more.
     DisarmCard,
+    /// The card host's batch is closed: leave its session, and sign in for the next one.
+    RenewCards,
     /// Give the host's approval to the card that is still inserted.
     CompleteCard {
         /// The sale.

@@ -34,6 +34,8 @@ pub enum Unmade {
     NoKey,
     /// The PIN was typed under keys that a sign-in has replaced.
     OldPin,
+    /// The card host refuses the terminal's sign-in.
+    NotSignedIn,
 }
 
 impl Certainty {
@@ -44,6 +46,7 @@ impl Certainty {
             Self::NotMade(Unmade::NoReader) => "not_made_no_reader",
             Self::NotMade(Unmade::NoKey) => "not_made_no_key",
             Self::NotMade(Unmade::OldPin) => "not_made_old_pin",
+            Self::NotMade(Unmade::NotSignedIn) => "not_made_not_signed_in",
             Self::MaybeSent => "maybe_sent",
             Self::Unchecked => "unchecked",
         }

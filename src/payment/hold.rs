@@ -102,6 +102,9 @@ pub(super) fn complete(
     if busy || known || giving_back || completing || !room || cards::reversal_pending(state) {
         return;
     }
+    if cards::settling_cards(state, turn.policy) {
+        return;
+    }
     if !turn.policy.cards || may_complete(hold, amount).is_err() {
         return;
     }

@@ -27,7 +27,7 @@ mod state;
 mod undo;
 mod undo_flow;
 
-pub use cards::reversal_pending;
+pub use cards::{reversal_pending, settling_cards};
 pub use ceiling::{Ceiling, Ceilings};
 pub use command::{CardAsk, CardBusiness, CardOriginal, CardRequest, ReversalReason};
 pub use command::{Command, Request, RequestKind, Sound, Ticket};

@@ -213,15 +213,30 @@ fn with_turn<T>(
         rules: &policy.settlement,
         merchant: &policy.merchant,
         term: &policy.term,
+        trace: turn.numbers.next_trace(),
+        took_trace: false,
         facts: Vec::new(),
         asks: Vec::new(),
         read: None,
     };
     let taken = take(&mut inner);
     let settlement::Turn {
-        facts, asks, read, ..
+        facts,
+        asks,
+        read,
+        took_trace,
+        ..
     } = inner;
+    if took_trace {
+        turn.numbers.voucher();
+    }
     for fact in facts {
+        // The card host's books of the batch are closed: a new session before the next card.
+        if let SettlementFact::CardsHeard { heard, .. } = &fact
+            && heard.ends()
+        {
+            turn.commands.push(Command::RenewCards);
+        }
         turn.fact(FactKind::Settlement { txn, fact });
     }
     for (number, ask) in asks {

@@ -56,14 +56,19 @@ impl Numbers {
         }
     }
 
-    /// Returns the next number. Behind the last one only returns that must be are counted on from 1, and the batch still
-    /// asks to be closed.
-    pub(super) fn voucher(&mut self) -> VoucherNo {
+    /// Returns the number that [`Self::voucher`] would take. Behind the last one only returns that must be are counted on
+    /// from 1, and the batch still asks to be closed.
+    pub(super) fn next_trace(&self) -> VoucherNo {
         let last = limits::VOUCHER_LAST;
         let next = self.next_voucher;
-        self.next_voucher = next.saturating_add(1);
         let number = if next > last { next - last } else { next };
         VoucherNo::new(number.min(last)).expect("invariant: voucher numbers stay within six digits")
+    }
+
+    pub(super) fn voucher(&mut self) -> VoucherNo {
+        let number = self.next_trace();
+        self.next_voucher = self.next_voucher.saturating_add(1);
+        number
     }
 }
 

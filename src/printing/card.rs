@@ -6,6 +6,7 @@ use super::job::Copy;
 use super::paper::Paper;
 use super::slip::name;
 use crate::card::CardFacts;
+use crate::domain::Funding;
 use crate::evidence::TradeDetails;
 use crate::payment::Presentment;
 
@@ -27,6 +28,14 @@ pub(super) fn numbers(
 ) {
     let label = name(paper, "卡号", "CARD NO");
     paper.pair(&label, &format!("{}{}", card.masked, way(entry)));
+    if let Some(funding) = details.funding {
+        let label = name(paper, "卡类型", "CARD TYPE");
+        let kind = match funding {
+            Funding::Debit => "借记卡(DEBIT)",
+            Funding::Credit => "贷记卡(CREDIT)",
+        };
+        paper.pair(&label, kind);
+    }
     for (chinese, english, number) in [
         ("参考号", "REF NO", &details.trade_no),
         ("授权码", "AUTH NO", &details.wallet_trade_no),

@@ -5,6 +5,7 @@
 use crate::domain::{BatchNo, OrderNo};
 
 use super::batch::{Entry, Line};
+use super::cards::CardQuestion;
 
 /// How an acquirer closes a batch. Times in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Rules {
     pub asks_totals: bool,
     /// It has a statement that can be read. Without both, the batch is closed with our totals alone, and says so.
     pub has_statement: bool,
+    /// Cards are taken, and their host closes its own batch: asked before anybody else.
+    pub asks_cards: bool,
     /// What is open gets so long to end (reliability.md row 29: 180 s).
     pub open_wait_ms: u64,
     /// An answer is waited for so long.
@@ -33,6 +36,7 @@ impl Rules {
         Self {
             asks_totals: false,
             has_statement: true,
+            asks_cards: false,
             open_wait_ms: 180_000,
             answer_wait_ms: 15_000,
             retry_ms: vec![5_000, 10_000, 20_000, 40_000],
@@ -76,6 +80,8 @@ pub enum Ask {
         /// How many rows there were.
         rows: u32,
     },
+    /// Something about the cards' part, for the card host.
+    Cards(Box<CardQuestion>),
     /// The part of the statement behind a position.
     Page {
         /// The settlement's own number.
@@ -94,6 +100,7 @@ impl Ask {
             | Self::Details { settle_no, .. }
             | Self::DetailsEnd { settle_no, .. }
             | Self::Page { settle_no, .. } => settle_no,
+            Self::Cards(question) => &question.settle_no,
         }
     }
 }
@@ -101,6 +108,8 @@ impl Ask {
 /// Which question is under way or due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
+    /// [`Ask::Cards`].
+    Cards,
     /// [`Ask::Totals`].
     Totals,
     /// [`Ask::Inquire`].

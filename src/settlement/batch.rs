@@ -70,6 +70,8 @@ pub struct Entry {
     pub kind: EntryKind,
     /// The automatic return of a payment that came after its sale had ended: told, and never part of the totals.
     pub late: bool,
+    /// What it is about is the completion of a hold (预授权完成).
+    pub completion: bool,
     /// The wallet.
     pub channel: Channel,
     /// The amount.

@@ -6,6 +6,7 @@
 use crate::domain::{Channel, MerchantNo, Money, OrderNo};
 
 use super::batch::{EntryKind, Line};
+use super::cards::CardHeard;
 
 /// What moved at the acquirer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,6 +75,8 @@ pub enum Says {
         /// The end with the right count was taken: the batch is closed at the acquirer.
         end: bool,
     },
+    /// What the card host says of the cards' part.
+    Cards(CardHeard),
     /// A part of the statement.
     Page(StatementPage),
     /// No such settlement, so far.

@@ -3,6 +3,7 @@
 use crate::domain::{BatchNo, OperatorNo, OrderNo, TxnId};
 
 use super::batch::Line;
+use super::cards::{CardHeard, CardMessage, CardVerdict};
 use super::compare::Difference;
 
 /// Why a batch is closed.
@@ -74,6 +75,8 @@ pub struct Report {
     pub compared: bool,
     /// The acquirer found our totals equal; none when it was not asked for totals.
     pub balanced: Option<bool>,
+    /// What the card host found of the cards; none when it was not asked.
+    pub cards: Option<CardVerdict>,
     /// How many lines have a word to them, those without any money missing included.
     pub differences: u32,
     /// How many of them differ in money.
@@ -99,6 +102,7 @@ impl Report {
             && self.ours == self.theirs
             && self.unequal == 0
             && self.balanced != Some(false)
+            && self.cards != Some(CardVerdict::Unequal)
     }
 }
 
@@ -113,6 +117,15 @@ pub enum SettlementFact {
         entries: u32,
         /// Those that are left out, one [`Self::LeftOpen`] each.
         open: u32,
+    },
+    /// A message to the card host is about to leave; it keeps its trace until it is answered.
+    CardsAsked(CardMessage),
+    /// The card host answered it.
+    CardsHeard {
+        /// What it said.
+        heard: CardHeard,
+        /// SHA-256 of the sealed bytes, hexadecimal.
+        digest: String,
     },
     /// The acquirer's own comparison of the totals.
     TotalsHeard {

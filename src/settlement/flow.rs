@@ -6,11 +6,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::domain::{MerchantNo, TermNo, Tick, TxnId};
+use crate::domain::{MerchantNo, TermNo, Tick, TxnId, VoucherNo};
 use crate::evidence::Verified;
 
 use super::ask::{Ask, Rules, What};
 use super::batch::{Batch, Entry, EntryState, Line, lines};
+use super::cards::CardPart;
 use super::claim::{Movement, Says, SettlementClaim, StatementPage};
 use super::compare::{Comparison, Reason, compare};
 use super::fact::{OpenLeft, Report, SettlementFact, SettlementIntent};
@@ -67,12 +68,14 @@ pub struct Settlement {
     pub balanced: Option<bool>,
     /// Detail rows that are taken, and whether their end is.
     pub uploaded: (u32, bool),
+    /// The cards' part, at the card host.
+    pub cards: CardPart,
     /// The program restarted, or a request about totals got no answer: they may have arrived.
     pub perhaps_there: bool,
     their_lines: Vec<Line>,
     movements: Arc<Vec<Movement>>,
     complete: bool,
-    evidence: Vec<String>,
+    pub(super) evidence: Vec<String>,
 }
 
 /// One turn: what the flow needs and what it produces.
@@ -85,6 +88,10 @@ pub struct Turn<'a> {
     pub merchant: &'a MerchantNo,
     /// Our terminal number.
     pub term: &'a TermNo,
+    /// The trace of a new message to the card host.
+    pub trace: VoucherNo,
+    /// That trace was used up.
+    pub took_trace: bool,
     /// What must be stored first.
     pub facts: Vec<SettlementFact>,
     /// What is asked then, with its number.
@@ -119,6 +126,7 @@ fn new(intent: SettlementIntent, step: Step) -> Settlement {
         batch: None,
         balanced: None,
         uploaded: (0, false),
+        cards: CardPart::new(),
         perhaps_there: false,
         their_lines: Vec::new(),
         movements: Arc::default(),
@@ -162,6 +170,13 @@ pub fn resume<'a>(
             }
             (SettlementFact::DetailsTaken { rows, end }, Some(settlement)) => {
                 settlement.uploaded = (*rows, *end);
+            }
+            (SettlementFact::CardsAsked(message), Some(settlement)) => {
+                settlement.cards.asked(*message);
+            }
+            (SettlementFact::CardsHeard { heard, digest }, Some(settlement)) => {
+                settlement.cards.heard(*heard);
+                settlement.evidence.push(digest.clone());
             }
             (SettlementFact::Closed(_), _) => return None,
             (_, None) | (SettlementFact::DifferenceFound(_), Some(_)) => {}
@@ -227,6 +242,14 @@ impl Settlement {
             return self.close(turn);
         }
         self.tries = 0;
+        if self.holds_cards(turn.rules) {
+            return self.ask(turn, What::Cards);
+        }
+        self.compare_rest(turn);
+    }
+
+    /// Everything but the cards' part.
+    pub(super) fn compare_rest(&mut self, turn: &mut Turn<'_>) {
         match self.balanced {
             None if !turn.rules.asks_totals => self.statement(turn),
             None if self.perhaps_there => self.ask(turn, What::Inquiry),
@@ -290,17 +313,17 @@ impl Settlement {
     }
 
     /// Whoever asked for totals and heard nothing asks what became of them first.
-    fn silence(&mut self, turn: &Turn<'_>, what: What) {
+    pub(super) fn silence(&mut self, turn: &Turn<'_>, what: What) {
         match what {
             What::Totals | What::Inquiry => {
                 self.perhaps_there = true;
                 self.rest(turn, What::Inquiry);
             }
-            What::Details | What::DetailsEnd | What::Page => self.rest(turn, what),
+            What::Cards | What::Details | What::DetailsEnd | What::Page => self.rest(turn, what),
         }
     }
 
-    fn rest(&mut self, turn: &Turn<'_>, what: What) {
+    pub(super) fn rest(&mut self, turn: &Turn<'_>, what: What) {
         let tried = usize::try_from(self.tries.saturating_sub(1)).unwrap_or(usize::MAX);
         let waits = &turn.rules.retry_ms;
         let wait = waits.get(tried).copied().unwrap_or(turn.rules.idle_ms);
@@ -329,6 +352,7 @@ impl Settlement {
             (What::Details | What::DetailsEnd, Says::Taken { rows, end }) => {
                 self.details_taken(what, *rows, *end, turn);
             }
+            (What::Cards, Says::Cards(heard)) => self.cards_heard(*heard, digest, turn),
             (What::Page, Says::Page(page)) if self.fits(page) => {
                 self.evidence.push(digest);
                 self.page_came(page, turn);
@@ -384,7 +408,7 @@ impl Settlement {
         last.map_or(self.intent.read_after, |movement| movement.position)
     }
 
-    fn go_on(&mut self, turn: &mut Turn<'_>, what: What) {
+    pub(super) fn go_on(&mut self, turn: &mut Turn<'_>, what: What) {
         self.tries = 0;
         self.ask(turn, what);
     }
@@ -424,7 +448,7 @@ impl Settlement {
     }
 
     /// What the acquirer has under this batch: what was left open in an earlier one is not there.
-    fn rows(&self) -> impl Iterator<Item = &Entry> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = &Entry> {
         let own = self.intent.batch;
         let entries = self.batch.iter().flat_map(|batch| &batch.entries);
         let left = self.left.as_ref();
@@ -456,6 +480,7 @@ impl Settlement {
                 batch: self.intent.batch,
                 lines: lines(self.rows()),
             },
+            What::Cards => self.card_question(turn),
             What::Inquiry => Ask::Inquire { settle_no },
             What::Details => {
                 let first = usize::try_from(self.uploaded.0).unwrap_or(usize::MAX);
@@ -505,6 +530,7 @@ impl Settlement {
             theirs: found.theirs,
             compared: turn.rules.has_statement || self.balanced.is_some(),
             balanced: self.balanced,
+            cards: self.cards.verdict(),
             differences,
             unequal,
             explained_minor: explained,

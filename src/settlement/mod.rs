@@ -7,7 +7,7 @@
 //! reliability.md 2.4 rows 25 to 29, acquirer.md 2.12, features.md D3 and N3.
 //!
 //! ```text
-//!  Intended ─▶ Waiting ─▶ Reading ─▶ totals ─ equal ──────────────▶ statement ─▶ Reading ─▶ compare ─▶ Closed
+//!  Intended ─▶ Waiting ─▶ Reading ─▶ cards ─▶ totals ─ equal ──────▶ statement ─▶ Reading ─▶ compare ─▶ Closed
 //!              open items             │ differ                        ▲
 //!              may end                └─▶ details, group by group ─▶ end
 //! ```
@@ -16,6 +16,7 @@
 
 mod ask;
 mod batch;
+mod cards;
 mod claim;
 mod compare;
 mod fact;
@@ -27,6 +28,10 @@ mod sheet;
 
 pub use ask::{Ask, Rules, What};
 pub use batch::{Batch, Entry, EntryKind, EntryState, Line, lines, net};
+pub use cards::{
+    CardHeard, CardMessage, CardPart, CardQuestion, CardRow, CardRowKind, CardStep, CardSum,
+    CardVerdict, CardWhat,
+};
 pub use claim::{Movement, MovementKind, Says, SettlementClaim, StatementPage};
 pub use compare::{Comparison, Difference, Reason, compare, verdicts};
 pub use fact::{Cause, OpenLeft, Report, SettlementFact, SettlementIntent};

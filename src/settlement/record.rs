@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::batch::{EntryKind, Line};
+use super::cards::{CardHeard, CardMessage, CardStep, CardVerdict};
 use super::compare::{Difference, Reason};
 use super::fact::{Cause, OpenLeft, Report, SettlementFact, SettlementIntent};
 use crate::domain::{BatchNo, Channel, OperatorNo, OrderNo, TxnId, VoucherNo};
@@ -33,6 +34,18 @@ pub enum SettlementRecord {
         lines: Vec<LineRecord>,
         digest: String,
     },
+    CardsAsked {
+        trace: u32,
+        step: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        first: Option<u32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rows: Option<u32>,
+    },
+    CardsHeard {
+        heard: String,
+        digest: String,
+    },
     DetailsTaken {
         rows: u32,
         end: bool,
@@ -54,6 +67,8 @@ pub enum SettlementRecord {
         theirs: Vec<LineRecord>,
         compared: bool,
         balanced: Option<bool>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cards: Option<String>,
         differences: u32,
         unequal: u32,
         explained_minor: i64,
@@ -80,6 +95,24 @@ fn line_record(line: &Line) -> LineRecord {
         kind: line.kind.key().to_owned(),
         count: line.count,
         minor: line.minor,
+    }
+}
+
+const TOTALS: &str = "totals";
+const ROWS: &str = "rows";
+const END: &str = "end";
+
+fn cards_asked(message: CardMessage) -> SettlementRecord {
+    let (step, part) = match message.step {
+        CardStep::Totals => (TOTALS, None),
+        CardStep::Rows { first, rows } => (ROWS, Some((first, rows))),
+        CardStep::End => (END, None),
+    };
+    SettlementRecord::CardsAsked {
+        trace: message.trace.get(),
+        step: step.to_owned(),
+        first: part.map(|(first, _)| first),
+        rows: part.map(|(_, rows)| rows),
     }
 }
 
@@ -123,6 +156,11 @@ impl From<&SettlementFact> for SettlementRecord {
                 lines: lines.iter().map(line_record).collect(),
                 digest: digest.clone(),
             },
+            SettlementFact::CardsAsked(message) => cards_asked(*message),
+            SettlementFact::CardsHeard { heard, digest } => Self::CardsHeard {
+                heard: heard.key().to_owned(),
+                digest: digest.clone(),
+            },
             SettlementFact::DetailsTaken { rows, end } => Self::DetailsTaken {
                 rows: *rows,
                 end: *end,
@@ -144,6 +182,7 @@ impl From<&SettlementFact> for SettlementRecord {
                 theirs: report.theirs.iter().map(line_record).collect(),
                 compared: report.compared,
                 balanced: report.balanced,
+                cards: report.cards.map(|verdict| verdict.key().to_owned()),
                 differences: report.differences,
                 unequal: report.unequal,
                 explained_minor: report.explained_minor,
@@ -194,6 +233,11 @@ impl SettlementRecord {
                 lines: restore_lines(&lines)?,
                 digest,
             },
+            asked @ Self::CardsAsked { .. } => SettlementFact::CardsAsked(asked.restore_asked()?),
+            Self::CardsHeard { heard, digest } => SettlementFact::CardsHeard {
+                heard: CardHeard::from_key(&heard)?,
+                digest,
+            },
             Self::DetailsTaken { rows, end } => SettlementFact::DetailsTaken { rows, end },
             Self::DifferenceFound {
                 reason,
@@ -221,12 +265,33 @@ impl SettlementRecord {
         })
     }
 
+    fn restore_asked(self) -> Option<CardMessage> {
+        let Self::CardsAsked {
+            trace,
+            step,
+            first,
+            rows,
+        } = self
+        else {
+            return None;
+        };
+        let step = match (step.as_str(), first, rows) {
+            (TOTALS, None, None) => CardStep::Totals,
+            (ROWS, Some(first), Some(rows)) => CardStep::Rows { first, rows },
+            (END, None, None) => CardStep::End,
+            _ => return None,
+        };
+        let trace = VoucherNo::new(trace).ok()?;
+        Some(CardMessage { trace, step })
+    }
+
     fn restore_closed(self) -> Option<SettlementFact> {
         let Self::Closed {
             ours,
             theirs,
             compared,
             balanced,
+            cards,
             differences,
             unequal,
             explained_minor,
@@ -244,6 +309,10 @@ impl SettlementRecord {
             theirs: restore_lines(&theirs)?,
             compared,
             balanced,
+            cards: match cards {
+                None => None,
+                Some(verdict) => Some(CardVerdict::from_key(&verdict)?),
+            },
             differences,
             unequal,
             explained_minor,
@@ -253,5 +322,54 @@ impl SettlementRecord {
             told_upto,
             evidence,
         })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn again(text: &str) -> (String, SettlementFact) {
+        let record: SettlementRecord = serde_json::from_str(text).expect("readable");
+        let fact = record
+            .restore(TxnId::from_parts(1, 2))
+            .expect("every member is in range");
+        let record = SettlementRecord::from(&fact);
+        (serde_json::to_string(&record).expect("writable"), fact)
+    }
+
+    #[test]
+    fn a_report_from_before_the_cards_part_is_read_and_written_as_it_was() {
+        let old = "{\"settlement\":\"closed\",\"ours\":[],\"theirs\":[],\"compared\":true,\
+            \"balanced\":null,\"differences\":0,\"unequal\":0,\"explained_minor\":0,\
+            \"unexplained_minor\":0,\"open\":0,\"read_after\":3,\"told_upto\":3,\"evidence\":[]}";
+        let (text, fact) = again(old);
+        assert_eq!(text, old, "its seal holds");
+        let SettlementFact::Closed(report) = fact else {
+            panic!("{fact:?}");
+        };
+        assert_eq!((report.cards, report.is_balanced()), (None, true));
+    }
+
+    #[test]
+    fn what_is_stored_of_the_cards_part_comes_back() {
+        for text in [
+            r#"{"settlement":"cards_asked","trace":7,"step":"totals"}"#,
+            r#"{"settlement":"cards_asked","trace":8,"step":"rows","first":20,"rows":5}"#,
+            r#"{"settlement":"cards_asked","trace":999999,"step":"end"}"#,
+            r#"{"settlement":"cards_heard","heard":"unbalanced","digest":"ab"}"#,
+            r#"{"settlement":"cards_heard","heard":"differs","digest":"ab"}"#,
+        ] {
+            assert_eq!(again(text).0, text);
+        }
+        for text in [
+            r#"{"settlement":"cards_asked","trace":0,"step":"totals"}"#,
+            r#"{"settlement":"cards_asked","trace":7,"step":"rows","first":20}"#,
+            r#"{"settlement":"cards_asked","trace":7,"step":"totals","first":1,"rows":1}"#,
+            r#"{"settlement":"cards_heard","heard":"perhaps","digest":"ab"}"#,
+        ] {
+            let record: SettlementRecord = serde_json::from_str(text).expect("readable");
+            assert_eq!(record.restore(TxnId::from_parts(1, 2)), None, "{text}");
+        }
     }
 }

@@ -103,6 +103,9 @@ pub(super) fn ask(ask: &settlement::Ask) -> Ask {
                 sums: EntryKind::ALL.map(sum),
             }
         }
+        settlement::Ask::Cards(question) => Ask::QueryTotals {
+            number: question.settle_no.to_string(),
+        },
         settlement::Ask::Inquire { settle_no } => Ask::QueryTotals {
             number: settle_no.to_string(),
         },

@@ -202,6 +202,7 @@ fn settling_name(step: &Step) -> &'static str {
         Step::Asking { what, .. } => match what {
             What::Totals | What::Inquiry => "settling, totals",
             What::Details | What::DetailsEnd => "settling, details",
+            What::Cards => "settling, cards",
             What::Page => "settling, statement",
         },
         Step::Resting { .. } => "settling, resting",
@@ -231,6 +232,7 @@ pub fn event_name(event: &Event) -> &'static str {
             Says::Totals { balanced: true, .. } => "answer: balanced",
             Says::Totals { .. } => "answer: differs",
             Says::Taken { .. } => "answer: details taken",
+            Says::Cards(_) => "answer: cards",
             Says::Page(_) => "answer: statement",
             Says::NotFound => "answer: not found",
             Says::Unknown => "answer: unknown code",

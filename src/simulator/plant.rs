@@ -70,6 +70,7 @@ bugs! {
     B32, "a card host's answer is believed whatever its MAC";
     B33, "the amount that a card signed is not compared";
     B34, "an inserted card is not asked for its last word";
+    B35, "what is only held is written down as charged";
 }
 
 impl Bug {

@@ -19,8 +19,8 @@ use crate::domain::{BatchNo, MerchantNo, Money, TermNo};
 use crate::evidence::ClaimState;
 use crate::journal::JournalError;
 use crate::payment::{
-    Ceiling, Ceilings, Command, Event, Fact, FactKind, Phase, Policy, Request, Sound, State, Step,
-    Ticket, Timing, VoidRules, step,
+    Ceiling, Ceilings, Command, Event, Fact, FactKind, Phase, Policy, Purpose, Request, Sound,
+    State, Step, Ticket, Timing, VoidRules, step,
 };
 use crate::settlement::{Rules, SettlementFact};
 use crate::terminal::Carry;
@@ -475,7 +475,8 @@ impl World<'_> {
                 Command::ArmCard { txn, amount, .. } => self.arm(Some((txn, amount))),
                 Command::DisarmCard => self.arm(None),
                 Command::CompleteCard { txn, .. } => self.complete_card(txn),
-                Command::StartScan | Command::StopScan | Command::Play(_) => {}
+                Command::StartScan | Command::StopScan | Command::RenewCards | Command::Play(_) => {
+                }
             }
         }
         if only_one {
@@ -488,6 +489,15 @@ impl World<'_> {
     fn bug_in_facts(&mut self, facts: &mut Vec<Fact>) {
         if self.bug == Bug::B23 {
             facts.retain(|fact| !matches!(fact.kind, FactKind::RevokeIntended { .. }));
+        }
+        if self.bug == Bug::B35 {
+            for fact in &mut *facts {
+                if let FactKind::IntentRecorded(intent) = &mut fact.kind
+                    && intent.purpose.is_hold()
+                {
+                    intent.purpose = Purpose::Sale;
+                }
+            }
         }
         if self.bug == Bug::B18 {
             let code = self.till.as_ref().and_then(|till| till.last_charge.clone());

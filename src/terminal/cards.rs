@@ -19,6 +19,7 @@ use crate::payment::CardWord;
 use crate::reader::event::{
     Answer, Ask, AskId, End, KeyState, Prompt, ReaderError, ReaderEvent, TapRequest,
 };
+use crate::reader::neo2::PIN_PAUSE_MS;
 use crate::reader::neo2::{CardDecision, CardProblem, CardTransaction, HostAnswer, PinEnd};
 use crate::reader::neo2::{PinKey, PinProblem, PinRequest, Tapped};
 use crate::view::CardHint;
@@ -110,10 +111,13 @@ pub struct CardDesk {
     next: u64,
     /// No card is asked for before this.
     not_before: Tick,
-    /// A sign-in was asked for: its keys come first, so that they do not take a card from the reader.
-    signing: bool,
+    /// Sign-ins that were asked for and are not over: their keys come first, so that they do not take a card from the
+    /// reader.
+    signing: u32,
     /// A card is at the reader.
     detected: bool,
+    /// When the reader takes the next PIN, as far as this desk knows: it limits how often one may be typed.
+    pin_free: Tick,
     /// A card that was read, and when the reader takes its PIN: it limits how often one may be typed.
     pin_at: Option<(Tick, Order, Box<CardEvidence>)>,
     hint: Option<CardHint>,
@@ -135,8 +139,9 @@ impl CardDesk {
             up: false,
             next: 1,
             not_before: Tick(0),
-            signing: false,
+            signing: 0,
             detected: false,
+            pin_free: Tick(0),
             pin_at: None,
             hint: None,
             against: None,
@@ -159,8 +164,8 @@ impl CardDesk {
                     amount,
                     hold,
                 });
-                if !self.up || self.signing {
-                    self.hint(Some(CardHint::Away));
+                if !self.up || self.signing > 0 {
+                    self.hint(Some(self.against.map_or(CardHint::Away, away)));
                 }
             }
             CardCommand::Disarm => {
@@ -168,6 +173,7 @@ impl CardDesk {
                 self.pin_at = None;
                 self.hint(None);
             }
+            CardCommand::Renew => self.sign_in(at),
             CardCommand::Complete { txn, chip } => self.word = Some((txn, chip)),
         }
         self.go(at)
@@ -210,6 +216,7 @@ impl CardDesk {
             ReaderEvent::Lost(why) => {
                 self.up = false;
                 self.pin_at = None;
+                self.pin_free = Tick(0);
                 self.tell(CardNews::Reader(Err(why)));
                 if self.wanted.is_some() {
                     self.hint(Some(CardHint::Away));
@@ -225,6 +232,25 @@ impl CardDesk {
             ReaderEvent::Answer(answer) => self.answer(answer, at),
         }
         self.go(at)
+    }
+
+    /// A sign-in is over, with what the card host lets be paid without a PIN, if it said so: that counts for every card
+    /// that is read from now on. Before this no card is asked for, because the reader is wanted for keys and MACs.
+    pub fn signed_in(&mut self, rules: Option<CardRules>, at: Tick) -> Vec<CardOut> {
+        if let Some(rules) = rules {
+            self.config.rules = rules;
+        }
+        let last = self.signing == 1;
+        self.sign_in_merged();
+        if last {
+            self.not_before = at;
+        }
+        self.go(at)
+    }
+
+    /// The sign-in that was asked for last is one with another that has not begun.
+    pub const fn sign_in_merged(&mut self) {
+        self.signing = self.signing.saturating_sub(1);
     }
 
     /// Time passed.
@@ -276,7 +302,7 @@ impl CardDesk {
         } else if let Some((due, order, card)) = self.pin_at.take() {
             let wanted = self.wanted == Some(order);
             if wanted && at >= due {
-                self.ask_pin(order, card);
+                self.ask_pin(order, card, at);
             } else if wanted {
                 self.pin_at = Some((due, order, card));
             } else {
@@ -343,10 +369,6 @@ impl CardDesk {
                         KeyEnd::Failed(KeysError::Unavailable("an answer to something else".into()))
                     }
                 };
-                if matches!(end, KeyEnd::Loaded) {
-                    self.signing = false;
-                    self.not_before = at;
-                }
                 self.out.push(CardOut::Done(number, end));
             }
         }
@@ -362,7 +384,7 @@ impl CardDesk {
         }
         match end {
             End::Tap(Tapped::Online(card)) if order.hold || self.config.rules.needs_pin(&card) => {
-                self.ask_pin(order, card);
+                self.ask_pin(order, card, at);
             }
             End::Tap(Tapped::Online(card)) => self.presented(order, *card, None),
             End::Tap(Tapped::Stripe) => self.again(CardHint::Insert, at, PAUSE_MS),
@@ -386,7 +408,7 @@ impl CardDesk {
             End::Failed(ReaderError::Result(_)) => self.again(CardHint::Again, at, PAUSE_MS),
             End::Failed(error) => {
                 self.speaks_against(error);
-                self.again(CardHint::Away, at, TROUBLE_MS);
+                self.again(away(error), at, TROUBLE_MS);
             }
             _ => self.again(CardHint::Away, at, TROUBLE_MS),
         }
@@ -401,7 +423,13 @@ impl CardDesk {
         }
     }
 
-    fn ask_pin(&mut self, order: Order, card: Box<CardEvidence>) {
+    fn ask_pin(&mut self, order: Order, card: Box<CardEvidence>, at: Tick) {
+        if at < self.pin_free {
+            self.hint(Some(CardHint::Wait));
+            self.pin_at = Some((self.pin_free, order, card));
+            return;
+        }
+        self.pin_free = at.after_ms(PIN_PAUSE_MS);
         self.hint(Some(CardHint::Pin));
         let request = PinRequest {
             key: PinKey::Session,
@@ -449,7 +477,7 @@ impl CardDesk {
 
     /// Asks for the keys of a session, and waits for them a little before the next card.
     fn sign_in(&mut self, at: Tick) {
-        self.signing = true;
+        self.signing = self.signing.saturating_add(1);
         self.not_before = at.after_ms(TROUBLE_MS);
         self.out.push(CardOut::SignIn);
     }
@@ -472,6 +500,15 @@ impl CardDesk {
 
     fn fail(&mut self, number: u64, error: KeysError) {
         self.out.push(CardOut::Done(number, KeyEnd::Failed(error)));
+    }
+}
+
+/// What people are told when the reader takes no card.
+const fn away(error: ReaderError) -> CardHint {
+    if matches!(error, ReaderError::KeyAbsent | ReaderError::KeyExhausted) {
+        CardHint::NoKey
+    } else {
+        CardHint::Away
     }
 }
 

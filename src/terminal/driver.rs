@@ -481,6 +481,7 @@ impl Driver {
             }
             Command::ArmCard { txn, amount, hold } => self.arm(txn, amount, hold).await,
             Command::DisarmCard => self.disarm().await,
+            Command::RenewCards => self.card(CardCommand::Renew).await,
             Command::CompleteCard { txn, chip } => {
                 self.card(CardCommand::Complete { txn, chip }).await;
             }

@@ -85,6 +85,8 @@ pub enum CardCommand {
     },
     /// Ask for none any more; a card that was just read is let go.
     Disarm,
+    /// The session at the card host is over: ask for the keys of a new one.
+    Renew,
     /// Give the host's approval to the card that is still inserted.
     Complete {
         /// The sale.

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use super::cards::{CardDesk, CardDeskConfig, CardOut, KeyEnd, KeyJob};
 use super::input::{CardCommand, Input};
 use crate::acquirer::{CardHost, CardKeys, Exchange, KeysError};
-use crate::card::{MacStream, WrappedKeys};
+use crate::card::{CardRules, MacStream, WrappedKeys};
 use crate::clock::Clock;
 use crate::evidence::MacCode;
 use crate::journal::Journal;
@@ -35,8 +35,16 @@ pub struct ReaderAtTill {
     pub keys: ReaderKeys,
     /// For the driver.
     pub orders: mpsc::Sender<CardCommand>,
+    /// For the task that signs in.
+    pub sign_in: SignIns,
+}
+
+/// Both ends of a sign-in, as the reader's desk sees it.
+pub struct SignIns {
     /// Something comes when the reader needs the keys of a new session.
-    pub sign_in: mpsc::Receiver<()>,
+    wishes: mpsc::Receiver<()>,
+    /// Takes what the card host lets be paid without a PIN, when a sign-in is over.
+    rules: mpsc::Sender<Option<CardRules>>,
 }
 
 struct Reading {
@@ -46,6 +54,7 @@ struct Reading {
     inputs: mpsc::Sender<Input>,
     keys: mpsc::Receiver<Wanted>,
     sign_in: mpsc::Sender<()>,
+    rules: mpsc::Receiver<Option<CardRules>>,
     clock: Clock,
     config: CardDeskConfig,
 }
@@ -63,7 +72,8 @@ pub fn start_reader(
     let (told, events) = mpsc::channel(QUEUE);
     let (orders, ordered) = mpsc::channel(QUEUE);
     let (wanted, keys) = mpsc::channel(QUEUE);
-    let (wake, sign_in) = mpsc::channel(1);
+    let (wake, wishes) = mpsc::channel(1);
+    let (told_rules, rules) = mpsc::channel(1);
     tokio::spawn(carry(Reading {
         reader: ReaderHandle::spawn(port, told)?,
         events,
@@ -71,13 +81,17 @@ pub fn start_reader(
         inputs,
         keys,
         sign_in: wake,
+        rules,
         clock,
         config,
     }));
     Ok(ReaderAtTill {
         keys: ReaderKeys(wanted),
         orders,
-        sign_in,
+        sign_in: SignIns {
+            wishes,
+            rules: told_rules,
+        },
     })
 }
 
@@ -111,21 +125,34 @@ impl CardKeys for ReaderKeys {
 }
 
 /// Signs in at the card host whenever the reader wants the keys of a session, until the reader is gone. Which batch is
-/// open is looked up each time: batches are closed while the program runs.
+/// open is looked up each time: batches are closed while the program runs. After each sign-in the host is asked what
+/// may be taken without a PIN; without an answer what counted before goes on.
 pub async fn sign_in_when_asked<X: Exchange, K: CardKeys>(
     host: Arc<CardHost<X, K>>,
-    mut wishes: mpsc::Receiver<()>,
+    mut asked: SignIns,
     journal: Journal,
 ) {
-    while wishes.recv().await.is_some() {
+    while asked.wishes.recv().await.is_some() {
         let signed = match journal.open_batch().await {
-            Ok(batch) => host.renew(batch).await,
+            Ok(batch) => host.renew(batch).await.map(|()| batch),
             Err(error) => Err(error.to_string()),
         };
-        match signed {
-            Ok(()) => info!("signed in at the card host"),
-            Err(problem) => warn!(problem, "no sign-in at the card host"),
+        let batch = match signed {
+            Ok(batch) => batch,
+            Err(problem) => {
+                warn!(problem, "no sign-in at the card host");
+                asked.rules.send(None).await.ok();
+                continue;
+            }
+        };
+        info!("signed in at the card host");
+        let rules = host.rules(batch).await;
+        match &rules {
+            Ok(rules) => info!(?rules, "what the card host lets be paid without a PIN"),
+            Err(problem) => warn!(problem, "no limits from the card host"),
         }
+        // The desk is gone only at shutdown.
+        asked.rules.send(rules.ok()).await.ok();
     }
 }
 
@@ -151,6 +178,9 @@ async fn carry(mut reading: Reading) {
                 number += 1;
                 replies.insert(number, reply);
                 desk.job(number, job, reading.clock.now().tick)
+            },
+            Some(rules) = reading.rules.recv() => {
+                desk.signed_in(rules, reading.clock.now().tick)
             },
             () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {
                 desk.tick(reading.clock.now().tick)
@@ -197,7 +227,9 @@ async fn run(
             }
             CardOut::SignIn => {
                 // One that is wanted already is enough.
-                reading.sign_in.try_send(()).ok();
+                if reading.sign_in.try_send(()).is_err() {
+                    desk.sign_in_merged();
+                }
             }
         }
     }

@@ -100,6 +100,8 @@ const fn card(hint: Option<CardHint>) -> ui::CardId {
         Some(CardHint::Other) => ui::CardId::Other,
         Some(CardHint::NoPin) => ui::CardId::NoPin,
         Some(CardHint::Reversing) => ui::CardId::Reversing,
+        Some(CardHint::Settling) => ui::CardId::Settling,
+        Some(CardHint::NoKey) => ui::CardId::NoKey,
         Some(CardHint::Away) => ui::CardId::Away,
     }
 }

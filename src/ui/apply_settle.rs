@@ -55,6 +55,8 @@ fn last(adapter: &ui::SettlementAdapter<'_>, last: Option<&LastBatch>) {
     adapter.set_last_time(text(&last.time));
     adapter.set_last_net(text(&last.net));
     adapter.set_verdict(verdict(last.verdict));
+    adapter.set_cards_told(last.cards_equal.is_some());
+    adapter.set_cards_equal(last.cards_equal == Some(true));
     adapter.set_last_open(i32::try_from(last.open).unwrap_or(i32::MAX));
     adapter.set_wallets(model(last.wallets.iter().copied().map(wallet).collect()));
     let differences = last.differences.iter().map(difference);

@@ -36,6 +36,8 @@ pub(super) fn all() -> Vec<Sample> {
         sample("card-other", asked(CardHint::Other)),
         sample("card-no-pin", asked(CardHint::NoPin)),
         sample("card-reversing", asked(CardHint::Reversing)),
+        sample("card-settling", asked(CardHint::Settling)),
+        sample("card-no-key", asked(CardHint::NoKey)),
         sample("card-away", asked(CardHint::Away)),
         sample(
             "card-waiting",
@@ -180,7 +182,12 @@ fn releasing(ended: Option<UndoStateView>, cause: Cause) -> Page {
 /// What is told of cards alone: refusals with words of their own, failures of the reader, and holds.
 pub(super) fn causes() -> Vec<Cause> {
     let codes = ["51", "55", "54", "61", "43"];
-    let unmade = [Unmade::NoReader, Unmade::NoKey, Unmade::OldPin];
+    let unmade = [
+        Unmade::NoReader,
+        Unmade::NoKey,
+        Unmade::OldPin,
+        Unmade::NotSignedIn,
+    ];
     let refused = codes.into_iter().map(Cause::card_declined);
     let unmade = unmade.into_iter().map(ReaderFault::Sale);
     let faults = unmade.chain([ReaderFault::Undo]).map(Cause::Reader);

@@ -59,6 +59,7 @@ fn last(verdict: BatchVerdict, open: u32, differences: Vec<DifferenceLine>) -> L
         } else {
             vec![(Channel::Wechat, false), (Channel::Alipay, true)]
         },
+        cards_equal: None,
         net: "12,792.70".to_owned(),
         open,
         differences,
@@ -106,7 +107,20 @@ pub(super) fn all() -> Vec<Sample> {
             difference("R3", "000431", "0.00"),
         ],
     );
+    let cards = |verdict, equal| LastBatch {
+        wallets: vec![(Channel::BankCard, equal), (Channel::Alipay, true)],
+        cards_equal: Some(equal),
+        ..last(verdict, 0, Vec::new())
+    };
     vec![
+        settlement(
+            "settlement-cards",
+            page(day(), Some(cards(BatchVerdict::Equal, true))),
+        ),
+        settlement(
+            "settlement-cards-unequal",
+            page(day(), Some(cards(BatchVerdict::Unequal, false))),
+        ),
         settlement("settlement-empty", page(Vec::new(), None)),
         settlement("settlement", page(day(), equal())),
         settlement(

@@ -229,6 +229,7 @@ impl ReaderFault {
             Self::Sale(Unmade::NoReader) => "R01",
             Self::Sale(Unmade::NoKey) => "R02",
             Self::Sale(Unmade::OldPin) => "R03",
+            Self::Sale(Unmade::NotSignedIn) => "R05",
             Self::Undo => "R04",
         }
     }

@@ -19,7 +19,7 @@ use crate::code::OwnCodes;
 use crate::domain::{Channel, EntryMode, Money, Now};
 use crate::limits::CODE_DIGITS_MIN;
 use crate::payment::{CardBusiness, Draft, Outcome, Phase, Policy, Presentment, Sale, State};
-use crate::payment::{is_ending, reversal_pending};
+use crate::payment::{is_ending, reversal_pending, settling_cards};
 use crate::profile::{Capability, Profile};
 use crate::settlement::{FeeTerms, Sheet};
 
@@ -259,6 +259,8 @@ fn draft_page(
         hint,
         card: if policy.cards && reversal_pending(state) {
             Some(CardHint::Reversing)
+        } else if settling_cards(state, policy) {
+            Some(CardHint::Settling)
         } else {
             desk.card.filter(|_| draft.instalments.is_none())
         },

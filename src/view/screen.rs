@@ -213,6 +213,10 @@ pub enum CardHint {
     NoPin,
     /// An older card sale is still being reversed; codes can be taken.
     Reversing,
+    /// The card host still closes the batch before; codes can be taken.
+    Settling,
+    /// The reader has no key for card data, or has used it up; codes can be taken.
+    NoKey,
     /// No card can be taken now; codes can.
     Away,
 }

@@ -8,8 +8,8 @@ use super::format;
 use super::notice::Notice;
 use crate::domain::{BatchNo, Channel, Now, Timestamp, TxnId};
 use crate::settlement::{
-    Batch, Difference, Entry, EntryKind, EntryState, FeeEstimate, FeeTerms, Line, Report,
-    Settlement, Step, estimate, lines, net, verdicts,
+    Batch, CardVerdict, Difference, Entry, EntryKind, EntryState, FeeEstimate, FeeTerms, Line,
+    Report, Settlement, Step, estimate, lines, net, verdicts,
 };
 
 /// What the journal tells of batches.
@@ -174,6 +174,8 @@ pub struct LastBatch {
     pub verdict: BatchVerdict,
     /// Each wallet and whether it is equal.
     pub wallets: Vec<(Channel, bool)>,
+    /// Whether the card host agrees about the cards; none when it was not asked.
+    pub cards_equal: Option<bool>,
     /// What the shop has of it.
     pub net: String,
     /// Entries that were left open.
@@ -277,6 +279,7 @@ fn last(closed: &ClosedBatch) -> LastBatch {
         time: format::clock(closed.at),
         verdict: BatchVerdict::of(report),
         wallets: unequal_first(wallets),
+        cards_equal: report.cards.map(|verdict| verdict != CardVerdict::Unequal),
         net: format::signed(net(&report.ours)),
         open: report.open,
         differences: closed.differences.iter().map(difference).collect(),

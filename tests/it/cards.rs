@@ -8,6 +8,7 @@ mod canary;
 #[cfg(feature = "live")]
 mod counter;
 mod desk;
+mod ending;
 #[cfg(feature = "live")]
 mod kill;
 mod race;

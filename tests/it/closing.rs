@@ -22,7 +22,7 @@ async fn pay_the_wall(port: u16, fen: u64) -> u16 {
 }
 
 impl Till {
-    async fn open_settlement(&mut self) -> SettlementPage {
+    pub async fn open_settlement(&mut self) -> SettlementPage {
         self.home().await;
         self.tap(Intent::ShowRecords).await;
         self.wait("records", |page| matches!(page, Page::Records(_)))
@@ -230,6 +230,7 @@ fn what_a_settlement_left_open_asks_for_no_settlement_by_itself() {
             theirs: Vec::new(),
             compared: false,
             balanced: None,
+            cards: None,
             differences: 0,
             unequal: 0,
             explained_minor: 0,

@@ -68,6 +68,7 @@ impl Story {
             order_no: OrderNo::new(order).unwrap(),
             kind,
             late: false,
+            completion: false,
             channel: Channel::Wechat,
             amount: Money::from_fen(fen).unwrap(),
             state,

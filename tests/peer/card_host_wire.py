@@ -50,9 +50,26 @@ SPEC = {
     "3": digits(6), "4": digits(12), "11": digits(6), "12": digits(6), "13": digits(4),
     "22": digits(3), "23": digits(3, right=False), "25": digits(2), "26": digits(2),
     "37": text(12), "38": text(6), "39": text(2), "41": text(8), "42": text(15),
+    "44": dict(LLL_TEXT, len_type=1, max_len=25), "54": dict(LLL_TEXT, max_len=120),
     "48": LLL_BYTES, "49": text(3), "52": raw(8), "53": digits(16), "55": LLL_BYTES,
     "60": LLL_DIGITS, "61": LLL_DIGITS, "62": LLL_BYTES, "63": LLL_TEXT, "64": raw(8),
 }
+
+
+def end_of_batch(fields):
+    """Field 48 of totals and records holds digits as text."""
+    digits = bytes.fromhex(fields.pop("48")).decode("ascii")
+    if fields["t"] == "0500":
+        assert len(digits) == 60, "totals"
+
+        def side(part):
+            return {"charged": [int(part[:12]), int(part[12:15])], "returned": [int(part[15:27]), int(part[27:])]}
+
+        return dict(fields, home=side(digits[:30]), foreign=side(digits[30:]))
+    count, rows = int(digits[:2]), digits[2:]
+    assert len(rows) == 20 * count, "records"
+    row = [rows[at:at + 20] for at in range(0, len(rows), 20)]
+    return dict(fields, rows=[[one[:2], int(one[2:8]), int(one[8:])] for one in row])
 
 
 def decode(frame):
@@ -60,7 +77,8 @@ def decode(frame):
     assert length == len(frame) - 2, "length of the frame"
     assert frame[2:13] == TO_HOST, "TPDU and header"
     fields, _ = iso8583.decode(frame[13:], SPEC)
-    return {key: value for key, value in fields.items() if key not in ("h", "p")}
+    fields = {key: value for key, value in fields.items() if key not in ("h", "p")}
+    return end_of_batch(fields) if fields["t"] in ("0500", "0320") else fields
 
 
 def encode(fields):

@@ -45,7 +45,7 @@ def table():
         "52": (raw, 8), "64": (raw, 8),
         "48": (dict(raw, len_type=2), 999), "55": (dict(raw, len_type=2), 999), "62": (dict(raw, len_type=2), 999),
         "60": (dict(packed, len_type=2), 99), "61": (dict(packed, len_type=2), 99),
-        "54": (dict(text, len_type=2), 99), "63": (dict(text, len_type=2), 99),
+        "44": (dict(text, len_type=1), 25), "54": (dict(text, len_type=2), 99), "63": (dict(text, len_type=2), 99),
     }
     for key, (form, length) in rows.items():
         spec[key] = dict(form, max_len=length, desc=key)

@@ -9,13 +9,13 @@ use time::{Date, Month, PrimitiveDateTime, Time, UtcDateTime};
 
 use super::iso::{IsoError, Message};
 use crate::card::WrappedKeys;
-use crate::domain::{Channel, HostTradeNo, MerchantNo, Money, Now, OrderNo};
+use crate::domain::{Channel, Funding, HostTradeNo, MerchantNo, Money, Now, OrderNo};
 use crate::evidence::{Claim, ClaimState, TradeDetails, Undone};
 use crate::payment::CardAsk;
 
 /// The host wants a new sign-in (docs/CARDS.md, rule 4).
 pub(super) const BAD_MAC: &str = "A0";
-const APPROVED: &str = "00";
+pub(super) const APPROVED: &str = "00";
 /// The original was not found, and is refused if it ever comes (rule 2).
 const NO_ORIGINAL: &str = "25";
 
@@ -78,10 +78,34 @@ pub(super) fn claim(asked: &Asked<'_>, before_mac: &[u8]) -> Result<Claim, Strin
             channel: Some(Channel::BankCard),
             payer_amount: None,
             host_time: host_time(&answer, asked.now),
+            funding: funding(&answer),
             code_text: None,
             chip: answer.field(55).map(<[u8]>::to_vec),
         },
     })
+}
+
+/// Why a sign-in gave no keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum NoKeys {
+    /// The host said no, in words with its code.
+    Refused(String),
+    /// Nothing that could be believed came.
+    Other(String),
+}
+
+impl From<String> for NoKeys {
+    fn from(problem: String) -> Self {
+        Self::Other(problem)
+    }
+}
+
+impl std::fmt::Display for NoKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Refused(problem) | Self::Other(problem) => f.write_str(problem),
+        }
+    }
 }
 
 /// Reads the answer to a sign-in, which has no MAC: whoever else could make one up could only give keys that the
@@ -89,7 +113,7 @@ pub(super) fn claim(asked: &Asked<'_>, before_mac: &[u8]) -> Result<Claim, Strin
 ///
 /// # Errors
 /// Why there are no keys.
-pub(super) fn keys(sent: &Message, message: &[u8]) -> Result<WrappedKeys, String> {
+pub(super) fn keys(sent: &Message, message: &[u8]) -> Result<WrappedKeys, NoKeys> {
     let answer = Message::decode(message).map_err(|error: IsoError| error.to_string())?;
     echoed(sent, &answer, &[11, 41, 42])?;
     // The batch in its middle is the host's; ours goes on (docs/CARDS.md, field 60).
@@ -98,17 +122,30 @@ pub(super) fn keys(sent: &Message, message: &[u8]) -> Result<WrappedKeys, String
         Some((text.get(..2)?.to_owned(), text.get(8..)?.to_owned()))
     };
     if ends(&answer) != ends(sent) {
-        return Err("field 60: it is not the one that was sent".to_owned());
+        return Err("field 60: it is not the one that was sent"
+            .to_owned()
+            .into());
     }
     let code = needed(&answer, 39)?;
-    if code != APPROVED {
-        return Err(format!("it was refused with {code}"));
-    }
-    let blob = answer.field(62).ok_or("field 62: it is not there")?;
-    WrappedKeys::from_sign_in(blob).map_err(|error| error.to_string())
+    approved(code).map_err(NoKeys::Refused)?;
+    let blob = answer.field(62);
+    let blob = blob.ok_or_else(|| "field 62: it is not there".to_owned())?;
+    Ok(WrappedKeys::from_sign_in(blob).map_err(|error| error.to_string())?)
 }
 
-fn echoed(sent: &Message, answer: &Message, fields: &[u8]) -> Result<(), String> {
+/// Tells whether a message about the session was taken.
+///
+/// # Errors
+/// The host's code.
+pub(super) fn approved(code: &str) -> Result<(), String> {
+    if code == APPROVED {
+        Ok(())
+    } else {
+        Err(format!("it was refused with {code}"))
+    }
+}
+
+pub(super) fn echoed(sent: &Message, answer: &Message, fields: &[u8]) -> Result<(), String> {
     if answer.kind() != sent.kind() + 10 {
         return Err("it answers another kind of message".to_owned());
     }
@@ -121,7 +158,7 @@ fn echoed(sent: &Message, answer: &Message, fields: &[u8]) -> Result<(), String>
     Ok(())
 }
 
-fn needed(answer: &Message, field: u8) -> Result<&str, String> {
+pub(super) fn needed(answer: &Message, field: u8) -> Result<&str, String> {
     let there = answer.text(field);
     there.ok_or_else(|| format!("field {field}: it is not there"))
 }
@@ -135,6 +172,15 @@ fn amount(digits: &str) -> Result<Money, String> {
     let bad = || "field 4: it is no amount".to_owned();
     let fen = digits.parse().map_err(|_| bad())?;
     Money::from_fen(fen).map_err(|_| bad())
+}
+
+/// Field 44 begins with the kind of card; anything else than the two letters is none.
+fn funding(answer: &Message) -> Option<Funding> {
+    match answer.field(44)?.first()? {
+        b'D' => Some(Funding::Debit),
+        b'C' => Some(Funding::Credit),
+        _ => None,
+    }
 }
 
 /// A number that decorates a record; one that we cannot keep is left out.
@@ -287,6 +333,7 @@ mod tests {
     fn an_approval_brings_its_particulars() {
         let told = heard(&sale(), |answer| {
             answer.set(38, b"ABC12 ").expect("fits");
+            answer.set(44, b"C").expect("fits");
             answer.set(55, &[0x91, 2, 0x30, 0x30]).expect("fits");
         })
         .expect("readable");
@@ -298,6 +345,16 @@ mod tests {
         assert_eq!(told.details.trade_no, number("000000000321"));
         assert_eq!(told.details.wallet_trade_no, number("ABC12"));
         assert_eq!(told.details.channel, Some(Channel::BankCard));
+        assert_eq!(told.details.funding, Some(Funding::Credit));
+        for (text, found) in [
+            ("D", Some(Funding::Debit)),
+            ("D01", Some(Funding::Debit)),
+            ("d", None),
+            ("P", None),
+        ] {
+            let told = heard(&sale(), set(44, text)).expect("readable");
+            assert_eq!(told.details.funding, found, "{text}");
+        }
         let at = told.details.host_time.as_deref();
         assert_eq!(at, Some("20210906131944"));
         assert_eq!(
@@ -403,6 +460,9 @@ mod tests {
         ] {
             let error = answer(&|message| message.set(field, value.as_bytes()).expect("fits"));
             let error = error.expect_err("refused");
+            let refused = matches!(error, NoKeys::Refused(_));
+            assert_eq!(refused, field == 39, "{error}");
+            let error = error.to_string();
             assert!(error.contains(words), "{error}");
         }
     }

@@ -12,16 +12,17 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::answer::{self, Asked};
+use super::answer::{self, Asked, NoKeys};
 use super::iso::{self, MAC_BYTES, Message, TPDU_TO_HOST, TPDU_TO_TERMINAL};
 use super::message::{self, Names};
-use super::{CardKeys, KeysError};
+use super::{CardKeys, KeysError, closing, parameters};
 use crate::acquirer::{Acquirer, Reply, SendError, SetupError};
-use crate::card::{MacStream, WrappedKeys};
-use crate::domain::{BatchNo, MerchantNo, Now, TermNo};
-use crate::evidence::{MacCode, MacedMessage, Rejection, Verified};
+use crate::card::{CardRules, MacStream, WrappedKeys};
+use crate::domain::{BatchNo, MerchantNo, Money, Now, TermNo};
+use crate::evidence::{Claim, MacCode, MacedMessage, Rejection, Verified};
 use crate::limits;
 use crate::payment::{CardAsk, CardRequest, Request, Unmade};
+use crate::settlement::{Ask, CardQuestion, Says, SettlementClaim};
 
 /// Name of the reader's key in records of what was proven.
 const KEY: &str = "card-mak";
@@ -49,6 +50,8 @@ pub struct CardHost<X, K> {
     session: RwLock<u32>,
     /// Set to false only by who reads the session, to true only by who writes it.
     signed_in: AtomicBool,
+    /// The host's batch was closed in this session: it is left before the next one begins.
+    batch_ended: AtomicBool,
     prepare: Duration,
 }
 
@@ -77,8 +80,10 @@ struct Sealed<'a> {
 
 /// Why nothing is ready to leave.
 enum Unready {
-    /// Ours, the line's or the host's.
+    /// Ours, or the line's.
     Other(String),
+    /// The host's: it refuses the sign-in.
+    Refused(String),
     /// The reader's.
     Reader(KeysError),
     /// The reader's, while it should have taken the keys of a sign-in.
@@ -90,7 +95,7 @@ enum Unready {
 impl std::fmt::Display for Unready {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Other(problem) => f.write_str(problem),
+            Self::Other(problem) | Self::Refused(problem) => f.write_str(problem),
             Self::Reader(error) => error.fmt(f),
             Self::Load(error) => write!(f, "{SIGN_IN_FAILED}: {error}"),
             Self::OldPin => f.write_str(STALE_PIN),
@@ -105,6 +110,7 @@ impl From<Unready> for SendError {
             Unready::Reader(KeysError::Absent) | Unready::Load(KeysError::Absent) => Unmade::NoKey,
             Unready::Reader(KeysError::Unavailable(_))
             | Unready::Load(KeysError::Unavailable(_)) => Unmade::NoReader,
+            Unready::Refused(_) => Unmade::NotSignedIn,
             Unready::OldPin => Unmade::OldPin,
         };
         Self::NotMade(why, unready.to_string())
@@ -134,6 +140,7 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
             keys,
             session: RwLock::new(0),
             signed_in: AtomicBool::new(false),
+            batch_ended: AtomicBool::new(false),
             prepare: Duration::from_millis(limits::CARD_PREPARE_MS),
         })
     }
@@ -160,43 +167,37 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
         entered.map(drop).map_err(|unready| unready.to_string())
     }
 
-    async fn card(&self, request: CardRequest, now: Now) -> Reply {
-        let place = Place::default();
-        let prepared = timeout(self.prepare, self.seal(&request, &place)).await;
-        let sealed = match prepared {
-            Ok(Ok(sealed)) => sealed,
-            Ok(Err(unready)) => return Reply::Failed(unready.into()),
-            Err(_) if place.0.load(Ordering::Acquire) => {
-                let problem = "the card reader took too long".to_owned();
-                return Reply::Failed(SendError::NotMade(Unmade::NoReader, problem));
-            }
-            Err(_) => {
-                let problem = "the sign-in took too long".to_owned();
-                return Reply::Failed(SendError::NotBuilt(problem));
-            }
-        };
-        let came = match self.exchange.exchange(sealed.frame).await {
-            Ok(came) => came,
-            Err(error) => return Reply::Failed(error),
-        };
-        let asked = Asked {
-            what: &request.what,
-            sent: &sealed.sent,
-            now,
-        };
-        let reply = self.prove(&asked, &came).await;
-        if wants_sign_in(&reply) {
-            self.signed_in.store(false, Ordering::Release);
+    /// Asks what may be taken without a PIN, in the session that is open (参数下载). `batch` is the open one. Nothing is
+    /// stored: whoever asks keeps it for the session.
+    ///
+    /// # Errors
+    /// Why there is nothing that could be believed, for people.
+    pub async fn rules(&self, batch: BatchNo) -> Result<CardRules, String> {
+        // Traces of the session's own messages are drawn from one count.
+        let mut session = self.session.write().await;
+        *session = *session % TRACE_MAX + 1;
+        let sent = parameters::request(&self.names, *session, batch)?;
+        let frame = iso::frame(TPDU_TO_HOST, &sent.encode()).map_err(|error| error.to_string())?;
+        let under_way = session.downgrade();
+        let came = self.exchange.exchange(frame).await;
+        let came = came.map_err(|error| error.to_string())?;
+        let most = Money::from_fen(limits::NO_PIN_FEN).map_err(|error| error.to_string())?;
+        let read = |before: &[u8]| parameters::rules(&sent, before, most);
+        let proven = self.prove(&came, read).await;
+        drop(under_way);
+        match proven {
+            Ok(rules) => Ok(*rules.value()),
+            Err(Reply::Failed(error)) => Err(error.to_string()),
+            Err(Reply::Rejected(rejection)) => Err(rejection.to_string()),
+            Err(Reply::Answer(_) | Reply::Settlement(_)) => Err("it is another answer".to_owned()),
         }
-        drop(sealed.under_way);
-        reply
     }
 
-    /// Everything before the first byte leaves.
-    async fn seal(&self, request: &CardRequest, place: &Place) -> Result<Sealed<'_>, Unready> {
-        let sent = message::request(&self.names, request)?;
-        let mut whole = Zeroizing::new(Vec::new());
-        let before = sent.before_mac();
+    async fn card(&self, request: CardRequest, now: Now) -> Reply {
+        let sent = match message::request(&self.names, &request) {
+            Ok(sent) => sent,
+            Err(problem) => return Reply::Failed(SendError::NotBuilt(problem)),
+        };
         // A PIN that was typed under keys which a sign-in now replaces would be a wrong one to the issuer.
         let has_pin = match &request.what {
             CardAsk::Sale(card) | CardAsk::Hold(card) => card.pin.is_some(),
@@ -205,8 +206,88 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
             | CardAsk::Void(_)
             | CardAsk::Refund(_) => false,
         };
+        let read = |sent: &Message, before: &[u8]| {
+            let what = &request.what;
+            answer::claim(&Asked { what, sent, now }, before)
+        };
+        match self.post(sent, request.batch, has_pin, read).await {
+            Ok(claim) => Reply::Answer(claim),
+            Err(reply) => reply,
+        }
+    }
+
+    /// A question about the end of a batch. After its last answer the session is over: the next sign-in signs out
+    /// first.
+    async fn close(&self, question: &CardQuestion) -> Reply {
+        let sent = match closing::question(&self.names, question) {
+            Ok(sent) => sent,
+            Err(problem) => return Reply::Failed(SendError::NotBuilt(problem)),
+        };
+        let read = |sent: &Message, before: &[u8]| closing::claim(question, sent, before);
+        match self.post(sent, question.batch, false, read).await {
+            Ok(claim) => {
+                if let Says::Cards(heard) = claim.value().says
+                    && heard.ends()
+                {
+                    self.batch_ended.store(true, Ordering::Release);
+                }
+                Reply::Settlement(claim)
+            }
+            Err(reply) => reply,
+        }
+    }
+
+    /// Seals a message, posts it once, and reads the answer when its MAC is good. The error is the reply to the core.
+    async fn post<T: Coded>(
+        &self,
+        sent: Message,
+        batch: BatchNo,
+        has_pin: bool,
+        read: impl FnOnce(&Message, &[u8]) -> Result<T, String>,
+    ) -> Result<Verified<T>, Reply> {
+        let place = Place::default();
+        let prepared = timeout(self.prepare, self.seal(sent, batch, has_pin, &place)).await;
+        let sealed = match prepared {
+            Ok(Ok(sealed)) => sealed,
+            Ok(Err(unready)) => return Err(Reply::Failed(unready.into())),
+            Err(_) if place.0.load(Ordering::Acquire) => {
+                let problem = "the card reader took too long".to_owned();
+                return Err(Reply::Failed(SendError::NotMade(Unmade::NoReader, problem)));
+            }
+            Err(_) => {
+                let problem = "the sign-in took too long".to_owned();
+                return Err(Reply::Failed(SendError::NotBuilt(problem)));
+            }
+        };
+        let came = self.exchange.exchange(sealed.frame).await;
+        let came = came.map_err(Reply::Failed)?;
+        let sent = &sealed.sent;
+        let proven = self.prove(&came, |before| read(sent, before)).await;
+        // The two sides do not have the same key: the host says so, or its MAC does.
+        let wants_sign_in = match &proven {
+            Ok(claim) => claim.value().host_code() == answer::BAD_MAC,
+            Err(Reply::Rejected(rejection)) => *rejection == Rejection::BadMac,
+            Err(Reply::Answer(_) | Reply::Settlement(_) | Reply::Failed(_)) => false,
+        };
+        if wants_sign_in {
+            self.signed_in.store(false, Ordering::Release);
+        }
+        drop(sealed.under_way);
+        proven
+    }
+
+    /// Everything before the first byte leaves.
+    async fn seal(
+        &self,
+        sent: Message,
+        batch: BatchNo,
+        has_pin: bool,
+        place: &Place,
+    ) -> Result<Sealed<'_>, Unready> {
+        let mut whole = Zeroizing::new(Vec::new());
+        let before = sent.before_mac();
         let stale_pin = has_pin && !self.signed_in.load(Ordering::Acquire);
-        let mut under_way = self.entered(request.batch, place).await?;
+        let mut under_way = self.entered(batch, place).await?;
         if stale_pin {
             return Err(Unready::OldPin);
         }
@@ -214,7 +295,7 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
             Err(KeysError::Absent) => {
                 self.signed_in.store(false, Ordering::Release);
                 drop(under_way);
-                under_way = self.entered(request.batch, place).await?;
+                under_way = self.entered(batch, place).await?;
                 if has_pin {
                     return Err(Unready::OldPin);
                 }
@@ -250,9 +331,16 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
         let mut session = self.session.write().await;
         // Somebody else may have signed in meanwhile.
         if !self.signed_in.load(Ordering::Acquire) {
+            if self.batch_ended.swap(false, Ordering::AcqRel) {
+                *session = *session % TRACE_MAX + 1;
+                self.sign_out(*session, batch).await;
+            }
             *session = *session % TRACE_MAX + 1;
             let keys = self.sign_in(*session, batch).await;
-            let keys = keys.map_err(|problem| format!("{SIGN_IN_FAILED}: {problem}"))?;
+            let keys = keys.map_err(|why| match why {
+                NoKeys::Refused(code) => Unready::Refused(format!("{SIGN_IN_FAILED}: {code}")),
+                NoKeys::Other(problem) => Unready::Other(format!("{SIGN_IN_FAILED}: {problem}")),
+            })?;
             let loaded = place.at_reader(self.keys.load(keys)).await;
             loaded.map_err(Unready::Load)?;
             self.signed_in.store(true, Ordering::Release);
@@ -260,7 +348,7 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
         Ok(session.downgrade())
     }
 
-    async fn sign_in(&self, trace: u32, batch: BatchNo) -> Result<WrappedKeys, String> {
+    async fn sign_in(&self, trace: u32, batch: BatchNo) -> Result<WrappedKeys, NoKeys> {
         let sent = message::sign_in(&self.names, trace, batch)?;
         let frame = iso::frame(TPDU_TO_HOST, &sent.encode()).map_err(|error| error.to_string())?;
         let came = self.exchange.exchange(frame).await;
@@ -269,25 +357,50 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
         answer::keys(&sent, answer)
     }
 
+    /// Leaves the session of a batch that is closed (签退). The sign-in that follows does the same, so nothing depends on
+    /// it and it is sent once.
+    async fn sign_out(&self, trace: u32, batch: BatchNo) {
+        let told = async {
+            let sent = closing::sign_out(&self.names, trace, batch)?;
+            let frame = iso::frame(TPDU_TO_HOST, &sent.encode()).map_err(|e| e.to_string())?;
+            let came = self.exchange.exchange(frame).await;
+            let came = came.map_err(|error| error.to_string())?;
+            let answer = iso::unframe(TPDU_TO_TERMINAL, &came).map_err(|e| e.to_string())?;
+            closing::signed_out(&sent, answer)
+        };
+        let told: Result<(), String> = told.await;
+        if let Err(problem) = told {
+            tracing::warn!(
+                problem,
+                "the card host was not told that the session is over"
+            );
+        }
+    }
+
     /// Checks frame and MAC, and only then lets anybody read.
-    async fn prove(&self, asked: &Asked<'_>, came: &[u8]) -> Reply {
+    async fn prove<T>(
+        &self,
+        came: &[u8],
+        read: impl FnOnce(&[u8]) -> Result<T, String>,
+    ) -> Result<Verified<T>, Reply> {
+        let failed = |error| Err(Reply::Failed(error));
         let answer = match iso::unframe(TPDU_TO_TERMINAL, came) {
             Ok(answer) => answer,
             Err(error) => {
                 let problem = format!("what came is no message of a card host ({error})");
-                return Reply::Failed(SendError::NoAnswer(problem));
+                return failed(SendError::NoAnswer(problem));
             }
         };
         let Some((before, mac)) = iso::split_mac(answer) else {
-            return Reply::Rejected(Rejection::BadMac);
+            return Err(Reply::Rejected(Rejection::BadMac));
         };
         let limit = Duration::from_millis(limits::CARD_PREPARE_MS);
         let computed = match timeout(limit, self.mac(before)).await {
             Ok(Ok(computed)) => computed,
-            Ok(Err(error)) => return Reply::Failed(SendError::Unchecked(error.to_string())),
+            Ok(Err(error)) => return failed(SendError::Unchecked(error.to_string())),
             Err(_) => {
                 let problem = "the card reader took too long".to_owned();
-                return Reply::Failed(SendError::Unchecked(problem));
+                return failed(SendError::Unchecked(problem));
             }
         };
         let maced = MacedMessage {
@@ -296,29 +409,47 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
             mac,
             computed,
         };
-        match Verified::open_maced(maced, |before| answer::claim(asked, before)) {
-            Ok(claim) => Reply::Answer(claim),
-            Err(rejection) => Reply::Rejected(rejection),
-        }
+        Verified::open_maced(maced, read).map_err(Reply::Rejected)
     }
 }
 
-/// The two sides do not have the same key: the host says so, or its MAC does.
-fn wants_sign_in(reply: &Reply) -> bool {
-    match reply {
-        Reply::Answer(claim) => claim.value().host_code == answer::BAD_MAC,
-        Reply::Rejected(rejection) => *rejection == Rejection::BadMac,
-        Reply::Settlement(_) | Reply::Failed(_) => false,
+/// Something read from an answer that has a code of the host.
+trait Coded {
+    fn host_code(&self) -> &str;
+}
+
+impl Coded for Claim {
+    fn host_code(&self) -> &str {
+        &self.host_code
+    }
+}
+
+impl Coded for SettlementClaim {
+    fn host_code(&self) -> &str {
+        &self.host_code
     }
 }
 
 impl<X: Exchange, K: CardKeys> Acquirer for CardHost<X, K> {
     async fn ask(&self, request: Request, now: Now) -> Reply {
-        let Request::Card(card) = request else {
-            let problem = "a card host takes cards only".to_owned();
-            return Reply::Failed(SendError::NotBuilt(problem));
-        };
-        self.card(*card, now).await
+        match request {
+            Request::Card(card) => return self.card(*card, now).await,
+            Request::Settlement(ask) => {
+                if let Ask::Cards(question) = *ask {
+                    return self.close(&question).await;
+                }
+            }
+            Request::Authorize { .. }
+            | Request::Preorder { .. }
+            | Request::Inquire { .. }
+            | Request::Revoke { .. }
+            | Request::Close { .. }
+            | Request::Void { .. }
+            | Request::Refund { .. }
+            | Request::InquireRefund { .. } => {}
+        }
+        let problem = "a card host takes cards only".to_owned();
+        Reply::Failed(SendError::NotBuilt(problem))
     }
 }
 
@@ -332,7 +463,19 @@ pub struct Both<A, C> {
 
 impl<A: Acquirer, C: Acquirer> Acquirer for Both<A, C> {
     async fn ask(&self, request: Request, now: Now) -> Reply {
-        if !matches!(request, Request::Card(_)) {
+        let of_cards = match &request {
+            Request::Card(_) => true,
+            Request::Settlement(ask) => matches!(**ask, Ask::Cards(_)),
+            Request::Authorize { .. }
+            | Request::Preorder { .. }
+            | Request::Inquire { .. }
+            | Request::Revoke { .. }
+            | Request::Close { .. }
+            | Request::Void { .. }
+            | Request::Refund { .. }
+            | Request::InquireRefund { .. } => false,
+        };
+        if !of_cards {
             return self.codes.ask(request, now).await;
         }
         let Some(cards) = &self.cards else {

@@ -9,6 +9,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use super::fields::{Layout, check, layout, most};
+
 /// Names the destination of a message from us.
 pub const TPDU_TO_HOST: [u8; 5] = [0x60, 0, 3, 0, 0];
 /// The same of an answer.
@@ -64,86 +66,8 @@ pub struct IsoError {
     pub problem: &'static str,
 }
 
-const fn wrong(place: Place, problem: &'static str) -> IsoError {
+pub(super) const fn wrong(place: Place, problem: &'static str) -> IsoError {
     IsoError { place, problem }
-}
-
-/// How a field stands in a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Layout {
-    /// So many digits, packed; an odd number is filled on the right.
-    Digits(usize),
-    /// The same, filled on the left.
-    DigitsLeft(usize),
-    /// So many letters, digits and blanks.
-    Letters(usize),
-    /// So many printable characters.
-    Text(usize),
-    /// So many bytes.
-    Bytes(usize),
-    /// Digits after their number.
-    DigitsVar,
-    /// Printable characters after their number.
-    TextVar,
-    /// Bytes after their number.
-    BytesVar,
-}
-
-/// The table of docs/CARDS.md.
-const fn layout(field: u8) -> Option<Layout> {
-    Some(match field {
-        3 | 11 | 12 => Layout::Digits(6),
-        4 => Layout::Digits(12),
-        13 => Layout::Digits(4),
-        22 => Layout::Digits(3),
-        23 => Layout::DigitsLeft(3),
-        25 | 26 => Layout::Digits(2),
-        37 => Layout::Letters(12),
-        38 => Layout::Letters(6),
-        39 => Layout::Letters(2),
-        41 => Layout::Text(8),
-        42 => Layout::Text(15),
-        48 | 55 | 62 => Layout::BytesVar,
-        49 => Layout::Letters(3),
-        52 | MAC_FIELD => Layout::Bytes(8),
-        53 => Layout::Digits(16),
-        60 | 61 => Layout::DigitsVar,
-        63 => Layout::TextVar,
-        _ => return None,
-    })
-}
-
-/// Says what is wrong with a value, if anything.
-fn check(field: u8, value: &[u8]) -> Result<Layout, IsoError> {
-    let bad = |problem| wrong(Place::Field(field), problem);
-    let layout = layout(field).ok_or_else(|| bad("it is not a field of these messages"))?;
-    let (length, allowed): (Option<usize>, fn(&u8) -> bool) = match layout {
-        Layout::Digits(length) | Layout::DigitsLeft(length) => (Some(length), u8::is_ascii_digit),
-        Layout::Letters(length) => (Some(length), is_letter),
-        Layout::Text(length) => (Some(length), is_printable),
-        Layout::Bytes(length) => (Some(length), |_| true),
-        Layout::DigitsVar => (None, u8::is_ascii_digit),
-        Layout::TextVar => (None, is_printable),
-        Layout::BytesVar => (None, |_| true),
-    };
-    match length {
-        Some(length) if value.len() != length => return Err(bad("it has another length")),
-        None if value.len() > VARIABLE_MAX => return Err(bad("it is too long")),
-        Some(_) | None => {}
-    }
-    if value.iter().all(allowed) {
-        Ok(layout)
-    } else {
-        Err(bad("it holds a character that it must not hold"))
-    }
-}
-
-const fn is_letter(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || *byte == b' '
-}
-
-const fn is_printable(byte: &u8) -> bool {
-    matches!(byte, b' '..=b'~')
 }
 
 /// A message: its type and its fields. Digits are held as ASCII, bytes as they are.
@@ -343,12 +267,14 @@ fn take(field: u8, rest: &mut &[u8]) -> Result<Zeroizing<Vec<u8>>, IsoError> {
         Ok(taken)
     };
     let length = match layout {
-        Layout::DigitsVar | Layout::TextVar | Layout::BytesVar => {
-            let digits = halves(cut(LENGTH_BYTES)?).try_fold(0, |sum, half| {
+        Layout::DigitsVar | Layout::TextShort | Layout::TextVar | Layout::BytesVar => {
+            let short = matches!(layout, Layout::TextShort);
+            let bytes = cut(if short { 1 } else { LENGTH_BYTES })?;
+            let digits = halves(bytes).try_fold(0, |sum, half| {
                 (half <= 9).then(|| sum * 10 + usize::from(half))
             });
             let length = digits.ok_or_else(|| bad("its length is not made of digits"))?;
-            if length > VARIABLE_MAX {
+            if length > most(layout) {
                 return Err(bad("it is too long"));
             }
             length
@@ -368,6 +294,7 @@ fn take(field: u8, rest: &mut &[u8]) -> Result<Zeroizing<Vec<u8>>, IsoError> {
         Layout::Letters(_)
         | Layout::Text(_)
         | Layout::Bytes(_)
+        | Layout::TextShort
         | Layout::TextVar
         | Layout::BytesVar => Ok(Zeroizing::new(cut(length)?.to_vec())),
     }
@@ -409,6 +336,7 @@ fn packed(number: usize) -> [u8; 2] {
 
 fn put(out: &mut Vec<u8>, layout: Layout, value: &[u8]) {
     match layout {
+        Layout::TextShort => out.extend(&packed(value.len())[1..]),
         Layout::DigitsVar | Layout::TextVar | Layout::BytesVar => out.extend(packed(value.len())),
         Layout::Digits(_)
         | Layout::DigitsLeft(_)
@@ -427,6 +355,7 @@ fn put(out: &mut Vec<u8>, layout: Layout, value: &[u8]) {
         Layout::Letters(_)
         | Layout::Text(_)
         | Layout::Bytes(_)
+        | Layout::TextShort
         | Layout::TextVar
         | Layout::BytesVar => out.extend(value),
     }

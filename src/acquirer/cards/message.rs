@@ -15,7 +15,7 @@ use crate::payment::{
 };
 
 /// Yuan, field 49 (ISO 4217).
-const YUAN: u16 = 156;
+pub(super) const YUAN: u16 = 156;
 /// Most digits of an amount, field 4.
 const AMOUNT_MAX: u64 = 999_999_999_999;
 /// Longest PIN, field 26.
@@ -64,7 +64,7 @@ impl Names {
         })
     }
 
-    fn put(&self, message: &mut Message) -> Result<(), IsoError> {
+    pub(super) fn put(&self, message: &mut Message) -> Result<(), IsoError> {
         message.set(41, self.term.as_bytes())?;
         message.set(42, self.merchant.as_bytes())
     }
@@ -195,12 +195,26 @@ fn authorised(message: &mut Message, of: &CardOriginal) -> Result<(), String> {
 /// # Errors
 /// The trace has more digits.
 pub(super) fn sign_in(names: &Names, trace: u32, batch: BatchNo) -> Result<Message, String> {
-    let mut message = Message::new(800);
+    about_session(names, 800, trace, batch, THREE_KEYS)
+}
+
+/// Builds a message about the session, with its type and field 60.3. `trace` is its own, 1 to 999,999.
+///
+/// # Errors
+/// The trace has more digits.
+pub(super) fn about_session(
+    names: &Names,
+    kind: u16,
+    trace: u32,
+    batch: BatchNo,
+    wish: &str,
+) -> Result<Message, String> {
+    let mut message = Message::new(kind);
     let told = |error: IsoError| error.to_string();
     names.put(&mut message).map_err(told)?;
     let trace = format!("{trace:06}");
     message.set(11, trace.as_bytes()).map_err(told)?;
-    let kind = format!("00{batch}{THREE_KEYS}");
+    let kind = format!("00{batch}{wish}");
     message.set(60, kind.as_bytes()).map_err(told)?;
     Ok(message)
 }

@@ -6,9 +6,12 @@
 //! Tested here and by `tests/it/acquirer/cards`.
 
 mod answer;
+mod closing;
+mod fields;
 mod host;
 pub mod iso;
 mod message;
+mod parameters;
 #[cfg(test)]
 mod tests_kit;
 

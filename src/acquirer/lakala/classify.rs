@@ -170,6 +170,7 @@ fn trade(request: &Request, body: &[u8]) -> Result<Claim, String> {
             payer_amount: amount(data.payer_amount.as_deref())?,
             host_time: data.trade_time.map(|time| time.chars().take(14).collect()),
             code_text: code_text.filter(|text| !text.is_empty() && text.len() <= 512),
+            funding: None,
             chip: None,
         },
     })

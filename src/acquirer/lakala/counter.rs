@@ -166,6 +166,7 @@ pub(super) fn claim(request: &Request, body: &[u8]) -> Result<Claim, String> {
                 .and_then(|trade| trade.trade_time.as_ref())
                 .map(|time| time.chars().take(14).collect()),
             code_text: data.counter_url.filter(|text| text.len() <= 512),
+            funding: None,
             chip: None,
         },
     })

@@ -220,6 +220,7 @@ fn trade(told: Trade) -> Result<Claim, String> {
         payer_amount: amount(told.payer_amount.as_deref())?,
         host_time: told.trade_time.map(|time| time.chars().take(14).collect()),
         code_text: None,
+        funding: None,
         chip: None,
     };
     let mut claim = about(&told.merchant_no, &told.out_trade_no, &told.trade_status)?;

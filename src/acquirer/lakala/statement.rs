@@ -75,6 +75,7 @@ pub(super) fn build(config: &LakalaConfig, ask: &Ask, now: Now) -> Result<Built,
             };
             Ok((STATEMENT, envelope(config, now, page)))
         }
+        Ask::Cards(_) => Err("the cards' part is for the card host".to_owned()),
         Ask::Totals { .. } | Ask::Inquire { .. } | Ask::Details { .. } | Ask::DetailsEnd { .. } => {
             Err("this acquirer compares no totals".to_owned())
         }

@@ -5,7 +5,7 @@
 
 use super::record::{CardBook, CardRecord, Wish};
 use super::rules::{Case, Decision};
-use super::story::Story;
+use super::story::{self, Closing, Story};
 
 /// Kind (field 60.1), trace and amount of a record in an upload.
 pub const ROW_DIGITS: usize = 20;
@@ -82,16 +82,23 @@ impl Case<'_> {
         }
         let told = self.message.text(48).to_owned();
         let (home, foreign) = told.split_at(TOTAL_DIGITS);
+        let story = story::closing(told[..12].parse().unwrap_or_default());
+        let spoilt = !matches!(story, Closing::Plain | Closing::LostAtFirst);
         let own = totals(&counted(&self.books.cards, &place[..6]));
         let verdict = |good: bool| if good { BALANCED } else { NOT_BALANCED };
-        let home = own.map_or(ERROR, |own| verdict(own == home));
+        let home = own.map_or(ERROR, |own| verdict(own == home && !spoilt));
         // No card of this world is foreign.
         let foreign = verdict(foreign.bytes().all(|digit| digit == b'0'));
         let mut decision = if let Some(record) = before {
             Self::told(record, "00", Story::Plain)
         } else {
             let record = self.record("", "00");
-            self.finish(record, Story::Plain, None, None)
+            let lost = if story == Closing::LostAtFirst {
+                Story::LostAtFirst
+            } else {
+                Story::Plain
+            };
+            self.finish(record, lost, None, None)
         };
         decision.more = Some((48, format!("{told}{home}{foreign}")));
         decision
@@ -104,10 +111,24 @@ impl Case<'_> {
         if let Some(before) = self.books.cards.at(place) {
             return self.again(before, rows);
         }
-        let agrees = self.checked.wish == Wish::Upload || self.agrees(&place[..6]);
+        let story = self.closing(&place[..6]);
+        let agrees = self.checked.wish == Wish::Upload
+            || (story != Closing::Differs && self.agrees(&place[..6]));
         let mut record = self.record("", if agrees { "00" } else { "95" });
         record.rows = rows.to_owned();
-        self.finish(record, Story::Plain, None, None)
+        let lost = if story == Closing::LostRecords {
+            Story::LostAtFirst
+        } else {
+            Story::Plain
+        };
+        self.finish(record, lost, None, None)
+    }
+
+    /// The story of a batch, by what the books say was charged.
+    fn closing(&self, batch: &str) -> Closing {
+        let rows = counted(&self.books.cards, batch);
+        let charged = rows.iter().filter(|row| !row.returns);
+        story::closing(charged.map(|row| row.record.amount).sum())
     }
 
     fn agrees(&self, batch: &str) -> bool {

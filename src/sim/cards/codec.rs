@@ -29,6 +29,8 @@ enum Form {
     VarDigits(usize),
     /// Two bytes of length, then at most so many bytes.
     VarBytes(usize),
+    /// One byte of length, then characters; in answers only.
+    ShortText,
     /// Two bytes of length, then at most so many characters.
     VarText(usize),
 }
@@ -46,6 +48,7 @@ const fn form(field: u8) -> Option<Form> {
         39 => Form::Letters(2),
         41 => Form::Text(8),
         42 => Form::Text(15),
+        44 => Form::ShortText,
         48 => Form::VarBytes(402),
         49 => Form::Letters(3),
         52 | MAC => Form::Bytes(8),
@@ -123,6 +126,10 @@ impl Message {
                 Form::VarDigits(_) => {
                     out.extend(packed(format!("{count:04}").as_bytes(), false));
                     out.extend(packed(value, false));
+                }
+                Form::ShortText => {
+                    out.extend(packed(format!("{count:02}").as_bytes(), false));
+                    out.extend(value);
                 }
                 Form::VarBytes(_) | Form::VarText(_) => {
                     out.extend(packed(format!("{count:04}").as_bytes(), false));
@@ -227,6 +234,7 @@ impl<'a> Rest<'a> {
                 let count = self.length(max, what)?;
                 Ok(self.take(count, what)?.to_vec())
             }
+            Form::ShortText => Err(format!("{what}: it does not belong there")),
             Form::VarText(max) => {
                 let count = self.length(max, what)?;
                 self.letters(count, printable, what)

@@ -211,6 +211,8 @@ fn told(request: &Message, checked: &Checked, decision: &Decision, keys: &Sessio
     let authorised = matches!(checked.wish, Wish::Sale | Wish::Hold | Wish::Completion);
     if code == "00" && authorised {
         answer.set(38, &record.auth);
+        // 借记 or 贷记: of a completion, the card of its hold.
+        answer.set(44, if record.funding == "credit" { "C" } else { "D" });
     }
     if let Some((field, text)) = more {
         answer.set(*field, text);

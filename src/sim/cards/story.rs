@@ -1,7 +1,7 @@
 //! What the last two digits of an amount make the card host do (all ours).
 //!
-//! Owns the tables of sales, voids, refunds and reversals; `rules` acts on them. All stay below 70, where the codes'
-//! tables begin.
+//! Owns the tables of sales, voids, refunds, reversals and ends of a batch; `rules` and `batch` act on them. All stay
+//! below 70, where the codes' tables begin, but the last, which is of sums.
 
 /// What happens to a message, beside the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +78,32 @@ pub const fn refund(amount: u64) -> Story {
         15 => Story::Declined("05"),
         _ => Story::Plain,
     }
+}
+
+/// Of the end of a batch, by what its totals say was charged.
+pub const fn closing(charged: u64) -> Closing {
+    match charged % 100 {
+        91 => Closing::LostAtFirst,
+        92 => Closing::NotBalanced,
+        93 => Closing::Differs,
+        94 => Closing::LostRecords,
+        _ => Closing::Plain,
+    }
+}
+
+/// What happens to the end of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// Nothing.
+    Plain,
+    /// The first answer to the totals is lost.
+    LostAtFirst,
+    /// The totals are not balanced, whatever they are; the records are compared.
+    NotBalanced,
+    /// The same, and the records are not balanced either.
+    Differs,
+    /// As [`Self::NotBalanced`], and the first answer to each record message is lost.
+    LostRecords,
 }
 
 /// Of a reversal.

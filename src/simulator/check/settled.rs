@@ -74,6 +74,8 @@ impl Watch {
                 }
             }
             SettlementFact::Frozen { .. }
+            | SettlementFact::CardsAsked(_)
+            | SettlementFact::CardsHeard { .. }
             | SettlementFact::TotalsHeard { .. }
             | SettlementFact::DetailsTaken { .. } => {}
         }

@@ -168,6 +168,12 @@ fn log_settlement(txn: &str, fact: &SettlementFact) {
             info!(txn, batch = %intent.batch, settle = %intent.settle_no, cause, "batch frozen");
         }
         SettlementFact::Frozen { entries, open } => info!(txn, entries, open, "batch read"),
+        SettlementFact::CardsAsked(message) => {
+            info!(txn, trace = %message.trace, step = ?message.step, "the card host is asked");
+        }
+        SettlementFact::CardsHeard { heard, .. } => {
+            info!(txn, heard = heard.key(), "the card host answered");
+        }
         SettlementFact::TotalsHeard { balanced, .. } => info!(txn, balanced, "totals compared"),
         SettlementFact::DetailsTaken { rows, end } => info!(txn, rows, end, "details taken"),
         SettlementFact::DifferenceFound(difference) => {

@@ -5,7 +5,7 @@
 use super::{Act, SessionTurn, is_free};
 use crate::domain::Role;
 use crate::limits;
-use crate::payment::{Event, PaidSale, may_complete, reversal_pending};
+use crate::payment::{Event, PaidSale, may_complete, reversal_pending, settling_cards};
 use crate::view::{
     AmountEntry, Approves, Cause, Desk, DeskPage, HoldNote, Intent, UndoRules, can_hold, too_much,
 };
@@ -50,7 +50,9 @@ fn complete(desk: &mut Desk, turn: &SessionTurn<'_>, paid: &PaidSale) -> Act {
         desk.told = Some(Cause::NumbersUsedUp);
         return Act::None;
     }
-    if reversal_pending(turn.state) || turn.state.open_count() >= limits::OPEN_SALES {
+    let settling = settling_cards(turn.state, turn.policy);
+    let full = turn.state.open_count() >= limits::OPEN_SALES;
+    if reversal_pending(turn.state) || settling || full {
         desk.told = Some(Cause::Hold(HoldNote::MustWait));
         return Act::None;
     }

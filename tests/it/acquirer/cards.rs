@@ -3,6 +3,7 @@
 //! Owns a host and a reader for these tests. The reader's MACs come out of a real conversation, because nothing else
 //! can make one; its algorithm is the reader's own business, so a shorter one stands in for it.
 
+mod closing;
 mod host;
 mod session;
 #[cfg(feature = "live")]
@@ -17,7 +18,7 @@ use ring::hmac;
 use shouyin::acquirer::iso::{Message, TPDU_TO_HOST, TPDU_TO_TERMINAL, frame, split_mac, unframe};
 use shouyin::acquirer::{Acquirer, CardHost, CardKeys, Exchange, KeysError, Reply, SendError};
 use shouyin::card::{KeyKind, MacStream, PinBlock, PresentedCard, WrappedKeys};
-use shouyin::domain::{BatchNo, HostTradeNo, MerchantNo, TermNo, Tick, VoucherNo};
+use shouyin::domain::{BatchNo, HostTradeNo, MerchantNo, OrderNo, TermNo, Tick, VoucherNo};
 use shouyin::evidence::MacCode;
 use shouyin::payment::{
     CardAsk, CardBusiness, CardOriginal, CardRequest, Presentment, Request, ReversalReason,
@@ -26,6 +27,7 @@ use shouyin::reader::event::{Ask, AskId, End, ReaderEvent};
 use shouyin::reader::neo2::{
     CardTransaction, Conversation, Output, PinEnd, PinKey, PinRequest, Tapped, read_result,
 };
+use shouyin::settlement::{self, CardQuestion, CardSum, CardWhat};
 use zeroize::Zeroizing;
 
 use super::*;
@@ -150,6 +152,7 @@ struct Books {
     change: Option<Change>,
     tamper: Option<Tamper>,
     sign_in_code: Option<&'static str>,
+    parameters: &'static str,
     line: Option<SendError>,
 }
 
@@ -159,8 +162,8 @@ struct Host(Arc<Mutex<Books>>);
 impl Books {
     fn answer(&mut self, came: &[u8]) -> Vec<u8> {
         let message = unframe(TPDU_TO_HOST, came).unwrap();
-        let answer = if message[..2] == [0x08, 0x00] {
-            self.sign_in(&Message::decode(message).unwrap())
+        let answer = if message[0] == 0x08 {
+            self.about_session(&Message::decode(message).unwrap())
         } else {
             let (before, mac) = split_mac(message).unwrap();
             assert_eq!(mac, mac_of(&self.mak, HEXUPPER.encode(before).as_bytes()));
@@ -180,6 +183,26 @@ impl Books {
     fn sealed(&self, before: &[u8]) -> Vec<u8> {
         let mac = mac_of(&self.mak, HEXUPPER.encode(before).as_bytes());
         [before, &mac].concat()
+    }
+
+    fn about_session(&mut self, message: &Message) -> Vec<u8> {
+        let mut answer = Message::new(message.kind() + 10);
+        for field in [11, 41, 42, 60] {
+            answer.set(field, message.field(field).unwrap()).unwrap();
+        }
+        answer.set(39, b"00").unwrap();
+        match &message.text(60).unwrap()[8..] {
+            "004" => self.sign_in(message),
+            "002" => answer.encode().to_vec(),
+            "394" => {
+                answer.set(62, self.parameters.as_bytes()).unwrap();
+                if let Some(change) = &self.change {
+                    change(&mut answer);
+                }
+                self.sealed(&answer.before_mac())
+            }
+            other => panic!("{other}"),
+        }
     }
 
     fn sign_in(&mut self, message: &Message) -> Vec<u8> {
@@ -204,7 +227,13 @@ impl Books {
 fn approved(message: &Message) -> Message {
     let mut answer = Message::new(message.kind() + 10);
     for field in [3, 4, 11, 25, 41, 42, 49, 60, 63] {
-        answer.set(field, message.field(field).unwrap()).unwrap();
+        if let Some(value) = message.field(field) {
+            answer.set(field, value).unwrap();
+        }
+    }
+    if message.kind() == 500 {
+        let told = [message.field(48).unwrap(), b"11"].concat();
+        answer.set(48, &told).unwrap();
     }
     for (field, value) in [
         (12, "131944"),
@@ -257,6 +286,17 @@ impl Shop {
         self.cards.ask(request(what), NOW).await
     }
 
+    async fn close(&self, trace: u32, what: CardWhat) -> Reply {
+        let question = CardQuestion {
+            settle_no: settle_no(),
+            batch: BatchNo::new(42).unwrap(),
+            trace: VoucherNo::new(trace).unwrap(),
+            what,
+        };
+        let ask = Request::Settlement(Box::new(settlement::Ask::Cards(Box::new(question))));
+        self.cards.ask(ask, NOW).await
+    }
+
     fn change(&self, change: impl Fn(&mut Message) + Send + 'static) {
         self.host.0.lock().unwrap().change = Some(Box::new(change));
     }
@@ -275,6 +315,19 @@ impl Shop {
         let kind = |frame: &Vec<u8>| HEXUPPER.encode(&frame[13..15]);
         books.frames.iter().map(kind).collect()
     }
+}
+
+fn settle_no() -> OrderNo {
+    OrderNo::new("A12345670001T00000001").unwrap()
+}
+
+fn totals() -> CardWhat {
+    let charged = CardSum {
+        count: 2,
+        fen: 3_500,
+    };
+    let returned = CardSum { count: 1, fen: 700 };
+    CardWhat::Totals { charged, returned }
 }
 
 fn request(what: CardAsk) -> Request {

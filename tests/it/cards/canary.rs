@@ -422,7 +422,9 @@ fn no_secret_of_a_card_is_in_any_byte_that_the_terminal_writes() {
         assert!(slips.is_ok(), "{:?}", printer.slips());
     };
     let (said, log) = program(dir.path(), (port, printer.port), &sales, printed);
-    let slips = format!("{:?}", printer.slips()).into_bytes();
+    let slips = format!("{:?}", printer.slips());
+    assert!(slips.contains("借记卡(DEBIT)"), "the kind of card");
+    let slips = slips.into_bytes();
     captured.push(("console".to_owned(), said));
     captured.push(("log of the program".to_owned(), log));
     captured.push(("slips".to_owned(), slips));

@@ -68,6 +68,8 @@ impl Shop {
         shop.job(1, KeyJob::Load(keys()));
         assert_eq!(shop.jobs, [(1, Ok("loaded"))]);
         shop.jobs.clear();
+        let out = shop.desk.signed_in(None, shop.at());
+        shop.all(out);
         shop
     }
 

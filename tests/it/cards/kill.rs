@@ -164,9 +164,17 @@ fn a_life() {
         let part = match what.as_str() {
             "void" => None,
             "refund" => Some(300),
+            "settle" => {
+                assert_eq!(counter.pays(1_092, "tap debit").await, OutcomeKind::Paid);
+                counter.till.close_batch(PIN).await;
+                return counter.till.stop().await;
+            }
             _ => {
                 counter.till.rest().await;
                 assert_eq!(counter.pays(500, "tap credit").await, OutcomeKind::Paid);
+                while is_settling(&counter).await {
+                    tokio::time::sleep(TYPES_AGAIN).await;
+                }
                 return counter.till.stop().await;
             }
         };
@@ -178,6 +186,11 @@ fn a_life() {
         assert_eq!(page.notice.map(|notice| notice.code), Some("P41"));
         counter.till.stop().await;
     });
+}
+
+async fn is_settling(counter: &Counter) -> bool {
+    let rows = counter.till.journal.settlements(100).await.unwrap();
+    rows.iter().any(|row| row.report.is_none())
 }
 
 /// Lets a till live in a process of its own; tells whether it ended well.
@@ -232,4 +245,39 @@ fn a_terminal_killed_in_a_void_or_a_refund_returns_the_money_once() {
     println!("{deaths} deaths in a void and a refund; journal equals books each time");
     // Started, intent and end of the sale, intent and end of the return: the last two deaths and the whole life.
     assert!(deaths >= 2 * 5 && ends >= 2 * 3, "{deaths} {ends}");
+}
+
+#[test]
+fn a_terminal_killed_while_it_closes_a_batch_with_cards_closes_it_once() {
+    let dir = TempDir::new().unwrap();
+    let world = runtime();
+    let sandbox = world.block_on(sandbox(&dir));
+    sandbox.plug_reader(link(dir.path())).unwrap();
+    let port = sandbox.page_port;
+    let (mut deaths, mut told) = (0, 0);
+    for appends in 1..40 {
+        let lived = lives(dir.path(), port, "settle", Some(appends));
+        // No card is taken before the card host's batch is closed.
+        assert!(lives(dir.path(), port, "rest", None));
+        let (journal, _) = crate::till::open(&dir.path().join("data"));
+        let rows = world.block_on(async {
+            reconcile(&journal, port).await;
+            journal.settlements(100).await.unwrap()
+        });
+        drop(journal);
+        let mut batches: Vec<u32> = rows.iter().map(|row| row.intent.batch.get()).collect();
+        batches.dedup();
+        assert_eq!(batches.len(), rows.len(), "each batch once");
+        for row in &rows {
+            let report = row.report.as_ref().expect("every settlement ended");
+            assert!(report.cards.is_some() && report.is_balanced(), "{report:?}");
+        }
+        told = rows.len();
+        if lived {
+            break;
+        }
+        deaths += 1;
+    }
+    println!("{deaths} deaths while closing; {told} batches, each closed once and balanced");
+    assert!(deaths >= 8 && told >= 3, "{deaths} {told}");
 }

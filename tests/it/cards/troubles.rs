@@ -97,7 +97,7 @@ fn a_reader_that_comes_back_after_a_settlement_signs_in_for_the_open_batch() {
         assert_eq!(counter.pays(1_000, "tap debit").await, OutcomeKind::Paid);
         let sign_ins = |counter: &Counter| {
             let mut left = counter.left();
-            left.retain(|line| line.starts_with("0800"));
+            left.retain(|line| line.starts_with("0800") && line.ends_with("004"));
             left
         };
         assert_eq!(sign_ins(&counter), ["0800 00000001004"]);

@@ -434,6 +434,7 @@ fn command_word(command: &Command) -> String {
         Command::ArmCard { hold: true, .. } => "arm-hold".to_owned(),
         Command::ArmCard { .. } => "arm".to_owned(),
         Command::DisarmCard => "disarm".to_owned(),
+        Command::RenewCards => "renew".to_owned(),
         Command::CompleteCard { .. } => "complete".to_owned(),
         Command::Send { request, .. } => match request {
             Request::Authorize { .. } => "charge".to_owned(),

@@ -108,7 +108,8 @@ async fn a_pin_that_was_typed_before_a_sign_in_never_leaves() {
 async fn a_failing_sign_in_lets_no_message_leave() {
     let shop = Shop::open();
     shop.host.0.lock().unwrap().sign_in_code = Some("96");
-    not_sent(&shop.ask(sale()).await, "refused with 96");
+    let refused = shop.ask(sale()).await;
+    not_made(&refused, Unmade::NotSignedIn, "refused with 96");
     shop.host.0.lock().unwrap().sign_in_code = None;
     // The answer to the sign-in got lost.
     shop.host.0.lock().unwrap().line = Some(SendError::NoAnswer("cut".to_owned()));

@@ -33,13 +33,18 @@ fn a_hold_is_answered_with_what_completes_it_and_is_no_income() {
     for (field, value) in expected {
         assert_eq!(hold.told.field(field), value, "{field}");
     }
+    assert_eq!(hold.told.field(44), "D", "debit");
     for (field, digits) in [(12, 6), (13, 4), (37, 12), (38, 6)] {
         let text = hold.told.field(field);
         let good = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit());
         assert!(good, "{field}: {text}");
     }
     let fields = hold.told.0["fields"].as_object().unwrap();
-    assert_eq!(fields.len(), expected.len() + 5, "the MAC, too: {fields:?}");
+    assert_eq!(
+        fields.len(),
+        expected.len() + 6,
+        "kind of card and MAC, too: {fields:?}"
+    );
     assert_eq!(till.holding(&hold), 10_000);
     assert_eq!(till.state(&hold.order), (String::new(), 0));
     assert_eq!(till.statement(), []);

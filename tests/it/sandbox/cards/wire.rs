@@ -41,6 +41,7 @@ fn an_answer_echoes_what_the_page_lists_and_has_its_own_numbers() {
     for (field, value) in expected {
         assert_eq!(sale.told.field(field), value, "{field}");
     }
+    assert_eq!(sale.told.field(44), "D", "debit");
     for (field, digits) in [(12, 6), (13, 4), (37, 12), (38, 6)] {
         let text = sale.told.field(field);
         let good = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -49,8 +50,8 @@ fn an_answer_echoes_what_the_page_lists_and_has_its_own_numbers() {
     let fields = sale.told.0["fields"].as_object().unwrap();
     assert_eq!(
         fields.len(),
-        expected.len() + 4 + 1,
-        "and the MAC: {fields:?}"
+        expected.len() + 4 + 2,
+        "and kind of card and MAC: {fields:?}"
     );
     let next = till.approved(1_000);
     assert_ne!(next.told.field(37), sale.told.field(37));
