@@ -94,6 +94,16 @@ fn day() -> Vec<TotalLine> {
     ]
 }
 
+/// A batch whose cards the card host was asked about.
+fn with_cards(verdict: BatchVerdict, equal: bool) -> SettlementPage {
+    let last = LastBatch {
+        wallets: vec![(Channel::BankCard, equal), (Channel::Alipay, true)],
+        cards_equal: Some(equal),
+        ..last(verdict, 0, Vec::new())
+    };
+    page(day(), Some(last))
+}
+
 /// Every state of the page.
 pub(super) fn all() -> Vec<Sample> {
     let settlement = |name, page: SettlementPage| sample(name, Page::Settlement(page));
@@ -107,19 +117,11 @@ pub(super) fn all() -> Vec<Sample> {
             difference("R3", "000431", "0.00"),
         ],
     );
-    let cards = |verdict, equal| LastBatch {
-        wallets: vec![(Channel::BankCard, equal), (Channel::Alipay, true)],
-        cards_equal: Some(equal),
-        ..last(verdict, 0, Vec::new())
-    };
     vec![
-        settlement(
-            "settlement-cards",
-            page(day(), Some(cards(BatchVerdict::Equal, true))),
-        ),
+        settlement("settlement-cards", with_cards(BatchVerdict::Equal, true)),
         settlement(
             "settlement-cards-unequal",
-            page(day(), Some(cards(BatchVerdict::Unequal, false))),
+            with_cards(BatchVerdict::Unequal, false),
         ),
         settlement("settlement-empty", page(Vec::new(), None)),
         settlement("settlement", page(day(), equal())),

@@ -383,12 +383,11 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
         came: &[u8],
         read: impl FnOnce(&[u8]) -> Result<T, String>,
     ) -> Result<Verified<T>, Reply> {
-        let failed = |error| Err(Reply::Failed(error));
         let answer = match iso::unframe(TPDU_TO_TERMINAL, came) {
             Ok(answer) => answer,
             Err(error) => {
                 let problem = format!("what came is no message of a card host ({error})");
-                return failed(SendError::NoAnswer(problem));
+                return Err(Reply::Failed(SendError::NoAnswer(problem)));
             }
         };
         let Some((before, mac)) = iso::split_mac(answer) else {
@@ -397,10 +396,10 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
         let limit = Duration::from_millis(limits::CARD_PREPARE_MS);
         let computed = match timeout(limit, self.mac(before)).await {
             Ok(Ok(computed)) => computed,
-            Ok(Err(error)) => return failed(SendError::Unchecked(error.to_string())),
+            Ok(Err(error)) => return Err(Reply::Failed(SendError::Unchecked(error.to_string()))),
             Err(_) => {
                 let problem = "the card reader took too long".to_owned();
-                return failed(SendError::Unchecked(problem));
+                return Err(Reply::Failed(SendError::Unchecked(problem)));
             }
         };
         let maced = MacedMessage {
