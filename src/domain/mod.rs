@@ -4,8 +4,10 @@
 //! Tested here (unit tests beside each type) and by every scenario above it.
 
 mod channel;
+mod day;
 mod entry;
 pub mod fee;
+mod filter;
 mod id;
 pub mod instalment;
 mod money;
@@ -13,7 +15,9 @@ mod role;
 mod time;
 
 pub use channel::Channel;
+pub use day::{Days, LocalDay};
 pub use entry::EntryMode;
+pub use filter::{Filter, FilterKind, FilterState, Place};
 pub use id::{
     BatchNo, Epoch, HostTradeNo, IdError, MerchantNo, OperatorNo, OrderKind, OrderNo, StartTag,
     TermNo, TxnId, VoucherNo,

@@ -21,6 +21,7 @@ mod compare;
 mod fact;
 mod flow;
 mod record;
+mod tally;
 
 pub use ask::{Ask, Rules, What};
 pub use batch::{Batch, Entry, EntryKind, EntryState, Line, lines, net};
@@ -29,3 +30,4 @@ pub use compare::{Comparison, Difference, Reason, compare, verdicts};
 pub use fact::{Cause, OpenLeft, Report, SettlementFact, SettlementIntent};
 pub use flow::{Answer, Settlement, Step, Turn, begin, resume};
 pub use record::SettlementRecord;
+pub use tally::{TallyKey, TallyRow, tally_lines};

@@ -16,6 +16,7 @@
 mod adapters;
 mod adapters_more;
 mod apply;
+mod apply_browse;
 mod apply_more;
 mod apply_settle;
 mod apply_wall;
@@ -27,6 +28,8 @@ mod preview;
 mod headless;
 #[cfg(feature = "sim")]
 pub mod samples;
+#[cfg(feature = "sim")]
+mod samples_browse;
 #[cfg(feature = "sim")]
 mod samples_cards;
 #[cfg(feature = "sim")]

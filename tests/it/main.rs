@@ -17,6 +17,8 @@ mod authority;
 mod badinput;
 #[cfg(feature = "live")]
 mod books;
+#[cfg(feature = "live")]
+mod browsing;
 mod caps;
 mod cards;
 mod checker;
@@ -36,6 +38,7 @@ mod guards;
 mod journal;
 #[cfg(feature = "live")]
 mod kill;
+mod ledger;
 #[cfg(feature = "live")]
 mod looking;
 mod model;
