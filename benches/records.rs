@@ -2,7 +2,8 @@
 //! (10,000 sales): start, today's sums, pages of the list, a search, a month's statistics, a batch of 2,000.
 //!
 //! The journals are made by `support/history` through the journal itself: sealed, chained, copied. They are kept in
-//! `target/bench/records-N` for the next run, and their making is not part of any figure.
+//! `target/bench/records-N` for the next run, and their making is not part of any figure. `SHOUYIN_BENCH_SALES`
+//! takes another number.
 #![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
 
 use std::path::PathBuf;
@@ -186,8 +187,10 @@ fn measure(made: &Made) -> Vec<(&'static str, f64)> {
 
 fn main() -> ExitCode {
     let mut report = Report::new("records");
+    let sales = std::env::var("SHOUYIN_BENCH_SALES").ok();
+    let sales = sales.and_then(|text| text.parse().ok()).unwrap_or(LARGE);
     let small = measure(&make(SMALL).expect("a sound journal"));
-    let large = measure(&make(LARGE).expect("a sound journal"));
+    let large = measure(&make(sales).expect("a sound journal"));
     for ((what, ours), (_, before)) in large.into_iter().zip(small) {
         let limit = if what.starts_with("batch") {
             BATCH_MS
@@ -195,7 +198,7 @@ fn main() -> ExitCode {
             LIMIT_MS
         };
         report.row(Row {
-            what: format!("{what}, 1,000,000 sales"),
+            what: format!("{what}, {sales} sales"),
             ours,
             unit: "ms",
             against: "limit".to_owned(),

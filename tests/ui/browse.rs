@@ -38,7 +38,7 @@ fn presses_that_find_records_become_their_intents() {
         ("filter", "看记录", Intent::Back),
         ("choose-period", "选一天", Intent::Choose(5)),
         ("choose-kind", "退货", Intent::Choose(3)),
-        ("choose-operator", "03", Intent::Choose(3)),
+        ("choose-operator", "操作员 03", Intent::Choose(3)),
         ("choose-channel", "返回", Intent::Back),
         ("number-typed", "4", Intent::NumberDigit(4)),
         ("number-typed", "删除", Intent::NumberBackspace),
