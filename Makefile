@@ -71,7 +71,7 @@ test: setup
 bench: setup
 	@rm -rf target/bench/parts
 	verdict=0
-	for bench in core simulator journal sale reader start scan; do
+	for bench in core simulator journal records sale reader start scan; do
 	  $(CARGO) bench --locked --bench $$bench || verdict=1
 	done
 	cat target/bench/summary.md

@@ -394,6 +394,14 @@ fn on_journal(command: JournalCommand) -> anyhow::Result<ExitCode> {
             if let Some(number) = verdict.mirror_differs_at {
                 writeln!(out, "record {number} differs from the second copy")?;
             }
+            if let Some(day) = verdict.sums_differ_on {
+                let (year, month, day) = day.date();
+                let day = format!("{year:04}-{month:02}-{day:02}");
+                writeln!(
+                    out,
+                    "the sums of {day} are not those of its records; a start renews them"
+                )?;
+            }
             return Ok(if verdict.is_sound() {
                 ExitCode::SUCCESS
             } else {

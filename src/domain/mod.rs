@@ -4,9 +4,11 @@
 //! Tested here (unit tests beside each type) and by every scenario above it.
 
 mod channel;
+mod day;
 mod entry;
 pub mod fee;
 mod funding;
+mod filter;
 mod id;
 pub mod instalment;
 mod money;
@@ -14,8 +16,10 @@ mod role;
 mod time;
 
 pub use channel::Channel;
+pub use day::{Days, LocalDay};
 pub use entry::EntryMode;
 pub use funding::Funding;
+pub use filter::{Filter, FilterKind, FilterState, Place};
 pub use id::{
     BatchNo, Epoch, HostTradeNo, IdError, MerchantNo, OperatorNo, OrderKind, OrderNo, StartTag,
     TermNo, TxnId, VoucherNo,

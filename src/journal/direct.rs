@@ -6,13 +6,13 @@ use super::chain::Walker;
 use super::store::Store;
 use super::writer::Writer;
 use super::{
-    Appended, Background, EndedRow, JournalConfig, JournalError, NoSales, Opened, Report, SaleRow,
-    SettlementRow, SlipRow, Totals, UndoRow,
+    Appended, Background, EndedRow, JournalConfig, JournalError, ListPage, ListRow, NoSales,
+    Opened, Report, SaleRow, SettlementRow, SlipRow, SpentRow, Totals, UndoRow,
 };
-use crate::domain::{BatchNo, Timestamp, TxnId};
+use crate::domain::{BatchNo, Days, Filter, Place, Timestamp, TxnId};
 use crate::evidence::{Digest, SealedRow};
 use crate::payment::{EndedSale, Fact, PaidSale, Unsettled};
-use crate::settlement::Batch;
+use crate::settlement::{Batch, TallyRow};
 
 /// The journal, written by the caller's own thread.
 pub struct DirectJournal(Writer);
@@ -57,9 +57,7 @@ impl DirectJournal {
 
     /// Goes on with the check of all records; the thread does so while nothing is asked.
     pub fn check_on(&mut self) -> Background {
-        if self.0.audit.is_some() {
-            self.0.check_slice();
-        }
+        self.0.check_on();
         self.0.audited
     }
 
@@ -77,6 +75,43 @@ impl DirectJournal {
     /// [`JournalError`] when the database cannot be read.
     pub fn totals(&self, from_ms: i64, to_ms: i64) -> Result<Totals, JournalError> {
         self.store()?.totals(from_ms, to_ms)
+    }
+
+    /// Returns a page of a list, like [`super::Journal::list`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn list(
+        &self,
+        filter: &Filter,
+        before: Option<Place>,
+        limit: usize,
+    ) -> Result<ListPage, JournalError> {
+        self.store()?.list(filter, before, limit)
+    }
+
+    /// Returns what has this number, like [`super::Journal::find`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn find(&self, number: &str) -> Result<Vec<ListRow>, JournalError> {
+        self.store()?.find(number)
+    }
+
+    /// Returns sums of entries, like [`super::Journal::tally`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn tally(&self, days: Days) -> Result<Vec<TallyRow>, JournalError> {
+        self.store()?.tally(days)
+    }
+
+    /// Returns what was taken, like [`super::Journal::spent`].
+    ///
+    /// # Errors
+    /// [`JournalError`] as there.
+    pub fn spent(&self, day_ms: i64, month_ms: i64) -> Result<Vec<SpentRow>, JournalError> {
+        self.store()?.spent(day_ms, month_ms)
     }
 
     /// Returns a paid sale with what went back of it, like [`super::Journal::paid_sale`].

@@ -14,6 +14,7 @@ use super::files::open_to_read;
 use super::migrate;
 use super::mirror::CopyReader;
 use super::store::{check_structure, identify, open_problem};
+use crate::domain::LocalDay;
 use crate::evidence::Digest;
 
 /// The verdict of a verification.
@@ -27,12 +28,16 @@ pub struct Verdict {
     pub broken_at: Option<u64>,
     /// The first row that differs from the second copy, when one was given.
     pub mirror_differs_at: Option<u64>,
+    /// The first local day whose sums are not those of its rows.
+    pub sums_differ_on: Option<LocalDay>,
 }
 
 impl Verdict {
     /// Tells whether nothing is wrong.
     pub const fn is_sound(&self) -> bool {
-        self.broken_at.is_none() && self.mirror_differs_at.is_none()
+        self.broken_at.is_none()
+            && self.mirror_differs_at.is_none()
+            && self.sums_differ_on.is_none()
     }
 }
 
@@ -132,11 +137,19 @@ pub fn verify(database: &Path, second_copy: Option<&PathBuf>) -> Result<Verdict,
         Ok(())
     })?;
     let mirror_differs_at = copy.map(Comparison::finish).transpose()?.flatten();
+    // A journal of an earlier program has no sums yet.
+    let sums_differ_on = if migrate::check(&connection, database)? < migrate::TALLIED {
+        None
+    } else {
+        super::ledger::first_difference(&connection)
+            .map_err(|source| open_problem(database, source))?
+    };
     Ok(Verdict {
         rows: walker.count(),
         head: walker.head(),
         broken_at,
         mirror_differs_at,
+        sums_differ_on,
     })
 }
 

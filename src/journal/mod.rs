@@ -15,6 +15,7 @@ mod direct;
 mod error;
 mod files;
 pub mod inspect;
+mod ledger;
 mod migrate;
 mod mirror;
 mod names;
@@ -30,6 +31,7 @@ mod sheet;
 mod slips;
 mod sources;
 mod store;
+mod sums;
 mod writer;
 
 use std::path::PathBuf;
@@ -44,6 +46,7 @@ pub use chain::Walker;
 pub use direct::DirectJournal;
 pub use error::JournalError;
 pub use files::{CopyFile, Files, SystemFiles};
+pub use ledger::{ListPage, ListRow, UndoItem};
 pub use migrate::SCHEMA;
 pub use mirror::{MirrorRecord, parse as parse_mirror};
 pub use query::{Counters, SaleRow, SaleState, Totals};
@@ -52,11 +55,11 @@ pub use records::{SpentRow, UndoRow, UndoState};
 pub use settled::SettlementRow;
 pub use slips::{EndedRow, EndedWhat, SlipRow};
 
-use crate::domain::{BatchNo, Timestamp, TxnId};
+use crate::domain::{BatchNo, Days, Filter, OperatorNo, Place, Timestamp, TxnId};
 use crate::evidence::Digest;
 use crate::limits;
 use crate::payment::{EndedSale, Fact, PaidSale, Unsettled};
-use crate::settlement::{Batch, Sheet};
+use crate::settlement::{Batch, Sheet, TallyRow};
 use store::Store;
 use writer::Writer;
 
@@ -293,7 +296,8 @@ impl Journal {
         self.read(move |store| store.sale_on_slip(&number)).await
     }
 
-    /// Returns count and sum of the paid sales opened in `from_ms .. to_ms` (UTC milliseconds).
+    /// Returns count and sum of the paid sales opened on the local days that `from_ms .. to_ms` touch (UTC
+    /// milliseconds).
     ///
     /// # Errors
     /// [`JournalError`] when the database cannot be read.
@@ -326,16 +330,51 @@ impl Journal {
         self.read(move |store| store.undos_of(sale)).await
     }
 
-    /// Returns at most `limit` sales older than `before`, newest first.
+    /// Returns at most `limit` rows of a list behind `before`, newest first. A page may be short and not be the last.
     ///
     /// # Errors
     /// [`JournalError`] when the database cannot be read.
-    pub async fn records(
+    pub async fn list(
         &self,
-        before: Option<TxnId>,
+        filter: Filter,
+        before: Option<Place>,
         limit: usize,
-    ) -> Result<Vec<SaleRow>, JournalError> {
-        self.read(move |store| store.records(before, limit)).await
+    ) -> Result<ListPage, JournalError> {
+        self.read(move |store| store.list(&filter, before, limit))
+            .await
+    }
+
+    /// Returns what has this number, newest first: voucher, order number or its last six, acquirer's number.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub async fn find(&self, number: &str) -> Result<Vec<ListRow>, JournalError> {
+        let number = number.to_owned();
+        self.read(move |store| store.find(&number)).await
+    }
+
+    /// Returns what moved the shop's money in these days, summed as a settlement counts it.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub async fn tally(&self, days: Days) -> Result<Vec<TallyRow>, JournalError> {
+        self.read(move |store| store.tally(days)).await
+    }
+
+    /// Returns who stood at the till in these days, by number.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub async fn operators(&self, days: Days) -> Result<Vec<OperatorNo>, JournalError> {
+        self.read(move |store| store.operators(days)).await
+    }
+
+    /// Returns every fact of a sale and of its undos, in order, each from a row whose seal is checked again.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read or a row does not match its seal.
+    pub async fn story(&self, sale: TxnId) -> Result<Vec<Fact>, JournalError> {
+        self.read(move |store| store.story(sale)).await
     }
 
     /// Returns what was taken since the day and the month began (UTC milliseconds), by channel and entry mode.

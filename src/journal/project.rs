@@ -63,8 +63,8 @@ fn open_sale(unit: &Connection, intent: &Intent, at_ms: i64, number: u64) -> rus
     };
     unit.prepare_cached(
         "INSERT INTO sale (txn, order_no, voucher, batch, amount, currency, channel, operator, \
-         state, opened_ms, opened_by, entry, purpose, hold) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'open', ?9, ?10, ?11, ?12, ?13)",
+         state, opened_ms, opened_by, entry, purpose, hold, card_tail) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'open', ?9, ?10, ?11, ?12, ?13, ?14)",
     )?
     .execute(params![
         txn,
@@ -80,6 +80,7 @@ fn open_sale(unit: &Connection, intent: &Intent, at_ms: i64, number: u64) -> rus
         intent.entry.key(),
         intent.purpose.business().key(),
         hold,
+        card_tail(intent),
     ])?;
     unit.prepare_cached(
         "INSERT INTO outbox (txn, kind, ref_no, since) VALUES (?1, 'inquire', ?2, ?3)",
@@ -88,6 +89,14 @@ fn open_sale(unit: &Connection, intent: &Intent, at_ms: i64, number: u64) -> rus
     count(unit, "sequence", intent.sequence)?;
     count(unit, "voucher", u64::from(intent.voucher.get()))?;
     count(unit, "batch", u64::from(intent.batch.get()))
+}
+
+/// The last four digits of the card, where the reader tells them.
+fn card_tail(intent: &Intent) -> Option<String> {
+    let masked = intent.card.as_ref()?.masked.to_string();
+    let tail = masked.get(masked.len().checked_sub(4)?..)?;
+    let digits = tail.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| tail.to_owned())
 }
 
 fn close_sale(unit: &Connection, txn: &str, outcome: &Outcome, at_ms: i64) -> rusqlite::Result<()> {
@@ -106,6 +115,7 @@ fn close_sale(unit: &Connection, txn: &str, outcome: &Outcome, at_ms: i64) -> ru
          host_code = ?5 WHERE txn = ?1",
     )?
     .execute(params![txn, at_ms, channel, trade_no, host_code])?;
+    super::ledger::keep(unit, txn)?;
     unit.prepare_cached("DELETE FROM outbox WHERE txn = ?1")?
         .execute([txn])
         .map(drop)
@@ -167,6 +177,7 @@ fn close_undo(
     if changed != 1 {
         return Err(rusqlite::Error::StatementChangedRows(changed));
     }
+    super::ledger::keep(unit, txn)?;
     unit.prepare_cached("DELETE FROM outbox WHERE txn = ?1")?
         .execute([txn])
         .map(drop)

@@ -1,10 +1,12 @@
-//! Reading: the last sales, one sale, today's totals, the facts of open sales, the counters.
+//! Reading: the last sales, one sale, the facts of open sales, the counters. Sums are `ledger`'s.
 
 use rusqlite::{Connection, Row, params};
 
 use super::error::JournalError;
 use super::store::{Store, stored_row};
-use crate::domain::{BatchNo, Channel, Currency, Money, OrderNo, Timestamp, TxnId, VoucherNo};
+use crate::domain::{
+    BatchNo, Channel, Currency, Money, OperatorNo, OrderNo, Timestamp, TxnId, VoucherNo,
+};
 use crate::evidence::{Digest, SealedRow};
 use crate::limits;
 use crate::payment::{CardBusiness, Fact, Presentment};
@@ -87,6 +89,8 @@ pub struct SaleRow {
     pub returning: bool,
     /// What the order is for.
     pub business: CardBusiness,
+    /// Who stood at the till.
+    pub operator: OperatorNo,
     /// It is a hold, and a completion of it stands or is under way.
     pub completed: bool,
 }
@@ -118,7 +122,7 @@ const COLUMNS: &str = "txn, order_no, voucher, amount, currency, channel, state,
                        (SELECT coalesce(sum(u.amount), 0) FROM undo u \
                         WHERE u.sale = sale.txn AND u.state = 'done'), \
                        (SELECT count(*) FROM undo u WHERE u.sale = sale.txn AND u.state = 'open'), \
-                       purpose";
+                       purpose, operator";
 /// An undo gives money back, not a hold.
 pub(super) const OF_NO_HOLD: &str =
     "NOT EXISTS (SELECT 1 FROM sale h WHERE h.txn = undo.sale AND h.purpose = 'hold')";
@@ -153,23 +157,6 @@ impl Store {
     pub(super) fn sale(&self, order_no: &str) -> Result<Option<SaleRow>, JournalError> {
         let found = self.sales("WHERE order_no = ?1", params![order_no])?;
         Ok(found.into_iter().next())
-    }
-
-    pub(super) fn totals(&self, from_ms: i64, to_ms: i64) -> Result<Totals, JournalError> {
-        self.connection
-            .prepare_cached(
-                "SELECT count(*), coalesce(sum(amount), 0) FROM sale \
-                 WHERE state = 'paid' AND purpose <> 'hold' AND opened_ms >= ?1 AND opened_ms < ?2",
-            )
-            .and_then(|mut select| {
-                select.query_row(params![from_ms, to_ms], |row| {
-                    Ok(Totals {
-                        count: row.get(0)?,
-                        minor: row.get(1)?,
-                    })
-                })
-            })
-            .map_err(|e| self.refused("reading today's totals", e))
     }
 
     pub(super) fn counters(&self) -> Result<Counters, JournalError> {
@@ -216,8 +203,10 @@ impl Store {
     /// Returns the facts of every open sale, in order. Their seals were checked when the journal was opened.
     pub(super) fn open_facts(&self) -> Result<Vec<Fact>, JournalError> {
         self.facts(
-            "SELECT f.number, f.body, f.hash, p.hash FROM outbox o JOIN fact f ON f.txn = o.txn \
-             LEFT JOIN fact p ON p.number = f.number - 1 ORDER BY f.number",
+            // Crossed, so that the few open items lead: the planner would rather scan every fact in order.
+            "SELECT f.number, f.body, f.hash, p.hash FROM outbox o \
+             CROSS JOIN fact f INDEXED BY fact_txn LEFT JOIN fact p ON p.number = f.number - 1 \
+             WHERE f.txn = o.txn ORDER BY f.number",
             params![],
         )
     }
@@ -289,6 +278,7 @@ fn sale_row(row: &Row<'_>) -> rusqlite::Result<SaleRow> {
         returned: Money::from_minor(row.get(14)?, currency).map_err(|_| wrong(14, "returned"))?,
         returning: row.get::<_, u64>(15)? > 0,
         business: CardBusiness::from_key(&text(16)?).ok_or_else(|| wrong(16, "purpose"))?,
-        completed: row.get(17)?,
+        operator: OperatorNo::new(&text(17)?).map_err(|_| wrong(17, "operator"))?,
+        completed: row.get(18)?,
     })
 }

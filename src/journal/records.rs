@@ -1,5 +1,4 @@
-//! Reading for what follows a sale: a paid sale with all that went back of it, an ended sale for a late notice, the
-//! list of records, and what was taken in a span of time.
+//! Reading for what follows a sale: a paid sale with all that went back of it, and an ended sale for a late notice.
 //!
 //! Owns these questions only. Statements that prove something are read back from sealed rows; the tables beside the
 //! facts only find them.
@@ -11,7 +10,7 @@ use super::query::{COMPLETION_STANDS, OF_NO_HOLD, SaleRow};
 use super::store::Store;
 use crate::domain::{Channel, Money, OrderNo, Timestamp, TxnId};
 use crate::evidence::PaidEvidence;
-use crate::payment::{EndedSale, FactKind, Intent, Outcome, PaidSale, Presentment, UndoKind};
+use crate::payment::{EndedSale, Fact, FactKind, Intent, Outcome, PaidSale, Presentment, UndoKind};
 
 /// State of an undo in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +23,18 @@ pub enum UndoState {
     Refused,
     /// It never left.
     NotSent,
+}
+
+impl UndoState {
+    pub(super) fn from_key(key: &str) -> Option<Self> {
+        match key {
+            "open" => Some(Self::Open),
+            "done" => Some(Self::Done),
+            "refused" => Some(Self::Refused),
+            "not_sent" => Some(Self::NotSent),
+            _ => None,
+        }
+    }
 }
 
 /// One undo of a sale, as its detail page shows it.
@@ -159,16 +170,14 @@ impl Store {
             .map_err(|e| self.refused("reading the undos of a sale", e))
     }
 
-    /// Returns `limit` sales before the one with order `before`, newest first.
-    pub(super) fn records(
-        &self,
-        before: Option<TxnId>,
-        limit: usize,
-    ) -> Result<Vec<SaleRow>, JournalError> {
-        self.sales(
-            "WHERE ?1 IS NULL OR opened_by < (SELECT opened_by FROM sale WHERE txn = ?1) \
-             ORDER BY opened_by DESC LIMIT ?2",
-            params![before.map(|txn| txn.to_string()), limit],
+    /// Returns the facts of a sale and of its undos, in order.
+    pub(super) fn story(&self, sale: TxnId) -> Result<Vec<Fact>, JournalError> {
+        self.facts(
+            "SELECT f.number, f.body, f.hash, p.hash FROM fact f \
+             LEFT JOIN fact p ON p.number = f.number - 1 \
+             WHERE f.txn IN (SELECT ?1 UNION ALL SELECT txn FROM undo WHERE sale = ?1) \
+             ORDER BY f.number",
+            params![sale.to_string()],
         )
     }
 
@@ -182,30 +191,6 @@ impl Store {
     pub(super) fn sale_on_slip(&self, number: &str) -> Result<Option<SaleRow>, JournalError> {
         let rest = "WHERE order_no = ?1 OR txn = (SELECT sale FROM undo WHERE undo_no = ?1)";
         Ok(self.sales(rest, params![number])?.into_iter().next())
-    }
-
-    /// Returns what was taken, by channel and entry mode; open sales count.
-    pub(super) fn spent(&self, day_ms: i64, month_ms: i64) -> Result<Vec<SpentRow>, JournalError> {
-        self.connection
-            .prepare_cached(
-                "SELECT channel, entry, sum(CASE WHEN opened_ms >= ?1 THEN amount ELSE 0 END), \
-                 sum(amount) FROM sale WHERE opened_ms >= ?2 AND purpose <> 'hold' \
-                 AND state IN ('open','paid') GROUP BY channel, entry",
-            )
-            .and_then(|mut select| {
-                select
-                    .query_map(params![day_ms, month_ms], |row| {
-                        let (channel, entry): (String, String) = (row.get(0)?, row.get(1)?);
-                        Ok(SpentRow {
-                            channel: Channel::from_key(&channel).unwrap_or(Channel::Unknown),
-                            entry: Presentment::from_key(&entry).unwrap_or(Presentment::Camera),
-                            today_minor: row.get(2)?,
-                            month_minor: row.get(3)?,
-                        })
-                    })?
-                    .collect::<rusqlite::Result<Vec<_>>>()
-            })
-            .map_err(|e| self.refused("summing what was taken", e))
     }
 
     /// Sums what people sent back; what goes back by itself is nobody's.
@@ -244,13 +229,7 @@ fn undo_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<UndoRow> {
         undo_no: OrderNo::new(&text(7)?).map_err(|_| wrong(7))?,
         kind: UndoKind::from_key(&text(1)?).ok_or_else(|| wrong(1))?,
         amount: Money::from_fen(row.get(2)?).map_err(|_| wrong(2))?,
-        state: match text(3)?.as_str() {
-            "open" => UndoState::Open,
-            "done" => UndoState::Done,
-            "refused" => UndoState::Refused,
-            "not_sent" => UndoState::NotSent,
-            _ => return Err(wrong(3)),
-        },
+        state: UndoState::from_key(&text(3)?).ok_or_else(|| wrong(3))?,
         voucher: row.get(4)?,
         opened_at: Timestamp(row.get(5)?),
         host_code: row.get(6)?,

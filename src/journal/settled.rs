@@ -6,6 +6,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::JournalError;
+use super::ledger::ENTRY;
 use super::query::OF_NO_HOLD;
 use super::store::Store;
 use crate::domain::{BatchNo, Channel, Money, OrderNo, Timestamp, TxnId, VoucherNo};
@@ -171,18 +172,10 @@ impl Store {
         let read = || -> rusqlite::Result<Batch> {
             let entries = self
                 .connection
-                .prepare_cached(
-                    "SELECT txn, order_no, order_no, 'sale', 0, channel, amount, state, voucher, \
-                     batch, opened_by AS at, purpose = 'completion' FROM sale \
-                     WHERE settled IS NULL AND batch <= ?1 AND purpose <> 'hold' \
-                     UNION ALL \
-                     SELECT u.txn, u.undo_no, s.order_no, u.kind, u.cause = 'late_success', \
-                     s.channel, u.amount, u.state, u.voucher, u.batch, u.opened_by, \
-                     s.purpose = 'completion' \
-                     FROM undo u JOIN sale s ON s.txn = u.sale \
-                     WHERE u.settled IS NULL AND u.batch <= ?1 AND s.purpose <> 'hold' \
-                     ORDER BY at",
-                )?
+                .prepare_cached(&format!(
+                    "SELECT {ENTRY}, opened_by FROM ledger_entry \
+                     WHERE settled IS NULL AND batch <= ?1 ORDER BY opened_by"
+                ))?
                 .query_map([batch.get()], entry)?
                 .collect::<rusqlite::Result<Vec<_>>>()?;
             let mut find = self.connection.prepare_cached(
@@ -258,6 +251,7 @@ impl Store {
     }
 }
 
+/// Reads an entry, in the order of [`ENTRY`].
 pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let wrong = |index: usize| {
         let kind = rusqlite::types::Type::Text;
@@ -270,7 +264,7 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         order_no: OrderNo::new(&text(2)?).map_err(|_| wrong(2))?,
         kind: EntryKind::from_key(&text(3)?).ok_or_else(|| wrong(3))?,
         late: row.get(4)?,
-        completion: row.get(11)?,
+        completion: row.get(10)?,
         channel: Channel::from_key(&text(5)?).unwrap_or(Channel::Unknown),
         amount: Money::from_fen(row.get(6)?).map_err(|_| wrong(6))?,
         state: match text(7)?.as_str() {

@@ -183,13 +183,8 @@ impl Store {
         let entries = self
             .connection
             .prepare_cached(&format!(
-                "SELECT txn, order_no, order_no, 'sale', 0, channel, amount, state, voucher, \
-                 batch, opened_by AS at FROM sale WHERE settled = ?1 AND purpose <> 'hold' \
-                 UNION ALL \
-                 SELECT undo.txn, undo_no, s.order_no, kind, cause = 'late_success', s.channel, \
-                 undo.amount, undo.state, undo.voucher, undo.batch, undo.opened_by \
-                 FROM undo JOIN sale s ON s.txn = undo.sale \
-                 WHERE undo.settled = ?1 AND {OF_NO_HOLD} ORDER BY at"
+                "SELECT {ENTRY}, opened_by FROM ledger_entry \
+                 WHERE settled = ?1 ORDER BY opened_by"
             ))
             .and_then(|mut select| {
                 select

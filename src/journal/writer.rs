@@ -19,6 +19,7 @@ use super::rebuild;
 use super::reserve::Reserve;
 use super::second::SecondCopy;
 use super::store::{Store, StoreConfig};
+use super::sums::SumsCheck;
 use super::{Appended, Ask, Background, JournalConfig, NoSales, Opened};
 use crate::evidence::{Digest, SealedRow};
 use crate::payment::{Fact, FactKind};
@@ -38,6 +39,8 @@ pub(super) struct Writer {
     /// The check in the background, and the last row that it is about.
     pub audit: Option<(Audit, u64)>,
     pub audited: Background,
+    /// The check of the kept sums.
+    pub sums: SumsCheck,
     altered: Option<String>,
     /// The journal was rebuilt, and nobody has vouched for it yet.
     unproven: bool,
@@ -109,6 +112,7 @@ impl Writer {
             failed: 0,
             audit: None,
             audited: Background::Sound,
+            sums: SumsCheck::begin(),
             altered: None,
             unproven,
             taken_back: false,
@@ -146,11 +150,11 @@ impl Writer {
 
     /// Waits for the next ask; goes on with the check of all records while there is none.
     fn next(&mut self, inbox: &mut mpsc::Receiver<Ask>) -> Option<Ask> {
-        while self.audit.is_some() {
+        while self.is_checking() {
             match inbox.try_recv() {
                 Ok(ask) => return Some(ask),
                 Err(TryRecvError::Disconnected) => return None,
-                Err(TryRecvError::Empty) => self.check_slice(),
+                Err(TryRecvError::Empty) => self.check_on(),
             }
         }
         inbox.blocking_recv()
@@ -418,7 +422,20 @@ impl Writer {
         Ok(())
     }
 
-    pub fn check_slice(&mut self) {
+    const fn is_checking(&self) -> bool {
+        self.audit.is_some() || self.sums.is_going()
+    }
+
+    /// Goes on with what is checked while nothing is asked.
+    pub fn check_on(&mut self) {
+        if self.audit.is_some() {
+            self.check_slice();
+        } else if self.sums.is_going() {
+            self.check_sums();
+        }
+    }
+
+    fn check_slice(&mut self) {
         let (Some((audit, until)), Some(store)) = (&mut self.audit, &self.store) else {
             self.audit = None;
             return;

@@ -25,6 +25,7 @@ mod flow;
 mod posting;
 mod record;
 mod sheet;
+mod tally;
 
 pub use ask::{Ask, Rules, What};
 pub use batch::{Batch, Entry, EntryKind, EntryState, Line, lines, net};
@@ -40,3 +41,4 @@ pub use flow::{Answer, Settlement, Step, Turn, begin, resume};
 pub use posting::Posting;
 pub use record::SettlementRecord;
 pub use sheet::{Network, Sheet, SheetDifference, SheetItem, SheetOpen, runs};
+pub use tally::{TallyKey, TallyRow, tally_lines};

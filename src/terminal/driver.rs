@@ -4,6 +4,7 @@
 //! stored, the step never happened: nothing is sent, nothing is shown, and the till says why. Runs as one tokio task;
 //! ends on [`Input::Shutdown`] or when every sender is gone. Tested by `tests/it/till.rs` and `tests/it/kill.rs`.
 
+mod browsing;
 mod cards;
 mod looking;
 mod printing;
@@ -158,10 +159,7 @@ impl Driver {
             tokio::select! {
                 biased;
                 input = inputs.recv() => match input {
-                    Some(Input::Acquirer(event)) => {
-                        self.note_link(&event);
-                        self.feed(event).await;
-                    }
+                    Some(Input::Acquirer(event)) => self.heard(event).await,
                     Some(Input::Scan(news)) => self.scan_news(news).await,
                     Some(Input::Card(news)) => self.card_news(news).await,
                     Some(Input::Notice(claim)) => self.notice(claim).await,
@@ -259,7 +257,7 @@ impl Driver {
         self.parts.desk = desk;
         match act {
             Act::None => {}
-            Act::List { more } => self.read_list(more).await,
+            Act::Browse(wanted) => self.browse(wanted).await,
             Act::Record(txn) => self.read_record(txn).await,
             Act::Batch(act) => self.batch_act(act).await,
             Act::Approve(pin) if self.parts.desk.approves == Approves::Settlement => {

@@ -14,8 +14,6 @@ use crate::profile::guard::{LastSale, Usage};
 use crate::view::pages::{UndoLine, UndoStateView};
 use crate::view::{Cause, DeskPage, Record, Row, RowState, format, too_much};
 
-/// Sales read at once for the list.
-const PAGE_ROWS: usize = 30;
 /// Who approves until the people of the shop are known by number.
 fn number_of(role: Role) -> Option<OperatorNo> {
     let number = match role {
@@ -27,24 +25,6 @@ fn number_of(role: Role) -> Option<OperatorNo> {
 }
 
 impl Driver {
-    pub(super) async fn read_list(&mut self, more: bool) {
-        let before = if more {
-            self.records.list.last().map(|row| row.txn)
-        } else {
-            None
-        };
-        match self.parts.journal.records(before, PAGE_ROWS).await {
-            Ok(found) => {
-                if !more {
-                    self.records.list.clear();
-                }
-                self.records.more = found.len() == PAGE_ROWS;
-                self.records.list.extend(found.iter().map(row));
-            }
-            Err(problem) => error!(error = %chain(&problem), "the list could not be read"),
-        }
-    }
-
     /// Reads a sale, and what went back today: the page of its return says what is still possible.
     pub(super) async fn read_record(&mut self, txn: TxnId) {
         let found = record(&self.parts.journal, txn).await;
@@ -246,6 +226,8 @@ async fn record(journal: &Journal, txn: TxnId) -> Result<Option<Record>, Journal
         order_no: sale.order_no.to_string(),
         trade_no: sale.trade_no.clone().unwrap_or_default(),
         undos: undos.iter().map(line).collect(),
+        entry: sale.entry,
+        card: sale.entry.is_card(),
         paid: journal.paid_sale(txn).await?,
     }))
 }
@@ -265,17 +247,22 @@ fn line(undo: &UndoRow) -> UndoLine {
         amount: format::amount(undo.amount),
         time: format::clock(undo.opened_at),
         voucher: format!("{:06}", undo.voucher),
-        state: match undo.state {
-            UndoState::Open => UndoStateView::Open,
-            UndoState::Done => UndoStateView::Done,
-            UndoState::Refused | UndoState::NotSent => UndoStateView::Failed,
-        },
+        state: undo_state(undo.state),
+    }
+}
+
+pub(super) const fn undo_state(state: UndoState) -> UndoStateView {
+    match state {
+        UndoState::Open => UndoStateView::Open,
+        UndoState::Done => UndoStateView::Done,
+        UndoState::Refused | UndoState::NotSent => UndoStateView::Failed,
     }
 }
 
 pub(super) fn row(sale: &SaleRow) -> Row {
     Row {
         txn: sale.txn,
+        undo: None,
         voucher: sale.voucher.to_string(),
         amount: format::amount(sale.amount),
         channel: sale.channel,

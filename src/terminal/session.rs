@@ -5,8 +5,10 @@
 
 mod back;
 mod batches;
+mod browse;
 
 pub(super) use batches::BatchAct;
+pub(super) use browse::{Browsed, shows_dates};
 
 use zeroize::Zeroizing;
 
@@ -41,8 +43,8 @@ pub(super) enum Act {
     None,
     /// Tell the core.
     Feed(Event),
-    /// Read the list of sales from its beginning, or on from its end.
-    List { more: bool },
+    /// Read for a page that finds records.
+    Browse(Browsed),
     /// Read one sale.
     Record(TxnId),
     /// Read batches, or print a slip of one.
@@ -89,19 +91,35 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Ac
             txn: open_part(turn.state, txn),
         }),
         Intent::Back => {
+            let from = desk.page;
             back(desk);
-            Act::None
+            browse::after_filter(from, desk)
         }
         Intent::Digit(_) | Intent::DoubleZero | Intent::Dot | Intent::Backspace | Intent::Clear => {
             type_amount(desk, turn, intent);
             Act::None
         }
-        Intent::Charge
-        | Intent::Confirm
-        | Intent::ShowPending
-        | Intent::ShowRecords
+        Intent::Charge | Intent::Confirm | Intent::ShowPending | Intent::OpenRecord(_) => {
+            at_till(desk, turn, intent)
+        }
+        Intent::ShowRecords
         | Intent::MoreRecords
-        | Intent::OpenRecord(_) => at_till(desk, turn, intent),
+        | Intent::NewestRecords
+        | Intent::ShowFilter
+        | Intent::ChooseField(_)
+        | Intent::Choose(_)
+        | Intent::ResetFilter
+        | Intent::TypeNumber
+        | Intent::NumberDigit(_)
+        | Intent::NumberDot
+        | Intent::NumberBackspace
+        | Intent::NumberSend
+        | Intent::ShowStatistics
+        | Intent::StatisticsSpan(_)
+        | Intent::StatisticsBy(_)
+        | Intent::StatisticsStep { .. }
+        | Intent::ShowStory
+        | Intent::Verify => browse::tap(desk, turn, intent),
         Intent::Cancel
         | Intent::TypeCode
         | Intent::CodeDigit(_)
@@ -173,6 +191,12 @@ fn back(desk: &mut Desk) {
         DeskPage::Look => desk.look_from,
         DeskPage::Undo => DeskPage::Record,
         DeskPage::Approve => DeskPage::Undo,
+        DeskPage::Filter
+        | DeskPage::Choose
+        | DeskPage::Number
+        | DeskPage::Statistics
+        | DeskPage::Story
+        | DeskPage::Verify => browse::up(desk),
         DeskPage::Till
         | DeskPage::Manual
         | DeskPage::Pending
@@ -231,11 +255,6 @@ fn at_till(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
             desk.page = DeskPage::Pending;
             Act::None
         }
-        (Intent::ShowRecords, _) => {
-            desk.page = DeskPage::Records;
-            Act::List { more: false }
-        }
-        (Intent::MoreRecords, DeskPage::Records) => Act::List { more: true },
         // The last sales of the keypad open the same page: one touch to the state of the previous payment.
         (Intent::OpenRecord(txn), DeskPage::Records | DeskPage::Till) => {
             desk.amount = AmountEntry::default();

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use shouyin_ui as ui;
 use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
 
-use super::{apply_batch, apply_more, apply_settle, apply_wall};
+use super::{apply_batch, apply_browse, apply_more, apply_settle, apply_wall};
 use crate::domain::Channel;
 use crate::view::{
     AimHint, CardHint, Keypad, Language, Link, Manual, Notice, OutcomeKind, OutcomePage, Page,
@@ -26,7 +26,13 @@ pub fn apply(app: &ui::App, screen: &Screen) {
         Page::Code(page) => apply_more::code(app, page),
         Page::Instalments(page) => apply_more::instalments(app, page),
         Page::Confirm(page) => apply_more::confirm(app, page),
-        Page::Records(page) => apply_more::records(app, page),
+        Page::Records(page) => apply_browse::records(app, page),
+        Page::Filter(page) => apply_browse::filter(app, page),
+        Page::Choose(page) => apply_browse::choose(app, page),
+        Page::Number(page) => apply_browse::number(app, page),
+        Page::Statistics(page) => apply_browse::sums(app, page),
+        Page::Story(page) => apply_browse::story(app, page),
+        Page::Verify(page) => apply_browse::verify(app, page),
         Page::Record(page) => apply_more::record(app, page),
         Page::Undo(page) => apply_more::undo(app, page),
         Page::Approve(page) => apply_more::approve(app, page),
@@ -189,6 +195,10 @@ pub(super) fn rows(rows: &[Row]) -> ModelRc<ui::RowView> {
 pub(super) fn row(row: &Row) -> ui::RowView {
     ui::RowView {
         txn: text(&row.txn.to_string()),
+        undo: apply_more::undo_kind(row.undo.map(|(kind, _)| kind)),
+        undo_state: row.undo.map_or(ui::UndoStateId::Open, |(_, state)| {
+            apply_more::undo_state(state)
+        }),
         voucher: text(&row.voucher),
         amount: text(&row.amount),
         channel: channel(row.channel),

@@ -10,12 +10,12 @@ use slint::{
     ComponentHandle, Image, ModelRc, Rgba8Pixel, SharedPixelBuffer, SharedString, VecModel,
 };
 
-use super::apply::{channel, count, notice, row, rows, seconds, text};
+use super::apply::{channel, count, notice, row, seconds, text};
 use crate::domain::{Channel, Role};
 use crate::view::Prompt;
 use crate::view::pages::{
-    ApprovePage, CodePage, ConfirmPage, FeeWord, InstalmentsPage, RecordPage, RecordsPage,
-    UndoKind, UndoLine, UndoPage, UndoStateView, UndoWaiting,
+    ApprovePage, CodePage, ConfirmPage, FeeWord, InstalmentsPage, RecordPage, UndoKind, UndoLine,
+    UndoPage, UndoStateView, UndoWaiting,
 };
 use crate::view::qr::{QrError, QrMatrix, QrPicture};
 
@@ -77,16 +77,6 @@ pub(super) fn confirm(app: &ui::App, page: &ConfirmPage) -> ui::PageId {
     ui::PageId::Confirm
 }
 
-pub(super) fn records(app: &ui::App, page: &RecordsPage) -> ui::PageId {
-    let adapter = app.global::<ui::RecordsAdapter<'_>>();
-    adapter.set_count(count(page.rows.len()));
-    adapter.set_rows(rows(&page.rows));
-    adapter.set_more(page.more);
-    adapter.set_can_scan(page.can_scan);
-    adapter.set_can_wall(page.can_wall);
-    ui::PageId::Records
-}
-
 pub(super) fn record(app: &ui::App, page: &RecordPage) -> ui::PageId {
     let adapter = app.global::<ui::RecordAdapter<'_>>();
     adapter.set_sale(row(&page.row));
@@ -95,6 +85,7 @@ pub(super) fn record(app: &ui::App, page: &RecordPage) -> ui::PageId {
     adapter.set_returned(text(&page.returned));
     adapter.set_undos(model(page.undos.iter().map(undo_line).collect()));
     adapter.set_can_query(page.can_query);
+    adapter.set_can_verify(page.can_verify);
     adapter.set_can_undo(page.can_undo);
     adapter.set_hold(page.hold);
     adapter.set_can_complete(page.can_complete);
@@ -110,15 +101,19 @@ fn undo_line(line: &UndoLine) -> ui::UndoLineView {
         amount: text(&line.amount),
         time: text(&line.time),
         voucher: text(&line.voucher),
-        state: match line.state {
-            UndoStateView::Open => ui::UndoStateId::Open,
-            UndoStateView::Done => ui::UndoStateId::Done,
-            UndoStateView::Failed => ui::UndoStateId::Failed,
-        },
+        state: undo_state(line.state),
     }
 }
 
-const fn undo_kind(kind: Option<UndoKind>) -> ui::UndoKindId {
+pub(super) const fn undo_state(state: UndoStateView) -> ui::UndoStateId {
+    match state {
+        UndoStateView::Open => ui::UndoStateId::Open,
+        UndoStateView::Done => ui::UndoStateId::Done,
+        UndoStateView::Failed => ui::UndoStateId::Failed,
+    }
+}
+
+pub(super) const fn undo_kind(kind: Option<UndoKind>) -> ui::UndoKindId {
     match kind {
         None => ui::UndoKindId::None,
         Some(UndoKind::Void) => ui::UndoKindId::Void,

@@ -62,6 +62,7 @@ pub fn intent(app: &ui::App, text: &str, held: bool) -> Option<Intent> {
         ui::PageId::Instalments => (key == Pressed::Escape).then_some(Intent::ChoosePlan(None)),
         ui::PageId::Undo => on_undo(app, key),
         ui::PageId::Approve => on_approve(app, key),
+        ui::PageId::Number => on_number(app, key),
         // A question about money is answered with a finger, not with a key that was held too long.
         ui::PageId::Confirm
         | ui::PageId::Records
@@ -69,6 +70,11 @@ pub fn intent(app: &ui::App, text: &str, held: bool) -> Option<Intent> {
         | ui::PageId::Look
         | ui::PageId::Verdict
         | ui::PageId::Wall
+        | ui::PageId::Filter
+        | ui::PageId::Choose
+        | ui::PageId::Statistics
+        | ui::PageId::Story
+        | ui::PageId::Verify
         | ui::PageId::Settlement
         | ui::PageId::Batches
         | ui::PageId::Batch => (key == Pressed::Escape).then_some(Intent::Back),
@@ -96,6 +102,18 @@ fn on_approve(app: &ui::App, key: Pressed) -> Option<Intent> {
         Pressed::Enter => can_send.then_some(Intent::PinSend),
         Pressed::Escape => Some(Intent::Back),
         Pressed::Dot | Pressed::Delete => None,
+    }
+}
+
+fn on_number(app: &ui::App, key: Pressed) -> Option<Intent> {
+    let can_send = app.global::<ui::BrowseAdapter<'_>>().get_can_send();
+    match key {
+        Pressed::Digit(digit) => Some(Intent::NumberDigit(digit)),
+        Pressed::Dot => Some(Intent::NumberDot),
+        Pressed::Backspace => Some(Intent::NumberBackspace),
+        Pressed::Enter => can_send.then_some(Intent::NumberSend),
+        Pressed::Escape => Some(Intent::Back),
+        Pressed::Delete => None,
     }
 }
 

@@ -17,6 +17,7 @@ mod adapters;
 mod adapters_more;
 mod apply;
 mod apply_batch;
+mod apply_browse;
 mod apply_more;
 mod apply_settle;
 mod apply_wall;
@@ -30,6 +31,7 @@ mod headless;
 pub mod samples;
 #[cfg(feature = "sim")]
 mod samples_batch;
+mod samples_browse;
 #[cfg(feature = "sim")]
 mod samples_cards;
 #[cfg(feature = "sim")]

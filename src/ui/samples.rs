@@ -72,6 +72,7 @@ pub fn all() -> Vec<Sample> {
     all.extend(super::samples_wall::all());
     all.extend(super::samples_settle::all());
     all.extend(super::samples_batch::all());
+    all.extend(super::samples_browse::all());
     all.push(Sample {
         name: "pending",
         page: pending_page(3),
@@ -241,6 +242,7 @@ fn keypad(amount: &str, typed: bool) -> Keypad {
 pub(super) fn row(number: u32, amount: &str, channel: Channel, time: &str, state: RowState) -> Row {
     Row {
         txn: TxnId::from_parts(1_700_000_000_000, u128::from(number)),
+        undo: None,
         voucher: format!("{number:06}"),
         amount: amount.to_owned(),
         channel,

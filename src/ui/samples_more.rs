@@ -7,7 +7,7 @@ use crate::view::pages::{
     ApprovePage, CodePage, ConfirmPage, FeeWord, InstalmentsPage, PlanRow, RecordPage, RecordsPage,
     UndoKind, UndoLine, UndoPage, UndoStateView, UndoWaiting,
 };
-use crate::view::{AimHint, Cause, LimitKind, Page, Prompt, RowState};
+use crate::view::{AimHint, Cause, LimitKind, Page, Period, Prompt, RowState};
 
 /// What the sample code says: as long as the links of the wallets are.
 pub const CODE_TEXT: &str = "https://qr.example.com/bax0953563wjuoxkbn0f60fa";
@@ -188,11 +188,15 @@ fn records() -> Vec<Sample> {
     });
     let rows: Vec<_> = rows.collect();
     let list = |rows: Vec<_>, more, can_wall| {
-        let can_scan = !rows.is_empty();
         Page::Records(RecordsPage {
+            sums: (!rows.is_empty()).then(|| (37, "1,280.00".to_owned())),
             rows,
             more,
-            can_scan,
+            newer: false,
+            period: Period::Today,
+            filters: 0,
+            searched: String::new(),
+            can_scan: true,
             can_wall,
         })
     };
@@ -200,10 +204,37 @@ fn records() -> Vec<Sample> {
         sample("records-none", list(Vec::new(), false, false)),
         sample("records-none-wall", list(Vec::new(), false, true)),
         sample("records", list(rows.clone(), true, true)),
-        sample("records-plain", list(rows, false, false)),
+        sample("records-plain", list(rows.clone(), false, false)),
+        sample("records-mixed", mixed(rows)),
     ];
     all.extend(single());
     all
+}
+
+/// Voids and refunds among the sales, of a filtered month, far down.
+fn mixed(mut rows: Vec<crate::view::Row>) -> Page {
+    for (row, undo) in rows.iter_mut().zip([
+        (UndoKind::Refund, UndoStateView::Done),
+        (UndoKind::Void, UndoStateView::Open),
+        (UndoKind::Refund, UndoStateView::Failed),
+    ]) {
+        row.undo = Some(undo);
+        row.amount.insert(0, '-');
+    }
+    for row in &mut rows {
+        row.time.insert_str(0, "11-26 ");
+    }
+    Page::Records(RecordsPage {
+        rows,
+        more: false,
+        newer: true,
+        period: Period::Month,
+        filters: 2,
+        searched: String::new(),
+        sums: Some((12_345, "1,234,567.80".to_owned())),
+        can_scan: true,
+        can_wall: true,
+    })
 }
 
 pub(super) fn record(state: RowState) -> RecordPage {
@@ -214,6 +245,7 @@ pub(super) fn record(state: RowState) -> RecordPage {
         returned: String::new(),
         undos: Vec::new(),
         can_query: false,
+        can_verify: true,
         can_undo: false,
         hold: false,
         can_complete: false,
@@ -253,12 +285,14 @@ fn single() -> Vec<Sample> {
     let returning = RecordPage {
         undos: vec![line(UndoKind::Void, "128.50", 461, UndoStateView::Open)],
         can_query: true,
+        can_verify: false,
         can_print: true,
         ..record(RowState::Returning)
     };
     let mut checking = RecordPage {
         trade_no: String::new(),
         can_query: true,
+        can_verify: false,
         ..record(RowState::Checking)
     };
     checking.row.attention = true;

@@ -5,6 +5,7 @@
 
 use zeroize::Zeroizing;
 
+use super::browse::Browse;
 use super::notice::Cause;
 use super::printer::PrinterNote;
 use super::screen::{AimHint, CardHint, Language, Link, Theme};
@@ -29,6 +30,18 @@ pub enum DeskPage {
     Confirm,
     /// The list of sales.
     Records,
+    /// What the list is filtered by.
+    Filter,
+    /// The values of one of its fields.
+    Choose,
+    /// Digits are typed to find a record.
+    Number,
+    /// Sums by time, wallet and person.
+    Statistics,
+    /// The facts of a sale.
+    Story,
+    /// A sale beside what the acquirer says of it.
+    Verify,
     /// One sale of it.
     Record,
     /// How much of it goes back.
@@ -245,6 +258,8 @@ pub struct Desk {
     pub change_way: bool,
     /// The typed amount is charged to a hold instead of sent back.
     pub completing: bool,
+    /// Which records are looked at.
+    pub browse: Browse,
     /// What the camera looks for outside a sale.
     pub look: Look,
     /// The page that it was opened from.
@@ -299,6 +314,7 @@ impl Desk {
             confirmed: Confirmed::default(),
             change_way: false,
             completing: false,
+            browse: Browse::default(),
             look: Look::Slip,
             look_from: DeskPage::Records,
             batch_from: DeskPage::Batches,

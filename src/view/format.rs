@@ -39,6 +39,12 @@ pub fn clock(at: Timestamp) -> String {
     format!("{:02}:{:02}", seconds / 3600, seconds / 60 % 60)
 }
 
+/// Writes `mm-dd HH:MM` local time.
+pub fn date_clock(at: Timestamp) -> String {
+    let (_, month, day) = crate::domain::LocalDay::of(at).date();
+    format!("{month:02}-{day:02} {}", clock(at))
+}
+
 /// Writes `HH:MM:SS` local time.
 pub fn clock_seconds(at: Timestamp) -> String {
     let seconds = local_seconds(at);

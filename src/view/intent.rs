@@ -3,7 +3,9 @@
 use crate::domain::{Channel, TxnId};
 
 use super::batches::BatchSlip;
+use super::browse::Field;
 use super::screen::{Language, Theme};
+use super::statistics::{By, Span};
 
 /// A wish, as tapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +64,41 @@ pub enum Intent {
     ShowRecords,
     /// Older sales.
     MoreRecords,
+    /// The newest sales again, of what is listed.
+    NewestRecords,
+    /// 筛选: what the list is filtered by.
+    ShowFilter,
+    /// The values of a field, or its keypad.
+    ChooseField(Field),
+    /// A value of the list, by its place.
+    Choose(usize),
+    /// Everything of today again.
+    ResetFilter,
+    /// 查单号: type a number to look for.
+    TypeNumber,
+    /// A digit of what is typed to find a record, 0–9.
+    NumberDigit(u8),
+    /// The dot of an amount.
+    NumberDot,
+    /// Delete its last key.
+    NumberBackspace,
+    /// Use what is typed.
+    NumberSend,
+    /// 统计: sums by time, wallet and person.
+    ShowStatistics,
+    /// Of so many days.
+    StatisticsSpan(Span),
+    /// Parted by this.
+    StatisticsBy(By),
+    /// The span before, or after.
+    StatisticsStep {
+        /// After.
+        later: bool,
+    },
+    /// 经过: the facts of the sale on the page.
+    ShowStory,
+    /// 核实到账: ask the acquirer about the sale on the page.
+    Verify,
     /// One sale of the list.
     OpenRecord(TxnId),
     /// 扫小票: find a sale by the order number on its slip.

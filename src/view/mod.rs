@@ -1,6 +1,7 @@
 //! What a person sees and can ask, as plain data. Pure; knows no toolkit.
 
 mod batches;
+mod browse;
 mod desk;
 pub mod format;
 mod intent;
@@ -12,12 +13,16 @@ pub mod qr;
 mod screen;
 mod settlement;
 mod show;
+pub mod statistics;
+mod story;
 
+pub use crate::domain::{FilterKind, FilterState};
 /// What a reader lacked; the words for it are the screen's.
 pub use crate::payment::Unmade;
-/// What an entry of a batch is; the words for it are the screen's.
-pub use crate::settlement::EntryKind;
+/// What an entry of a batch is, and sums of entries; the words for them are the screen's.
+pub use crate::settlement::{EntryKind, TallyKey, TallyRow};
 pub use batches::{BatchPage, BatchRow, BatchSlip, BatchesPage};
+pub use browse::{Browse, Choice, ChoosePage, Field, FilterPage, NumberPage, Period, Typing};
 pub use desk::{AmountEntry, Approves, ClockState, CodeEntry, Desk, DeskPage, Look};
 pub use intent::{Intent, Tap};
 pub use notice::{CardRefusal, Cause, HoldNote, LimitKind, Notice, ReaderFault, Severity};
@@ -32,3 +37,8 @@ pub use settlement::{
     SettlementPage, TotalLine,
 };
 pub use show::{Record, UndoRules, plans, too_much};
+pub use statistics::{Bar, BarOf, By, Figure, Span, StatisticsPage};
+pub use story::{
+    Agreement, Happened, Proof, StoryLine, StoryPage, TheirWord, Theirs, Verification, VerifyPage,
+    story, verify_page,
+};

@@ -6,6 +6,7 @@
 use crate::domain::{Channel, Role, TxnId};
 pub use crate::payment::UndoKind;
 
+use super::browse::Period;
 use super::desk::Look;
 use super::notice::Notice;
 use super::screen::{AimHint, Row};
@@ -75,8 +76,18 @@ pub struct ConfirmPage {
 pub struct RecordsPage {
     /// What was loaded so far.
     pub rows: Vec<Row>,
-    /// There are older ones.
+    /// There may be older ones.
     pub more: bool,
+    /// Newer ones were let go to make room.
+    pub newer: bool,
+    /// Of which days.
+    pub period: Period,
+    /// How many other filters are set.
+    pub filters: usize,
+    /// The number whose records these are, when one was looked for; empty otherwise.
+    pub searched: String,
+    /// Count and net sum of what the list shows, as a settlement counts it; none where there are no such sums.
+    pub sums: Option<(u64, String)>,
     /// Whether 扫小票 exists.
     pub can_scan: bool,
     /// Whether 码牌 exists.
@@ -174,6 +185,8 @@ pub struct RecordPage {
     pub undos: Vec<UndoLine>,
     /// Whether 立即核实 exists.
     pub can_query: bool,
+    /// Whether 核实到账 exists: the sale has ended, and the acquirer can be asked about it.
+    pub can_verify: bool,
     /// Whether 退款 exists.
     pub can_undo: bool,
     /// It is a hold: what goes back was never income.

@@ -15,13 +15,14 @@ use super::screen::{
 use super::settlement;
 use super::settlement::{Batches, FeeNote};
 use super::show::{self, Record, UndoRules};
+use super::story::{StoryLine, Verification};
 use crate::code::OwnCodes;
-use crate::domain::{Channel, EntryMode, Money, Now};
+use crate::domain::{Channel, EntryMode, Money, Now, OperatorNo, Place};
 use crate::limits::CODE_DIGITS_MIN;
 use crate::payment::{CardBusiness, Draft, Outcome, Phase, Policy, Presentment, Sale, State};
 use crate::payment::{is_ending, reversal_pending, settling_cards};
 use crate::profile::{Capability, Profile};
-use crate::settlement::{FeeTerms, Sheet};
+use crate::settlement::{FeeTerms, Sheet, TallyRow};
 
 /// 手输 appears after this long without a code (features.md S-08).
 const TYPE_AFTER_S: u64 = 8;
@@ -39,8 +40,20 @@ pub struct Records {
     pub today_fen: u64,
     /// The records page, as far as it was loaded.
     pub list: Vec<Row>,
-    /// There are older ones.
-    pub more: bool,
+    /// Where older ones begin; none when there are none.
+    pub next: Option<Place>,
+    /// Newer ones were let go to make room.
+    pub newer: bool,
+    /// Sums of what the list shows.
+    pub sums: Option<(u64, i64)>,
+    /// Who stood at the till lately.
+    pub operators: Vec<OperatorNo>,
+    /// Sums of the statistics' days.
+    pub tally: Vec<TallyRow>,
+    /// The facts of the sale on the record page.
+    pub story: Vec<StoryLine>,
+    /// The acquirer's word on it.
+    pub verification: Option<Verification>,
     /// The sale on the record page.
     pub record: Option<Record>,
     /// What people sent back today in fen, open undos included.
@@ -342,6 +355,7 @@ fn recent(state: &State, records: &Records) -> Vec<Row> {
 fn open_row(sale: &Sale) -> Row {
     Row {
         txn: sale.intent.txn,
+        undo: None,
         voucher: sale.intent.voucher.to_string(),
         amount: format::amount(sale.intent.amount),
         channel: sale.intent.channel,

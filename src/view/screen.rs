@@ -6,12 +6,15 @@
 use crate::domain::{Channel, TxnId};
 
 use super::batches::{BatchPage, BatchesPage};
+use super::browse::{ChoosePage, FilterPage, NumberPage};
 use super::notice::Notice;
 use super::pages::{
     ApprovePage, CodePage, ConfirmPage, InstalmentsPage, LookPage, RecordPage, RecordsPage,
-    UndoPage, UndoWaiting, VerdictPage, WallPage,
+    UndoKind, UndoPage, UndoStateView, UndoWaiting, VerdictPage, WallPage,
 };
 use super::settlement::SettlementPage;
+use super::statistics::StatisticsPage;
+use super::story::{StoryPage, VerifyPage};
 
 /// Everything on the screen at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,8 +102,20 @@ pub enum Page {
     Confirm(ConfirmPage),
     /// The list of sales.
     Records(RecordsPage),
+    /// What the list is filtered by.
+    Filter(FilterPage),
+    /// The values of one of its fields.
+    Choose(ChoosePage),
+    /// Digits are typed to find a record.
+    Number(NumberPage),
+    /// Sums by time, wallet and person.
+    Statistics(StatisticsPage),
     /// One sale.
     Record(RecordPage),
+    /// The facts of a sale.
+    Story(StoryPage),
+    /// A sale beside what the acquirer says of it.
+    Verify(VerifyPage),
     /// The camera looks for a code outside a sale.
     Look(LookPage),
     /// Whose a wall code is.
@@ -169,18 +184,20 @@ pub enum RowState {
     Released,
 }
 
-/// One sale in a list.
+/// One sale in a list, or a void or refund of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// For intents about this row.
+    /// For intents about this row; of a void or refund the sale's.
     pub txn: TxnId,
+    /// It is a void or refund, and how that stands.
+    pub undo: Option<(UndoKind, UndoStateView)>,
     /// Six digits for people.
     pub voucher: String,
     /// Ready to show.
     pub amount: String,
     /// The wallet.
     pub channel: Channel,
-    /// `HH:MM` local time.
+    /// `HH:MM` local time; with `mm-dd` before it in a list of more than today.
     pub time: String,
     /// Its state.
     pub state: RowState,

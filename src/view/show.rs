@@ -2,9 +2,10 @@
 //!
 //! Owns which of their buttons exist. What the acquirer's profile does not offer has no button.
 
+use super::browse::{choose_page, filter_page, number_page};
 use super::desk::{Approves, Desk, DeskPage};
 use super::format;
-use super::notice::{Cause, HoldNote, ReaderFault};
+use super::notice::{Cause, HoldNote, Notice, ReaderFault};
 use super::pages::{
     ApprovePage, CodePage, ConfirmPage, FeeWord, InstalmentsPage, LookPage, PlanRow, RecordPage,
     RecordsPage, UndoLine, UndoPage, UndoStateView, UndoWaiting, VerdictPage, WallPage, Whose,
@@ -12,13 +13,15 @@ use super::pages::{
 use super::present::{Records, Shop, can_hold};
 use super::screen::{AimHint, Page, Row, RowState};
 use super::settlement;
+use super::statistics;
+use super::story::{StoryPage, verify_page};
 use crate::code::{Stranger, WallCode};
 use crate::domain::instalment::FeePayer;
-use crate::domain::{BatchNo, Money, Now, Role, Timestamp};
+use crate::domain::{BatchNo, LocalDay, Money, Now, Role, Timestamp};
 use crate::limits::PIN_DIGITS_MIN;
 use crate::payment::{
-    CardBusiness, Draft, PaidSale, Phase, Policy, Sale, State, Undo, UndoKind, UndoOutcome,
-    UndoStep, choose_undo, may_complete, undo_role,
+    CardBusiness, Draft, PaidSale, Phase, Policy, Presentment, Sale, State, Undo, UndoKind,
+    UndoOutcome, UndoStep, choose_undo, may_complete, undo_role,
 };
 use crate::profile::{Capability, FeeEffect, Profile};
 
@@ -33,6 +36,10 @@ pub struct Record {
     pub trade_no: String,
     /// Its undos, oldest first.
     pub undos: Vec<UndoLine>,
+    /// How its order was opened.
+    pub entry: Presentment,
+    /// A card paid: its host can be asked nothing.
+    pub card: bool,
     /// The proof of the payment and what went back; none when it is not paid.
     pub paid: Option<PaidSale>,
 }
@@ -163,10 +170,36 @@ pub(super) fn chosen(
             amount: desk.amount.shown(),
             notice: desk.confirm.clone()?.into(),
         })),
+        DeskPage::Filter | DeskPage::Choose | DeskPage::Number | DeskPage::Statistics => {
+            Some(browsing(desk, records, LocalDay::of(rules.now), told()))
+        }
+        DeskPage::Story => {
+            let record = records.record.as_ref()?;
+            Some(Page::Story(StoryPage {
+                voucher: record.row.voucher.clone(),
+                lines: records.story.clone(),
+            }))
+        }
+        DeskPage::Verify => {
+            let record = records.record.as_ref()?;
+            let word = &records.verification.as_ref()?.word;
+            Some(Page::Verify(verify_page(
+                &record.row,
+                &record.trade_no,
+                word,
+            )))
+        }
         DeskPage::Records => Some(Page::Records(RecordsPage {
             rows: records.list.clone(),
-            more: records.more,
-            can_scan: !records.list.is_empty(),
+            more: records.next.is_some(),
+            newer: records.newer,
+            period: desk.browse.period,
+            filters: desk.browse.filters(),
+            searched: desk.browse.searched.clone().unwrap_or_default(),
+            sums: records
+                .sums
+                .map(|(count, net)| (count, format::signed(net))),
+            can_scan: true,
             can_wall: {
                 let may = shop.wall.may(&shop.profile);
                 may.show || may.check
@@ -217,6 +250,34 @@ pub(super) fn chosen(
     }
 }
 
+/// The pages that choose what is listed, and the sums.
+fn browsing(desk: &Desk, records: &Records, today: LocalDay, notice: Option<Notice>) -> Page {
+    let browse = &desk.browse;
+    match desk.page {
+        DeskPage::Choose => Page::Choose(choose_page(browse, &records.operators)),
+        DeskPage::Number => Page::Number(number_page(browse, notice)),
+        DeskPage::Statistics => {
+            let shown = (browse.span, browse.day, browse.by);
+            Page::Statistics(statistics::page(&records.tally, shown, today))
+        }
+        DeskPage::Filter
+        | DeskPage::Till
+        | DeskPage::Manual
+        | DeskPage::Pending
+        | DeskPage::Instalments
+        | DeskPage::Confirm
+        | DeskPage::Records
+        | DeskPage::Record
+        | DeskPage::Story
+        | DeskPage::Verify
+        | DeskPage::Undo
+        | DeskPage::Approve
+        | DeskPage::Settlement
+        | DeskPage::Wall
+        | DeskPage::Look => Page::Filter(filter_page(browse)),
+    }
+}
+
 /// What is looked for, or whose the code is that was found.
 fn look_page(desk: &Desk) -> Page {
     let verdict = desk.verdict.as_ref().and_then(|verdict| match verdict {
@@ -254,7 +315,7 @@ fn record_page(
     state: &State,
     record: &Record,
     rules: UndoRules<'_>,
-    notice: Option<super::notice::Notice>,
+    notice: Option<Notice>,
 ) -> RecordPage {
     let open = matches!(record.row.state, RowState::Checking | RowState::Revoking);
     let under_way = state
@@ -284,6 +345,7 @@ fn record_page(
         returned: returned.map(format::amount).unwrap_or_default(),
         undos: record.undos.clone(),
         can_query: open || under_way,
+        can_verify: !open && !under_way && !record.card,
         can_undo,
         hold,
         can_complete: record.paid.as_ref().is_some_and(|paid| {

@@ -19,6 +19,8 @@ mod badinput;
 mod batches;
 #[cfg(feature = "live")]
 mod books;
+#[cfg(feature = "live")]
+mod browsing;
 mod caps;
 mod cards;
 mod checker;
@@ -39,6 +41,7 @@ mod guards;
 mod journal;
 #[cfg(feature = "live")]
 mod kill;
+mod ledger;
 #[cfg(feature = "live")]
 mod looking;
 mod model;

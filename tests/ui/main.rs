@@ -13,6 +13,7 @@ use shouyin_ui::testing::{AccessibleRole, ElementHandle, ElementQuery};
 use slint::ComponentHandle;
 use slint::platform::PointerEventButton;
 
+mod browse;
 mod contrast;
 mod keys;
 mod pages;

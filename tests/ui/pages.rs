@@ -166,8 +166,9 @@ fn what_is_not_allowed_has_no_button() {
         };
         assert_eq!(actions("prompt-plain"), only(&["取消", "手输付款码"]));
         assert_eq!(actions("code"), only(&["取消"]));
-        assert_eq!(actions("records-none"), only(&["返回收款", "结算"]));
-        let wall = only(&["返回收款", "结算", "码牌"]);
+        let ways = ["返回收款", "结算", "筛选", "查单号", "统计", "扫小票"];
+        assert_eq!(actions("records-none"), only(&ways));
+        let wall = only(&[&ways[..], &["码牌"]].concat());
         assert_eq!(actions("records-none-wall"), wall);
         assert_eq!(actions("settlement-empty"), only(&["返回"]));
         assert_eq!(actions("settlement-waiting"), only(&["返回"]));
@@ -177,11 +178,17 @@ fn what_is_not_allowed_has_no_button() {
         assert_eq!(actions("verdict-altered"), only(&["返回", "再查一个"]));
         assert_eq!(actions("wall"), only(&["返回", "打印", "核验码牌"]));
         assert!(!actions("undo-ceiling").contains("下一步"));
-        assert_eq!(actions("record-not-paid"), only(&["返回"]));
-        assert_eq!(actions("record-part"), only(&["返回", "退款", "重打小票"]));
+        assert_eq!(
+            actions("record-not-paid"),
+            only(&["返回", "经过", "核实到账"])
+        );
+        assert_eq!(
+            actions("record-part"),
+            only(&["返回", "退款", "重打小票", "经过", "核实到账"])
+        );
         assert_eq!(
             actions("record-returning"),
-            only(&["返回", "立即核实", "重打小票"])
+            only(&["返回", "立即核实", "重打小票", "经过"])
         );
         assert!(!actions("undo-too-much").contains("下一步"));
         assert_eq!(actions("undo-change-way"), only(&["返回", "下一步"]));

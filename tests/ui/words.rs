@@ -29,6 +29,13 @@ fn pages_once() -> Vec<&'static str> {
         "verdict-stranger",
         "wall",
         "settlement-unequal",
+        "records-mixed",
+        "filter-set",
+        "choose-kind",
+        "number-day",
+        "statistics-channel",
+        "story",
+        "verify-same",
     ]
 }
 
