@@ -6,7 +6,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::error::JournalError;
-use super::query::OF_NO_HOLD;
+use super::ledger::ENTRY;
 use super::settled::{SettlementRow, entry};
 use super::store::{Store, stored_row};
 use crate::domain::{BatchNo, Timestamp, TxnId};
