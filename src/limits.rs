@@ -16,8 +16,8 @@ pub const ACQUIRER_QUEUE: usize = 8;
 pub const ACQUIRER_IN_FLIGHT: usize = 4;
 /// Sales that may wait for their result at once; above it no new sale is opened.
 pub const OPEN_SALES: usize = 100;
-/// Voucher numbers have six digits. From this one on the open batch is closed by itself, and the next one begins at 1: no
-/// number comes twice in a batch.
+/// Voucher numbers have six digits. From this one on the open batch is closed by itself, and the next one begins at 1:
+/// no number comes twice in a batch.
 pub const VOUCHER_RESTART: u32 = 999_000;
 /// From this one on nobody opens a sale or an undo before that has happened; what is left is for returns that must be.
 pub const VOUCHER_LAST_ASKED: u32 = 999_800;

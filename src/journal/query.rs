@@ -181,8 +181,8 @@ impl Store {
         })
     }
 
-    /// Returns the number after the last one, above every number when they are used up; 1 in a batch that was opened near
-    /// the end and has nothing yet.
+    /// Returns the number after the last one, above every number when they are used up; 1 in a batch that was opened
+    /// near the end and has nothing yet.
     fn next_voucher(&self, last: u32, batch: u32) -> Result<u32, JournalError> {
         if last + 1 < limits::VOUCHER_RESTART {
             return Ok(last + 1);

@@ -150,7 +150,8 @@ impl Store {
         self.connection
             .prepare_cached(
                 "WITH about AS (SELECT txn FROM sale WHERE order_no = ?1 \
-                 UNION SELECT u.txn FROM undo u JOIN sale s ON s.txn = u.sale WHERE s.order_no = ?1 \
+                 UNION SELECT u.txn FROM undo u JOIN sale s ON s.txn = u.sale \
+                 WHERE s.order_no = ?1 \
                  UNION SELECT txn FROM undo WHERE undo_no = ?1) \
                  SELECT f.number FROM fact f JOIN about a ON f.txn = a.txn WHERE f.number <= ?2 \
                  ORDER BY f.number",

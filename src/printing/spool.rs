@@ -59,8 +59,8 @@ pub struct Spool {
     reopen: Tick,
 }
 
-/// What is printed of a slip: for a settlement one piece of paper, which is the shop's; nothing where nothing is printed
-/// by itself.
+/// What is printed of a slip: for a settlement one piece of paper, which is the shop's; nothing where nothing is
+/// printed by itself.
 const fn copies_of<'a>(kind: &Kind, copies: &'a [Copy]) -> &'a [Copy] {
     if kind.is_of_a_settlement() && !copies.is_empty() {
         &[Copy::Merchant]

@@ -1,4 +1,4 @@
-//! One entry of ours with everything that names and proves it: what exports list and what a daily file is compared with.
+//! One entry of ours with everything that names and proves it: exports list it, a daily file is compared with it.
 
 use super::batch::Entry;
 use crate::domain::{Money, OperatorNo, Timestamp};

@@ -406,7 +406,8 @@ proptest! {
                     sales.push(u128::from(count));
                     let batch = u32::try_from(batches.len()).unwrap() + 1;
                     let facts = paid(u128::from(count), 100, None, false);
-                    let facts: Vec<_> = facts.into_iter().map(|fact| closed::in_batch(fact, batch)).collect();
+                    let facts = facts.into_iter().map(|fact| closed::in_batch(fact, batch));
+                    let facts: Vec<_> = facts.collect();
                     books.add(&facts);
                     let found = spool.look(&mut books, Tick(now));
                     // A command that is under way goes on.
