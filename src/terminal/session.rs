@@ -60,6 +60,10 @@ pub(super) enum Act {
 }
 
 /// Takes a tap.
+#[allow(
+    clippy::too_many_lines,
+    reason = "one arm for each group of wishes, and every wish is named"
+)]
 pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
     if desk.out_of_service.is_some() {
         language_or_theme(desk, intent);

@@ -173,38 +173,8 @@ pub(super) fn chosen(
         DeskPage::Filter | DeskPage::Choose | DeskPage::Number | DeskPage::Statistics => {
             Some(browsing(desk, records, LocalDay::of(rules.now), told()))
         }
-        DeskPage::Story => {
-            let record = records.record.as_ref()?;
-            Some(Page::Story(StoryPage {
-                voucher: record.row.voucher.clone(),
-                lines: records.story.clone(),
-            }))
-        }
-        DeskPage::Verify => {
-            let record = records.record.as_ref()?;
-            let word = &records.verification.as_ref()?.word;
-            Some(Page::Verify(verify_page(
-                &record.row,
-                &record.trade_no,
-                word,
-            )))
-        }
-        DeskPage::Records => Some(Page::Records(RecordsPage {
-            rows: records.list.clone(),
-            more: records.next.is_some(),
-            newer: records.newer,
-            period: desk.browse.period,
-            filters: desk.browse.filters(),
-            searched: desk.browse.searched.clone().unwrap_or_default(),
-            sums: records
-                .sums
-                .map(|(count, net)| (count, format::signed(net))),
-            can_scan: true,
-            can_wall: {
-                let may = shop.wall.may(&shop.profile);
-                may.show || may.check
-            },
-        })),
+        DeskPage::Story | DeskPage::Verify => of_record(desk, records),
+        DeskPage::Records => Some(Page::Records(records_page(desk, records, shop))),
         DeskPage::Look => Some(look_page(desk)),
         DeskPage::Wall => Some(Page::Wall(WallPage {
             text: shop.wall.own.texts.get(desk.wall_place)?.clone(),
@@ -248,6 +218,37 @@ pub(super) fn chosen(
             }))
         }
     }
+}
+
+fn records_page(desk: &Desk, records: &Records, shop: &Shop) -> RecordsPage {
+    let may = shop.wall.may(&shop.profile);
+    RecordsPage {
+        rows: records.list.clone(),
+        more: records.next.is_some(),
+        newer: records.newer,
+        period: desk.browse.period,
+        filters: desk.browse.filters(),
+        searched: desk.browse.searched.clone().unwrap_or_default(),
+        sums: records
+            .sums
+            .map(|(count, net)| (count, format::signed(net))),
+        can_scan: true,
+        can_wall: may.show || may.check,
+    }
+}
+
+/// The facts of the sale on the record page, or the acquirer's word on it.
+fn of_record(desk: &Desk, records: &Records) -> Option<Page> {
+    let record = records.record.as_ref()?;
+    if desk.page == DeskPage::Story {
+        return Some(Page::Story(StoryPage {
+            voucher: record.row.voucher.clone(),
+            lines: records.story.clone(),
+        }));
+    }
+    let word = &records.verification.as_ref()?.word;
+    let page = verify_page(&record.row, &record.trade_no, word);
+    Some(Page::Verify(page))
 }
 
 /// The pages that choose what is listed, and the sums.

@@ -113,7 +113,7 @@ impl Store {
                 seen.extend(self.places(&of, undo, params![voucher, FOUND_MAX])?);
             }
         }
-        seen.sort_by(|one, other| other.place.cmp(&one.place));
+        seen.sort_by_key(|one| std::cmp::Reverse(one.place));
         seen.dedup_by(|one, other| one.txn == other.txn);
         seen.truncate(FOUND_MAX);
         let mut rows = Vec::new();

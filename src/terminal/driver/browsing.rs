@@ -32,7 +32,7 @@ impl Driver {
             Browsed::Number(number) => self.find(&number).await,
             Browsed::Statistics => self.read_statistics().await,
             Browsed::Story(txn) => self.read_story(txn).await,
-            Browsed::Verify(txn) => self.verify(txn).await,
+            Browsed::Verify(txn) => self.verify(txn),
         }
     }
 
@@ -153,7 +153,7 @@ impl Driver {
     }
 
     /// Asks the acquirer what it has of a sale that has ended here. One question at a time.
-    async fn verify(&mut self, of: TxnId) {
+    fn verify(&mut self, of: TxnId) {
         let asking = self
             .records
             .verification
