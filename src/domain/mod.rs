@@ -7,8 +7,8 @@ mod channel;
 mod day;
 mod entry;
 pub mod fee;
-mod funding;
 mod filter;
+mod funding;
 mod id;
 pub mod instalment;
 mod money;
@@ -18,8 +18,8 @@ mod time;
 pub use channel::Channel;
 pub use day::{Days, LocalDay};
 pub use entry::EntryMode;
-pub use funding::Funding;
 pub use filter::{Filter, FilterKind, FilterState, Place};
+pub use funding::Funding;
 pub use id::{
     BatchNo, Epoch, HostTradeNo, IdError, MerchantNo, OperatorNo, OrderKind, OrderNo, StartTag,
     TermNo, TxnId, VoucherNo,

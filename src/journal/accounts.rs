@@ -14,7 +14,8 @@ use super::store::{check_structure, open_problem, stored_row};
 use crate::domain::{Money, OrderNo, Timestamp};
 use crate::evidence::{Digest, SealedRow};
 use crate::payment::{
-    Fact, FactKind, Intent, Outcome, UndoCause, UndoIntent, UndoKind, UndoOutcome,
+    CardBusiness, Fact, FactKind, Intent, Outcome, Purpose, UndoCause, UndoIntent, UndoKind,
+    UndoOutcome,
 };
 use crate::settlement::{Entry, EntryKind, EntryState, Posting};
 
@@ -288,6 +289,7 @@ fn sale(intent: &Intent, at: Timestamp, number: u64) -> Posting {
             order_no: intent.order_no.clone(),
             kind: EntryKind::Sale,
             late: false,
+            completion: matches!(intent.purpose, Purpose::Completion { .. }),
             channel: intent.channel,
             amount: intent.amount,
             state: EntryState::Open,
@@ -317,6 +319,10 @@ fn undo(intent: &UndoIntent, at: Timestamp, number: u64, left: Money) -> Posting
                 UndoKind::Refund => EntryKind::Refund,
             },
             late: intent.cause == UndoCause::LateSuccess,
+            completion: intent
+                .of_card
+                .as_ref()
+                .is_some_and(|card| card.business == CardBusiness::Completion),
             channel: intent.channel,
             amount: intent.amount,
             state: EntryState::Open,

@@ -15,8 +15,8 @@ mod telling;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
-use self::refusing::no_sales;
 use self::printing::has_a_slip;
+use self::refusing::no_sales;
 use self::telling::log_fact;
 use super::arming::Armings;
 use super::carry::Carry;

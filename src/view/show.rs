@@ -274,6 +274,8 @@ fn browsing(desk: &Desk, records: &Records, today: LocalDay, notice: Option<Noti
         | DeskPage::Undo
         | DeskPage::Approve
         | DeskPage::Settlement
+        | DeskPage::Batches
+        | DeskPage::Batch
         | DeskPage::Wall
         | DeskPage::Look => Page::Filter(filter_page(browse)),
     }

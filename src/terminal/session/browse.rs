@@ -181,6 +181,8 @@ pub(super) fn up(desk: &Desk) -> DeskPage {
         | DeskPage::Undo
         | DeskPage::Approve
         | DeskPage::Settlement
+        | DeskPage::Batches
+        | DeskPage::Batch
         | DeskPage::Wall
         | DeskPage::Look => DeskPage::Till,
     }
