@@ -3,14 +3,35 @@
 
 use std::time::Duration;
 
-use shouyin::domain::Funding;
+use shouyin::domain::{Funding, TxnId};
 use shouyin::payment::UndoKind;
-use shouyin::settlement::{CardVerdict, EntryKind, net};
+use shouyin::settlement::{CardVerdict, EntryKind, Report, net};
 use shouyin::view::{BatchVerdict, CardHint, Intent, OutcomeKind, Page};
 use tempfile::TempDir;
 
 use super::counter::Counter;
 use crate::till::{PIN, ledger, reconcile, runtime, sandbox};
+
+/// On both sides.
+fn each_kind_to_the_fen(report: &Report) {
+    for lines in [&report.ours, &report.theirs] {
+        let sum = |kind| -> u64 {
+            let of_kind = lines.iter().filter(|line| line.kind == kind);
+            of_kind.map(|line| line.minor).sum()
+        };
+        assert_eq!(sum(EntryKind::Sale), 1_200 + 2_300 + 700 + 500 + 640);
+        let back = sum(EntryKind::Void) + sum(EntryKind::Refund);
+        assert_eq!(back, 700 + 120);
+    }
+}
+
+/// Looks at what is stored of the kind of each card.
+async fn are_of(counter: &Counter, kinds: [(TxnId, Funding); 2]) {
+    for (txn, kind) in kinds {
+        let paid = counter.till.journal.paid_sale(txn).await.unwrap().unwrap();
+        assert_eq!(paid.evidence.details().funding, Some(kind));
+    }
+}
 
 #[test]
 fn a_batch_with_card_sales_a_void_and_a_partial_refund_equals_the_statement_to_the_fen() {
@@ -29,10 +50,11 @@ fn a_batch_with_card_sales_a_void_and_a_partial_refund_equals_the_statement_to_t
         let with_pin = counter.pays(2_300, "insert credit").await;
         assert_eq!(with_pin, OutcomeKind::Paid);
         let credit = counter.till.last_sale().await;
-        for (txn, kind) in [(debit, Funding::Debit), (credit, Funding::Credit)] {
-            let paid = counter.till.journal.paid_sale(txn).await.unwrap().unwrap();
-            assert_eq!(paid.evidence.details().funding, Some(kind));
-        }
+        are_of(
+            &counter,
+            [(debit, Funding::Debit), (credit, Funding::Credit)],
+        )
+        .await;
         assert_eq!(counter.pays(1_051, "tap debit").await, OutcomeKind::NotPaid);
         assert_eq!(counter.pays(700, "tap debit").await, OutcomeKind::Paid);
         let voided = counter.till.last_sale().await;
@@ -58,16 +80,7 @@ fn a_batch_with_card_sales_a_void_and_a_partial_refund_equals_the_statement_to_t
         assert_eq!((report.unexplained_minor, report.open), (0, 0));
         assert_eq!(net(&report.ours), net(&report.theirs));
         assert_eq!(net(&report.ours), i64::from(kept));
-        // Each kind to the fen, on both sides.
-        for lines in [&report.ours, &report.theirs] {
-            let sum = |kind| -> u64 {
-                let of_kind = lines.iter().filter(|line| line.kind == kind);
-                of_kind.map(|line| line.minor).sum()
-            };
-            assert_eq!(sum(EntryKind::Sale), 1_200 + 2_300 + 700 + 500 + 640);
-            let back = sum(EntryKind::Void) + sum(EntryKind::Refund);
-            assert_eq!(back, 700 + 120);
-        }
+        each_kind_to_the_fen(&report);
         let books = ledger(sandbox.page_port).await;
         let net_of = |order: &serde_json::Value| order["net_charged"].as_i64().unwrap();
         let orders = books["orders"].as_array().unwrap();

@@ -62,21 +62,8 @@ fn session(kind: &str, trace: &str, wish: &str) -> Value {
     json!({"t": kind, "11": trace, "41": "A1234567", "42": MERCHANT, "60": wish})
 }
 
-#[tokio::test]
-async fn a_decoder_from_outside_reads_every_message_as_it_was_meant() {
-    let shop = Shop::open();
-    shop.cards.renew(BatchNo::new(42).unwrap()).await.unwrap();
-    let tapped = CardAsk::Sale(Box::new(card(Way::Tapped, false)));
-    for what in [
-        sale_with_pin(),
-        tapped,
-        reversal(ReversalReason::BadMac),
-        CardAsk::Void(original()),
-        CardAsk::Refund(original()),
-    ] {
-        let reply = shop.ask(what).await;
-        assert!(matches!(reply, Reply::Answer(_)), "{reply:?}");
-    }
+/// Sends everything that ends a batch and a session.
+async fn end_a_batch(shop: &Shop) {
     let row = |kind, trace, fen| CardRow {
         kind,
         trace: VoucherNo::new(trace).unwrap(),
@@ -96,6 +83,46 @@ async fn a_decoder_from_outside_reads_every_message_as_it_was_meant() {
     }
     shop.cards.renew(BatchNo::new(43).unwrap()).await.unwrap();
     shop.cards.rules(BatchNo::new(43).unwrap()).await.unwrap();
+}
+
+/// The same as the decoder has to read it.
+fn of_the_end() -> Vec<Value> {
+    vec![
+        batch(
+            "0500",
+            json!({"11": "000050", "60": "00000042201", "foreign": {"charged": [0, 0],
+                "returned": [0, 0]}, "home": {"charged": [3500, 2], "returned": [700, 1]}}),
+        ),
+        batch(
+            "0320",
+            json!({"11": "000051", "60": "00000042201", "rows": [["22", 7, 1234], ["21", 9, 55]]}),
+        ),
+        batch(
+            "0320",
+            json!({"11": "000052", "60": "00000042202", "rows": []}),
+        ),
+        session("0820", "000002", "00000043002"),
+        session("0800", "000003", "00000043004"),
+        session("0800", "000004", "00000043394"),
+    ]
+}
+
+#[tokio::test]
+async fn a_decoder_from_outside_reads_every_message_as_it_was_meant() {
+    let shop = Shop::open();
+    shop.cards.renew(BatchNo::new(42).unwrap()).await.unwrap();
+    let tapped = CardAsk::Sale(Box::new(card(Way::Tapped, false)));
+    for what in [
+        sale_with_pin(),
+        tapped,
+        reversal(ReversalReason::BadMac),
+        CardAsk::Void(original()),
+        CardAsk::Refund(original()),
+    ] {
+        let reply = shop.ask(what).await;
+        assert!(matches!(reply, Reply::Answer(_)), "{reply:?}");
+    }
+    end_a_batch(&shop).await;
     let frames = shop.host.0.lock().unwrap().frames.clone();
     let lines: Vec<String> = frames.iter().map(|frame| HEXUPPER.encode(frame)).collect();
     let Some(decoded) = peer("decode", &lines) else {
@@ -132,23 +159,8 @@ async fn a_decoder_from_outside_reads_every_message_as_it_was_meant() {
             json!({"3": "200000", "22": "012", "37": "123456789012", "60": "2500004200060",
                 "61": "000041000005"}),
         ),
-        batch(
-            "0500",
-            json!({"11": "000050", "60": "00000042201", "foreign": {"charged": [0, 0],
-                "returned": [0, 0]}, "home": {"charged": [3500, 2], "returned": [700, 1]}}),
-        ),
-        batch(
-            "0320",
-            json!({"11": "000051", "60": "00000042201", "rows": [["22", 7, 1234], ["21", 9, 55]]}),
-        ),
-        batch(
-            "0320",
-            json!({"11": "000052", "60": "00000042202", "rows": []}),
-        ),
-        session("0820", "000002", "00000043002"),
-        session("0800", "000003", "00000043004"),
-        session("0800", "000004", "00000043394"),
     ];
+    let expected: Vec<Value> = expected.into_iter().chain(of_the_end()).collect();
     assert_eq!(decoded.len(), expected.len());
     for (line, mut wanted) in decoded.iter().zip(expected) {
         let mut found: Value = serde_json::from_str(line).unwrap();
