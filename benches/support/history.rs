@@ -128,6 +128,7 @@ impl History {
             theirs: Vec::new(),
             compared: false,
             balanced: None,
+            cards: None,
             differences: 0,
             unequal: 0,
             explained_minor: 0,

@@ -39,6 +39,7 @@ fn entry(count: u32, kind: EntryKind, order: u32, channel: Channel, amount: u64)
         order_no: number('S', order),
         kind,
         late: false,
+        completion: false,
         channel,
         amount: fen(amount),
         state: EntryState::Stands,

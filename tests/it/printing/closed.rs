@@ -96,6 +96,7 @@ pub fn settled(books: &Books, batch: u32, movements: Option<&[Movement]>) -> Vec
         theirs: found.theirs,
         compared: movements.is_some(),
         balanced: None,
+        cards: None,
         differences: count(differences.len()),
         unequal,
         explained_minor: explained,

@@ -107,6 +107,7 @@ impl Story {
                 order_no: OrderNo::new(order).unwrap(),
                 kind,
                 late: false,
+                completion: false,
                 channel: Channel::Wechat,
                 amount,
                 state,
