@@ -106,17 +106,22 @@ fn must<T>(answer: Result<T, JournalError>) -> T {
     answer.expect("a sound journal")
 }
 
-/// Every figure of one journal, by name.
-fn measure(made: &Made) -> Vec<(&'static str, f64)> {
-    let config = config(&made.dir);
+/// The middle of many starts, in milliseconds.
+fn starts(config: &JournalConfig) -> f64 {
     let opens = (0..ROUNDS).map(|_| {
         let begun = Instant::now();
-        let (journal, _) = must(DirectJournal::open(&config));
+        let (journal, _) = must(DirectJournal::open(config));
         let spent = begun.elapsed().as_secs_f64() * 1e3;
         journal.close();
         spent
     });
-    let open = median(&mut opens.collect::<Vec<_>>());
+    median(&mut opens.collect::<Vec<_>>())
+}
+
+/// Every figure of one journal, by name.
+fn measure(made: &Made) -> Vec<(&'static str, f64)> {
+    let config = config(&made.dir);
+    let open = starts(&config);
     let journal = must(DirectJournal::open(&config)).0;
     let day = made.last;
     let (from, to) = (day.start().0, day.plus(1).start().0);
