@@ -109,6 +109,7 @@ impl Shop {
             | Command::ArmCard { .. }
             | Command::DisarmCard
             | Command::CompleteCard { .. }
+            | Command::RenewCards
             | Command::Play(_)
             | Command::ReadBatch { .. } => None,
         });

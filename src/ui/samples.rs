@@ -142,15 +142,17 @@ pub fn keypad_telling(cause: Cause) -> Page {
     })
 }
 
+fn outcome_telling(kind: OutcomeKind, cause: Cause) -> Page {
+    Page::Outcome(OutcomePage {
+        notice: Some(cause.into()),
+        ..ended(kind)
+    })
+}
+
 /// Every page that can tell `cause`, for the room that its words need.
 pub fn pages_telling(cause: &Cause) -> Vec<Page> {
     let notice = || Some(Notice::from(cause.clone()));
-    let outcome = |kind| {
-        Page::Outcome(OutcomePage {
-            notice: notice(),
-            ..ended(kind)
-        })
-    };
+    let outcome = |kind| outcome_telling(kind, cause.clone());
     let keypad = || keypad_telling(cause.clone());
     match cause {
         Cause::WrongCode(_) | Cause::CodeUsed => vec![
@@ -195,13 +197,13 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         Cause::JournalBroken | Cause::SettingsWrong => {
             vec![Page::OutOfService(cause.clone().into())]
         }
-        Cause::JournalAltered
+        Cause::DiskFull => vec![Page::OutOfService(cause.clone().into()), keypad()],
+        Cause::AmountMissing
+        | Cause::JournalAltered
         | Cause::CopyFails
         | Cause::JournalRebuilt
         | Cause::JournalUnproven
-        | Cause::ClockWrong => vec![keypad()],
-        Cause::DiskFull => vec![Page::OutOfService(cause.clone().into()), keypad()],
-        Cause::AmountMissing
+        | Cause::ClockWrong
         | Cause::NumbersUsedUp
         | Cause::AmountTooLarge
         | Cause::TooManyOpen

@@ -235,6 +235,16 @@ impl ReaderFault {
     }
 }
 
+const fn printer_code(trouble: PrinterTrouble) -> &'static str {
+    match trouble {
+        PrinterTrouble::PaperOut => "D03",
+        PrinterTrouble::CoverOpen => "D04",
+        PrinterTrouble::Overheated => "D05",
+        PrinterTrouble::Jammed => "D06",
+        PrinterTrouble::Offline => "D07",
+    }
+}
+
 const fn limit_code(kind: LimitKind) -> &'static str {
     match kind {
         LimitKind::Single => "A04",
@@ -285,11 +295,7 @@ impl Cause {
             Self::Settled(_) => "B02",
             Self::SettledUnequal(_) => "B03",
             Self::SettledUncompared(_) => "B04",
-            Self::Printer(PrinterTrouble::PaperOut, _) => "D03",
-            Self::Printer(PrinterTrouble::CoverOpen, _) => "D04",
-            Self::Printer(PrinterTrouble::Overheated, _) => "D05",
-            Self::Printer(PrinterTrouble::Jammed, _) => "D06",
-            Self::Printer(PrinterTrouble::Offline, _) => "D07",
+            Self::Printer(trouble, _) => printer_code(*trouble),
             Self::PrintQueueAnew => "D08",
             Self::PrintQueueBroken => "D09",
             Self::Reprinting => "D10",

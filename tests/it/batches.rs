@@ -140,6 +140,27 @@ fn the_page_estimates_fees_to_the_fen_and_every_closed_batch_can_be_opened_and_p
     });
 }
 
+/// Waits until three slips are in the printer's file; each ends with the feed to the tear-off edge.
+async fn three_slips(path: &std::path::Path) -> Vec<u8> {
+    let feeds = |bytes: &[u8]| {
+        bytes
+            .windows(3)
+            .filter(|part| *part == [27, b'd', 4])
+            .count()
+    };
+    let patience = async {
+        loop {
+            let bytes = std::fs::read(path).unwrap_or_default();
+            if feeds(&bytes) == 3 {
+                return bytes;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let bytes = tokio::time::timeout(Duration::from_secs(60), patience).await;
+    bytes.expect("three slips come out")
+}
+
 #[test]
 fn a_closed_batch_comes_out_of_a_printer_with_what_the_journal_has() {
     let world = runtime();
@@ -178,24 +199,9 @@ fn a_closed_batch_comes_out_of_a_printer_with_what_the_journal_has() {
         let list = PrintJob::Details { txn, operator, at };
         printer.submit(list.clone()).unwrap();
         printer.submit(list).unwrap();
-        let patience = async {
-            loop {
-                let bytes = std::fs::read(&path).unwrap_or_default();
-                // Three slips end with the feed to the tear-off edge.
-                if bytes
-                    .windows(3)
-                    .filter(|part| *part == [27, b'd', 4])
-                    .count()
-                    == 3
-                {
-                    return bytes;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        let bytes = tokio::time::timeout(Duration::from_secs(60), patience).await;
+        let bytes = three_slips(&path).await;
         till.stop().await;
-        bytes.expect("three slips come out")
+        bytes
     });
     let text = crate::printing::read_back(&paper);
     let count = |words: &str| text.matches(words).count();

@@ -172,7 +172,7 @@ fn records(facts: &[Fact]) -> Vec<Record> {
         }
     }
     let mut records: Vec<_> = found.into_values().collect();
-    records.sort_by(|one, other| other.place.cmp(&one.place));
+    records.sort_by_key(|record| std::cmp::Reverse(record.place));
     records
 }
 
@@ -393,7 +393,7 @@ fn a_number_finds_its_records() {
     ] {
         assert!(finds(&text).contains(&order), "{text}");
     }
-    assert_eq!(finds(&order), [order.clone()]);
+    assert_eq!(finds(&order), std::slice::from_ref(&order));
     assert!(finds("999999").is_empty() && finds("0").is_empty() && finds("'").is_empty());
     let undo = all
         .rows
@@ -401,7 +401,7 @@ fn a_number_finds_its_records() {
         .find(|row| matches!(row, ListRow::Undo(_)))
         .unwrap();
     let own = number(undo, &shop.journal);
-    assert_eq!(finds(&own), [own.clone()]);
+    assert_eq!(finds(&own), std::slice::from_ref(&own));
 }
 
 #[test]

@@ -33,8 +33,8 @@ impl Watch {
     /// A piece of paper came out: its lines, the text of its code, and whether it is whole. A piece that was cut off in
     /// the middle has its head.
     pub fn slip(&mut self, lines: &[String], code: &str, whole: bool, now: u64) {
-        let settling = self.settlements.by_txn.values();
-        if let Some(own) = settling.cloned().find(|own| own.number == code) {
+        let mut settling = self.settlements.by_txn.values();
+        if let Some(own) = settling.find(|own| own.number == code).cloned() {
             return self.slip_of_a_batch(lines, &own, whole, now);
         }
         let has = |words: &str| lines.iter().any(|line| line.contains(words));
