@@ -7,6 +7,8 @@ UPDATE sale SET card_tail = (
     FROM fact WHERE number = sale.opened_by)
   WHERE t GLOB '[0-9][0-9][0-9][0-9]')
 WHERE channel = 'bank_card';
+-- funding: debit or credit card, where the card host's answer says so; the fee depends on it. Older sales have none.
+ALTER TABLE sale ADD COLUMN funding TEXT CHECK (funding IN ('debit','credit'));
 -- The lists go by time and, within a millisecond, by row. Every other index leads to few rows, however many there are.
 DROP INDEX sale_opened;
 CREATE INDEX sale_listed ON sale (opened_ms, opened_by);
@@ -31,13 +33,14 @@ CREATE INDEX undo_trade ON undo (trade_no) WHERE trade_no IS NOT NULL;
 
 -- What moves the shop's money, one row each: what a settlement counts and a statistic sums. A hold moves none.
 CREATE VIEW ledger_entry (txn, number, order_no, kind, late, channel, amount, state, voucher, batch, opened_by,
-                      opened_ms, entry, operator, settled, completion) AS
+                      opened_ms, entry, operator, settled, completion,
+                      funding) AS
   SELECT txn, order_no, order_no, 'sale', 0, channel, amount, state, voucher, batch, opened_by,
-         opened_ms, entry, operator, settled, purpose = 'completion'
+         opened_ms, entry, operator, settled, purpose = 'completion', funding
   FROM sale WHERE purpose <> 'hold'
   UNION ALL
   SELECT u.txn, u.undo_no, s.order_no, u.kind, u.cause = 'late_success', s.channel, u.amount, u.state, u.voucher, u.batch,
-         u.opened_by, u.opened_ms, s.entry, u.operator, u.settled, s.purpose = 'completion'
+         u.opened_by, u.opened_ms, s.entry, u.operator, u.settled, s.purpose = 'completion', s.funding
   FROM undo u JOIN sale s ON s.txn = u.sale WHERE s.purpose <> 'hold';
 
 -- Sums of the entries that count, by local day (days since 1970, UTC+8) and hour of their opening. Kept in the unit

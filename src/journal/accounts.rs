@@ -244,6 +244,7 @@ fn fold(found: &mut Option<Posting>, fact: &Fact, number: u64, left: Money) {
                 let details = evidence.details();
                 posting.entry.state = EntryState::Stands;
                 posting.entry.channel = details.channel.unwrap_or(posting.entry.channel);
+                posting.entry.funding = details.funding;
                 posting.trade_no = details.trade_no.as_ref().map(ToString::to_string);
             }
         }
@@ -290,6 +291,7 @@ fn sale(intent: &Intent, at: Timestamp, number: u64) -> Posting {
             kind: EntryKind::Sale,
             late: false,
             completion: matches!(intent.purpose, Purpose::Completion { .. }),
+            funding: None,
             channel: intent.channel,
             amount: intent.amount,
             state: EntryState::Open,
@@ -323,6 +325,7 @@ fn undo(intent: &UndoIntent, at: Timestamp, number: u64, left: Money) -> Posting
                 .of_card
                 .as_ref()
                 .is_some_and(|card| card.business == CardBusiness::Completion),
+            funding: None,
             channel: intent.channel,
             amount: intent.amount,
             state: EntryState::Open,

@@ -22,8 +22,8 @@ use crate::payment::Presentment;
 use crate::settlement::{Entry, EntryKind, TallyKey, TallyRow};
 
 /// What [`entry`] reads, in its order.
-pub(super) const ENTRY: &str =
-    "txn, number, order_no, kind, late, channel, amount, state, voucher, batch, completion";
+pub(super) const ENTRY: &str = "txn, number, order_no, kind, late, channel, amount, state, voucher, batch, completion, \
+     funding";
 
 type Sums = BTreeMap<TallyKey, (u32, u64)>;
 
@@ -146,13 +146,13 @@ fn add(unit: &Connection, key: &TallyKey, (count, minor): (u32, u64)) -> rusqlit
 
 fn moved(row: &Row<'_>) -> rusqlite::Result<(Entry, TallyKey)> {
     let entry = entry(row)?;
-    let at = Timestamp(row.get(11)?);
+    let at = Timestamp(row.get(12)?);
     let key = TallyKey {
         day: LocalDay::of(at),
         hour: at.local_hour(),
         channel: entry.channel,
-        entry: row.get(12)?,
-        operator: row.get(13)?,
+        entry: row.get(13)?,
+        operator: row.get(14)?,
         kind: entry.kind,
     };
     Ok((entry, key))

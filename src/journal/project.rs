@@ -5,6 +5,7 @@
 
 use rusqlite::{Connection, params};
 
+use crate::domain::{Channel, Funding};
 use crate::payment::{Fact, FactKind, Intent, Outcome, Purpose, UndoIntent, UndoOutcome};
 
 /// Brings the projections up to date with one fact.
@@ -100,21 +101,28 @@ fn card_tail(intent: &Intent) -> Option<String> {
 }
 
 fn close_sale(unit: &Connection, txn: &str, outcome: &Outcome, at_ms: i64) -> rusqlite::Result<()> {
-    let (channel, trade_no, host_code) = match outcome {
-        Outcome::Paid(evidence) => {
-            let details = evidence.details();
-            let trade_no = details.trade_no.as_ref().map(ToString::to_string);
-            (details.channel.map(|channel| channel.key()), trade_no, None)
-        }
-        Outcome::Declined { host_code } => (None, None, Some(host_code.as_str())),
-        Outcome::NotSent | Outcome::Revoked => (None, None, None),
+    let (details, host_code) = match outcome {
+        Outcome::Paid(evidence) => (Some(evidence.details()), None),
+        Outcome::Declined { host_code } => (None, Some(host_code.as_str())),
+        Outcome::NotSent | Outcome::Revoked => (None, None),
     };
     set_state(unit, txn, outcome.key())?;
     unit.prepare_cached(
         "UPDATE sale SET closed_ms = ?2, channel = coalesce(?3, channel), trade_no = ?4, \
-         host_code = ?5 WHERE txn = ?1",
+         host_code = ?5, funding = ?6 WHERE txn = ?1",
     )?
-    .execute(params![txn, at_ms, channel, trade_no, host_code])?;
+    .execute(params![
+        txn,
+        at_ms,
+        details
+            .and_then(|details| details.channel)
+            .map(Channel::key),
+        details.and_then(|details| details.trade_no.as_ref().map(ToString::to_string)),
+        host_code,
+        details
+            .and_then(|details| details.funding)
+            .map(Funding::key),
+    ])?;
     super::ledger::keep(unit, txn)?;
     unit.prepare_cached("DELETE FROM outbox WHERE txn = ?1")?
         .execute([txn])

@@ -9,7 +9,7 @@ use super::error::JournalError;
 use super::ledger::ENTRY;
 use super::query::OF_NO_HOLD;
 use super::store::Store;
-use crate::domain::{BatchNo, Channel, Money, OrderNo, Timestamp, TxnId, VoucherNo};
+use crate::domain::{BatchNo, Channel, Funding, Money, OrderNo, Timestamp, TxnId, VoucherNo};
 use crate::payment::{FactKind, Unsettled};
 use crate::settlement::{
     Batch, Difference, Entry, EntryKind, EntryState, OpenLeft, Report, SettlementFact,
@@ -265,6 +265,10 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         kind: EntryKind::from_key(&text(3)?).ok_or_else(|| wrong(3))?,
         late: row.get(4)?,
         completion: row.get(10)?,
+        funding: row
+            .get::<_, Option<String>>(11)?
+            .as_deref()
+            .and_then(Funding::from_key),
         channel: Channel::from_key(&text(5)?).unwrap_or(Channel::Unknown),
         amount: Money::from_fen(row.get(6)?).map_err(|_| wrong(6))?,
         state: match text(7)?.as_str() {

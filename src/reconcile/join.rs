@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::fee::Product;
-use crate::domain::{Channel, TermNo, TxnId};
+use crate::domain::{Channel, Funding, TermNo, TxnId};
 use crate::settlement::{
     Charge, Difference, EntryKind, EntryState, FeeTerms, MovementKind, Posting, Reason,
 };
@@ -178,7 +178,11 @@ impl<'a> Join<'a> {
         let charge = Charge {
             kind: entry.kind,
             channel: entry.channel,
-            product: self.products.get(&entry.txn).copied(),
+            product: self
+                .products
+                .get(&entry.txn)
+                .copied()
+                .or(entry.funding.map(Funding::product)),
             amount: entry.amount,
             left: posting.left,
         };

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{BatchNo, Channel, Money, OrderNo, TxnId, VoucherNo};
+use crate::domain::{BatchNo, Channel, Funding, Money, OrderNo, TxnId, VoucherNo};
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,6 +72,8 @@ pub struct Entry {
     pub late: bool,
     /// What it is about is the completion of a hold (预授权完成).
     pub completion: bool,
+    /// What card paid, where the card host's answer says so.
+    pub funding: Option<Funding>,
     /// The wallet.
     pub channel: Channel,
     /// The amount.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::fee::{FeeEffect, FeeKey, FeeTable, MerchantClass, Product};
-use crate::domain::{Channel, Money};
+use crate::domain::{Channel, Funding, Money};
 
 use super::batch::{Batch, Entry, EntryKind};
 
@@ -172,7 +172,7 @@ fn charges<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<Charge> {
         charges.push(Charge {
             kind: entry.kind,
             channel: entry.channel,
-            product: None,
+            product: entry.funding.map(Funding::product),
             amount: entry.amount,
             left: before,
         });

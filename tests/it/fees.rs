@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use shouyin::domain::fee::{FeeEffect, Product};
-use shouyin::domain::{BatchNo, Channel, Money, OrderNo, TxnId, VoucherNo};
+use shouyin::domain::{BatchNo, Channel, Funding, Money, OrderNo, TxnId, VoucherNo};
 use shouyin::profile::Profile;
 use shouyin::settlement::{
     Batch, Charge, Entry, EntryKind, EntryState, FeeTerms, estimate, sum_fees,
@@ -40,6 +40,7 @@ fn entry(count: u32, kind: EntryKind, order: u32, channel: Channel, amount: u64)
         kind,
         late: false,
         completion: false,
+        funding: None,
         channel,
         amount: fen(amount),
         state: EntryState::Stands,
@@ -109,6 +110,18 @@ fn a_batch_costs_what_its_entries_cost_and_a_void_gives_back_its_fee() {
     // Where refunds give fees back, 19 fen more.
     let kind = terms(FeeEffect::Returned, FeeEffect::Returned);
     assert_eq!(estimate(&batch(entries), &kind).fee_minor(), 136 - 19);
+}
+
+#[test]
+fn a_debit_card_that_the_host_named_has_the_cap_and_an_unnamed_one_the_rate_of_credit() {
+    let card = |funding| {
+        let mut sale = entry(1, EntryKind::Sale, 1, Channel::BankCard, 8_000_000);
+        sale.funding = funding;
+        estimate(&batch(vec![sale]), &usual()).fee_minor()
+    };
+    assert_eq!(card(Some(Funding::Debit)), 2_500);
+    assert_eq!(card(Some(Funding::Credit)), 48_000);
+    assert_eq!(card(None), 48_000);
 }
 
 #[test]

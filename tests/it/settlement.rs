@@ -69,6 +69,7 @@ impl Story {
             kind,
             late: false,
             completion: false,
+            funding: None,
             channel: Channel::Wechat,
             amount: Money::from_fen(fen).unwrap(),
             state,

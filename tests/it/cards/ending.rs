@@ -43,6 +43,7 @@ fn entry(at: u32) -> Entry {
         kind,
         late: false,
         completion: at.is_multiple_of(5),
+        funding: None,
         channel: if at.is_multiple_of(7) {
             Channel::Wechat
         } else {

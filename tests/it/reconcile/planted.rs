@@ -108,6 +108,7 @@ impl Story {
                 kind,
                 late: false,
                 completion: false,
+                funding: None,
                 channel: Channel::Wechat,
                 amount,
                 state,
