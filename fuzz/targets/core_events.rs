@@ -105,7 +105,7 @@ impl Till {
     fn new(policy: Policy) -> Self {
         let key = (KeyId::new("1"), TrustedKey::hmac(SECRET));
         Self {
-            state: State::empty(numbers(1, 1, 999_990)),
+            state: State::empty(numbers(1, 1, limits::VOUCHER_LAST_ASKED - 10)),
             policy,
             keys: TrustedKeys::new([key]).expect("one key"),
             now_ms: 1_000,

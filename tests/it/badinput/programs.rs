@@ -45,6 +45,9 @@ fn every_option_that_the_manual_names_is_in_the_help_and_the_other_way_round() {
                 &["profile", "check", "--help"],
                 &["printer", "test", "--help"],
                 &["reader", "info", "--help"],
+                &["reconcile", "--help"],
+                &["fees", "--help"],
+                &["export", "--help"],
             ],
         ),
         (
@@ -54,6 +57,7 @@ fn every_option_that_the_manual_names_is_in_the_help_and_the_other_way_round() {
                 &["serve", "--help"][..],
                 &["printer", "--help"],
                 &["reader", "--help"],
+                &["daily", "--help"],
             ],
         ),
     ] {
