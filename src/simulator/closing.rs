@@ -16,6 +16,8 @@ use crate::settlement::{
 
 /// After the world is mended a settlement ends within this.
 const CLOSES_WITHIN_MS: u64 = 25 * 60_000;
+/// The slips of the last batch are on paper so long after it at the latest.
+const PRINTS_WITHIN_MS: u64 = 60_000;
 
 impl World<'_> {
     /// 结算: the supervisor closes the batch, if there is anything in it.
@@ -80,6 +82,16 @@ impl World<'_> {
                 self.run_until(self.now() + 1_000);
             }
         }
+        // A batch with differences has two slips.
+        let limit = self.now() + PRINTS_WITHIN_MS;
+        while self.is_printing() && self.now() < limit {
+            self.run_until(self.now() + 1_000);
+        }
+    }
+
+    fn is_printing(&self) -> bool {
+        let spool = self.till.as_ref().and_then(|till| till.spool.as_ref());
+        spool.is_some_and(|spool| spool.note().waiting > 0)
     }
 }
 

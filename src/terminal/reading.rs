@@ -148,7 +148,16 @@ pub async fn sign_in_when_asked<X: Exchange, K: CardKeys>(
         info!("signed in at the card host");
         let rules = host.rules(batch).await;
         match &rules {
-            Ok(rules) => info!(?rules, "what the card host lets be paid without a PIN"),
+            Ok(rules) => {
+                let most = rules
+                    .no_pin_max
+                    .map_or("nothing".to_owned(), |most| most.to_string());
+                let device = rules.device_counts;
+                info!(
+                    most,
+                    device, "what the card host lets be paid without a PIN"
+                );
+            }
             Err(problem) => warn!(problem, "no limits from the card host"),
         }
         // The desk is gone only at shutdown.

@@ -124,6 +124,13 @@ fn the_page_estimates_fees_to_the_fen_and_every_closed_batch_can_be_opened_and_p
             BatchSlip::Differences,
         ] {
             till.tap(Intent::PrintBatch(slip)).await;
+            let code = if slip == BatchSlip::Details { "D11" } else { "D10" };
+            let told = move |page: &Page| {
+                matches!(page, Page::Batch(page) if page.notice.as_ref().is_some_and(|told| told.code == code))
+            };
+            if slip != BatchSlip::Differences {
+                till.page_of(told).await;
+            }
         }
         let told = |page: &Page| matches!(page, Page::Batch(page) if page.notice.is_some());
         till.page_of(told).await;

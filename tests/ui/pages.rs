@@ -170,9 +170,9 @@ fn what_is_not_allowed_has_no_button() {
         assert_eq!(actions("records-none"), only(&ways));
         let wall = only(&[&ways[..], &["码牌"]].concat());
         assert_eq!(actions("records-none-wall"), wall);
-        assert_eq!(actions("settlement-empty"), only(&["返回"]));
-        assert_eq!(actions("settlement-waiting"), only(&["返回"]));
-        assert_eq!(actions("settlement-open"), only(&["返回", "结算"]));
+        assert_eq!(actions("settlement-empty"), only(&["返回", "历史"]));
+        assert_eq!(actions("settlement-waiting"), only(&["返回", "历史"]));
+        assert_eq!(actions("settlement-open"), only(&["返回", "历史", "结算"]));
         assert!(!actions("records-plain").contains("码牌"));
         assert_eq!(actions("look-slip-payment"), only(&["返回"]));
         assert_eq!(actions("verdict-altered"), only(&["返回", "再查一个"]));

@@ -27,7 +27,7 @@ impl Driver {
             operator: self.parts.operator.clone(),
             at: self.now().utc,
         };
-        self.parts.desk.told = Some(self.hand_over(job, Cause::ListQueued));
+        self.parts.desk.told = Some(self.hand_over(job, Cause::Printing));
     }
 
     /// The slips of a sale and of the money of it that went back, once more and marked so.
@@ -73,7 +73,7 @@ impl Driver {
             }
             BatchSlip::Details => {
                 let job = PrintJob::Details { txn, operator, at };
-                self.hand_over(job, Cause::Printing)
+                self.hand_over(job, Cause::ListQueued)
             }
         };
         self.parts.desk.told = Some(told);
