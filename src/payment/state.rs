@@ -56,8 +56,8 @@ impl Numbers {
         }
     }
 
-    /// Returns the number that [`Self::voucher`] would take. Behind the last one only returns that must be are counted on
-    /// from 1, and the batch still asks to be closed.
+    /// Returns the number that [`Self::voucher`] would take. Behind the last one only returns that must be are counted
+    /// on from 1, and the batch still asks to be closed.
     pub(super) fn next_trace(&self) -> VoucherNo {
         let last = limits::VOUCHER_LAST;
         let next = self.next_voucher;

@@ -50,7 +50,12 @@ fn shop(seed: u64, days: u64, settled: bool) -> Shop {
         }
         if day + 1 == days {
             // The last sale has no result yet.
-            let open = |fact: &Fact| matches!(&fact.kind, FactKind::IntentRecorded(intent) if intent.purpose == Purpose::Sale);
+            let open = |fact: &Fact| {
+                let FactKind::IntentRecorded(intent) = &fact.kind else {
+                    return false;
+                };
+                intent.purpose == Purpose::Sale
+            };
             let last = today.iter().rposition(open).unwrap();
             today.truncate(last + 1);
         }

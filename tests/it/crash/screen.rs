@@ -205,7 +205,9 @@ fn a_full_disk_that_turns_out_broken_is_told_as_broken_instead_of_waited_for() {
             why,
         };
         till.inputs.send(Input::Acquirer(answer)).await.unwrap();
-        let out = |code: &'static str| move |page: &Page| matches!(page, Page::OutOfService(notice) if notice.code == code);
+        let out = |code: &'static str| {
+            move |page: &Page| matches!(page, Page::OutOfService(told) if told.code == code)
+        };
         till.wait("full", out("J01")).await;
         bench.disk.lock().limit_to(None);
         let (at, forever) = (1, true);
