@@ -65,7 +65,7 @@ fn yuan(fen: u64) -> String {
     format!("{}.{:02}", fen / 100, fen % 100)
 }
 
-/// Asks for each slip of a batch; there is no third where nothing differs. What a person is told names which came again.
+/// Asks for each slip of a batch; there is no third where nothing differs. What is told says which came again.
 async fn ask_for_slips(till: &mut Till) {
     for (slip, code) in [(BatchSlip::Totals, "D10"), (BatchSlip::Details, "D11")] {
         till.tap(Intent::PrintBatch(slip)).await;

@@ -86,6 +86,11 @@ fn words_and_amounts_are_readable_by_day_and_by_night() {
             let lead = buttons.iter().find(|b| label(b) == "Back to sales");
             let edge = lead.filter(|_| sample.name.starts_with("records"));
             let edge = edge.map(|lead| edges(lead)[1] - 1.6 * shots::PORTRAIT.px_per_mm);
+            let below = till
+                .writings()
+                .into_iter()
+                .find(|text| label(text) == "Print slips");
+            let edge = edge.or(below.map(|below| edges(&below)[1]));
             for text in till.writings() {
                 let [_, top, _, bottom] = edges(&text);
                 if edge.is_some_and(|edge| top < edge && bottom > edge) {
