@@ -31,6 +31,7 @@ mod headless;
 pub mod samples;
 #[cfg(feature = "sim")]
 mod samples_batch;
+#[cfg(feature = "sim")]
 mod samples_browse;
 #[cfg(feature = "sim")]
 mod samples_cards;

@@ -2,4 +2,5 @@
 
 mod files;
 mod planted;
+#[cfg(feature = "live")]
 mod programs;
