@@ -45,11 +45,14 @@ impl Reserve {
         if self.stand == Stand::Held {
             return;
         }
+        let before = self.stand;
         self.stand = match files.hold_space(&self.path, self.bytes) {
             Ok(()) => Stand::Held,
             Err(error) if is_full(&error) => Stand::NoRoom,
             Err(error) => {
-                tracing::error!(%error, "the reserve cannot be written");
+                if before != Stand::Fails {
+                    tracing::error!(%error, "the reserve cannot be written");
+                }
                 Stand::Fails
             }
         };

@@ -194,12 +194,24 @@ impl Store {
 
     /// Returns the last settlements, newest first.
     pub(super) fn settlements(&self, limit: usize) -> Result<Vec<SettlementRow>, JournalError> {
+        self.settlement_rows(
+            "SELECT txn FROM settlement ORDER BY batch DESC LIMIT ?1",
+            [limit],
+        )
+    }
+
+    /// Returns the settlements that a statement names by their transactions.
+    pub(super) fn settlement_rows(
+        &self,
+        select: &str,
+        about: impl rusqlite::Params,
+    ) -> Result<Vec<SettlementRow>, JournalError> {
         let txns = self
             .connection
-            .prepare_cached("SELECT txn FROM settlement ORDER BY batch DESC LIMIT ?1")
+            .prepare_cached(select)
             .and_then(|mut select| {
                 select
-                    .query_map([limit], |row| row.get::<_, String>(0))?
+                    .query_map(about, |row| row.get::<_, String>(0))?
                     .collect::<rusqlite::Result<Vec<_>>>()
             })
             .map_err(|e| self.refused("reading settlements", e))?;

@@ -62,24 +62,11 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<SettlementRow>, JournalError> {
         let before = before.map_or(u32::MAX, BatchNo::get);
-        let txns = self
-            .connection
-            .prepare_cached(
-                "SELECT txn FROM settlement WHERE state = 'closed' AND batch < ?1 \
-                 ORDER BY batch DESC LIMIT ?2",
-            )
-            .and_then(|mut select| {
-                select
-                    .query_map(params![before, limit], |row| row.get::<_, String>(0))?
-                    .collect::<rusqlite::Result<Vec<_>>>()
-            })
-            .map_err(|e| self.refused("reading settlements", e))?;
-        let mut rows = Vec::new();
-        for txn in txns {
-            let txn = TxnId::from_hex(&txn).map_err(|error| self.damaged(error.to_string()))?;
-            rows.extend(self.settlement(txn)?);
-        }
-        Ok(rows)
+        self.settlement_rows(
+            "SELECT txn FROM settlement WHERE state = 'closed' AND batch < ?1 \
+             ORDER BY batch DESC LIMIT ?2",
+            params![before, limit],
+        )
     }
 
     /// Returns the settlement of this number, once it is closed.

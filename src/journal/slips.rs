@@ -6,9 +6,7 @@ use super::error::JournalError;
 use super::store::Store;
 use crate::domain::{OperatorNo, Timestamp, TxnId, VoucherNo};
 use crate::evidence::UndoEvidence;
-use crate::payment::{
-    Fact, FactKind, Intent, Outcome, PaidSale, UndoCause, UndoIntent, UndoKind, UndoOutcome,
-};
+use crate::payment::{FactKind, Intent, PaidSale, UndoCause, UndoIntent, UndoKind, UndoOutcome};
 use crate::settlement::{Report, SettlementFact, Sheet};
 
 /// Rows that are looked at in one question.
@@ -79,7 +77,7 @@ impl Store {
         let last = row + facts.len() as u64;
         let mut ended = Vec::new();
         for fact in &facts {
-            let (Some(txn), true) = (fact.txn(), has_slip(fact)) else {
+            let (Some(txn), true) = (fact.txn(), fact.has_slip()) else {
                 continue;
             };
             let of = self.facts_of(txn)?;
@@ -102,7 +100,7 @@ impl Store {
     /// Returns what the slip of a transaction says; none when nothing was proven of it.
     pub(super) fn slip_of(&self, txn: TxnId) -> Result<Option<SlipRow>, JournalError> {
         let facts = self.facts_of(txn)?;
-        let Some(end) = facts.iter().find(|fact| has_slip(fact)) else {
+        let Some(end) = facts.iter().find(|fact| fact.has_slip()) else {
             return Ok(None);
         };
         if report(&end.kind).is_some() {
@@ -130,23 +128,6 @@ impl Store {
             of,
         }))
     }
-}
-
-/// Only what was proven has a slip.
-const fn has_slip(fact: &Fact) -> bool {
-    matches!(
-        &fact.kind,
-        FactKind::Closed {
-            outcome: Outcome::Paid(_),
-            ..
-        } | FactKind::UndoClosed {
-            outcome: UndoOutcome::Done(_),
-            ..
-        } | FactKind::Settlement {
-            fact: SettlementFact::Closed(_),
-            ..
-        }
-    )
 }
 
 fn report(kind: &FactKind) -> Option<&Report> {

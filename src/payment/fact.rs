@@ -388,6 +388,23 @@ pub struct Fact {
 }
 
 impl Fact {
+    /// Tells whether it is an end that has a slip: only what was proven has one.
+    pub const fn has_slip(&self) -> bool {
+        matches!(
+            &self.kind,
+            FactKind::Closed {
+                outcome: Outcome::Paid(_),
+                ..
+            } | FactKind::UndoClosed {
+                outcome: UndoOutcome::Done(_),
+                ..
+            } | FactKind::Settlement {
+                fact: SettlementFact::Closed(_),
+                ..
+            }
+        )
+    }
+
     /// Tells whether a person asked for it and can leave it undone: a journal short of space refuses it, and nothing
     /// else. The return of a late payment is none.
     pub const fn is_wish(&self) -> bool {

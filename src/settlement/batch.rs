@@ -142,16 +142,16 @@ pub struct Line {
 /// Sums entries by wallet and type; lines of nothing are left out.
 pub fn lines<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<Line> {
     let counted = entries.into_iter().filter(|entry| entry.counts());
-    sum(counted.map(|entry| (entry.channel, entry.kind, entry.amount.minor())))
+    sum(counted.map(|entry| (entry.channel, entry.kind, 1, entry.amount.minor())))
 }
 
-/// Sums what was moved by wallet and type.
-pub(super) fn sum(moved: impl IntoIterator<Item = (Channel, EntryKind, u64)>) -> Vec<Line> {
+/// Sums counts and amounts by wallet and type.
+pub(super) fn sum(moved: impl IntoIterator<Item = (Channel, EntryKind, u32, u64)>) -> Vec<Line> {
     let mut sums: BTreeMap<(Channel, EntryKind), (u32, u64)> = BTreeMap::new();
-    for (channel, kind, minor) in moved {
+    for (channel, kind, more, minor) in moved {
         let (count, total) = sums.entry((channel, kind)).or_default();
-        *count += 1;
-        *total += minor;
+        *count = count.saturating_add(more);
+        *total = total.saturating_add(minor);
     }
     sums.into_iter()
         .map(|((channel, kind), (count, minor))| Line {

@@ -149,7 +149,10 @@ pub fn compare(
         .map_or(told_upto, |position| position.saturating_sub(1));
     Comparison {
         ours,
-        theirs: sum(joined.moved),
+        theirs: sum(joined
+            .moved
+            .into_iter()
+            .map(|(own, kind, fen)| (own, kind, 1, fen))),
         differences: joined.differences,
         open: joined.open,
         read_after,

@@ -2,9 +2,7 @@
 //!
 //! Owns how they add up to the lines of a settlement. Which entry counts is `Entry::counts`.
 
-use std::collections::BTreeMap;
-
-use super::batch::{EntryKind, Line};
+use super::batch::{EntryKind, Line, sum};
 use crate::domain::{Channel, LocalDay};
 
 /// What entries are summed by.
@@ -37,18 +35,7 @@ pub struct TallyRow {
 
 /// Adds sums up to the lines that a settlement of the same entries has.
 pub fn tally_lines<'a>(rows: impl IntoIterator<Item = &'a TallyRow>) -> Vec<Line> {
-    let mut sums: BTreeMap<(Channel, EntryKind), (u32, u64)> = BTreeMap::new();
-    for row in rows {
-        let (count, minor) = sums.entry((row.key.channel, row.key.kind)).or_default();
-        *count = count.saturating_add(row.count);
-        *minor = minor.saturating_add(row.minor);
-    }
-    sums.into_iter()
-        .map(|((channel, kind), (count, minor))| Line {
-            channel,
-            kind,
-            count,
-            minor,
-        })
-        .collect()
+    sum(rows
+        .into_iter()
+        .map(|row| (row.key.channel, row.key.kind, row.count, row.minor)))
 }

@@ -15,7 +15,6 @@ mod telling;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
-use self::printing::has_a_slip;
 use self::refusing::no_sales;
 use self::telling::log_fact;
 use super::arming::Armings;
@@ -395,7 +394,7 @@ impl Driver {
     async fn after_facts(&mut self, facts: &[Fact]) {
         let mut counted = true;
         // The queue finds in the journal what has a slip; it is durable there by now.
-        if facts.iter().any(has_a_slip) {
+        if facts.iter().any(Fact::has_slip) {
             self.parts.printer.look();
         }
         for fact in facts {

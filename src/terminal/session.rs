@@ -60,10 +60,6 @@ pub(super) enum Act {
 }
 
 /// Takes a tap.
-#[allow(
-    clippy::too_many_lines,
-    reason = "one arm for each group of wishes, and every wish is named"
-)]
 pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
     if desk.out_of_service.is_some() {
         language_or_theme(desk, intent);
@@ -74,31 +70,22 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Ac
         desk.late = None;
     }
     desk.told = None;
+    wish(desk, turn, intent)
+}
+
+fn wish(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
     match intent {
         Intent::SetLanguage(_) | Intent::SetTheme(_) => {
             language_or_theme(desk, intent);
             Act::None
         }
-        Intent::QueryNow => feed(
-            turn.state
-                .foreground
-                .map(|txn| Event::QueryRequested { txn }),
-        ),
-        Intent::StopWaiting => {
-            let open = turn.state.foreground.is_some() || turn.state.draft.is_some();
-            feed(open.then_some(Event::CancelRequested))
-        }
-        Intent::NextSale => Act::Feed(Event::ParkRequested),
-        Intent::Dismiss => Act::Feed(Event::ResultDismissed),
-        Intent::ChargeAgain => charge_again(desk, turn),
-        Intent::QueryPending(txn) => Act::Feed(Event::QueryRequested {
-            txn: open_part(turn.state, txn),
-        }),
-        Intent::Back => {
-            let from = desk.page;
-            back(desk);
-            browse::after_filter(from, desk)
-        }
+        Intent::QueryNow
+        | Intent::StopWaiting
+        | Intent::NextSale
+        | Intent::Dismiss
+        | Intent::ChargeAgain
+        | Intent::QueryPending(_) => with_sale(desk, turn, intent),
+        Intent::Back => go_back(desk),
         Intent::Digit(_) | Intent::DoubleZero | Intent::Dot | Intent::Backspace | Intent::Clear => {
             type_amount(desk, turn, intent);
             Act::None
@@ -154,6 +141,31 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Ac
         | Intent::ChangeWay
         | Intent::UndoWhole
         | Intent::UndoSend => back::undo(desk, turn, intent),
+    }
+}
+
+fn go_back(desk: &mut Desk) -> Act {
+    let from = desk.page;
+    back(desk);
+    browse::after_filter(from, desk)
+}
+
+/// Wishes about a sale that is under way, or has just ended.
+fn with_sale(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
+    let state = turn.state;
+    match (intent, state.foreground) {
+        (Intent::QueryNow, Some(txn)) => Act::Feed(Event::QueryRequested { txn }),
+        (Intent::StopWaiting, foreground) => {
+            let open = foreground.is_some() || state.draft.is_some();
+            feed(open.then_some(Event::CancelRequested))
+        }
+        (Intent::NextSale, _) => Act::Feed(Event::ParkRequested),
+        (Intent::Dismiss, _) => Act::Feed(Event::ResultDismissed),
+        (Intent::ChargeAgain, _) => charge_again(desk, turn),
+        (Intent::QueryPending(txn), _) => Act::Feed(Event::QueryRequested {
+            txn: open_part(state, txn),
+        }),
+        _ => Act::None,
     }
 }
 

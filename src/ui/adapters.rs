@@ -76,6 +76,11 @@ pub fn connect<F: Fn(Tap) + 'static>(app: &ui::App, seq: Rc<Cell<u64>>, taps: F)
     prompt.on_cancel(sender.on(Intent::Cancel));
     prompt.on_type_code(sender.on(Intent::TypeCode));
     let (weak, keys) = (app.as_weak(), sender.clone());
+    app.global::<ui::Shell<'_>>()
+        .on_yuan(|sum| match sum.strip_prefix('-') {
+            Some(sum) => format!("-¥{sum}").into(),
+            None => format!("¥{sum}").into(),
+        });
     app.global::<ui::Shell<'_>>().on_key(move |text, held| {
         let intent = weak
             .upgrade()

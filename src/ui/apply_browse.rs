@@ -277,6 +277,7 @@ fn line(line: &StoryLine) -> ui::StoryView {
     ui::StoryView {
         time: text(&line.time),
         what: happened(line.what),
+        asked: line.asked.map_or("", |asked| asked.key()).into(),
         detail: text(&line.detail),
         proof: match line.proof {
             Proof::Own => ui::ProofId::Own,

@@ -5,8 +5,8 @@ use super::samples_more::record;
 use crate::domain::{Channel, FilterKind, LocalDay, OperatorNo};
 use crate::view::{
     Agreement, Browse, By, Cause, Choice, ChoosePage, EntryKind, Field, FilterPage, Happened,
-    NumberPage, Page, Period, Proof, RowState, Span, StoryLine, StoryPage, TallyKey, TallyRow,
-    Theirs, Typing, VerifyPage, statistics,
+    NumberPage, Page, Period, Proof, RequestKind, RowState, Span, StoryLine, StoryPage, TallyKey,
+    TallyRow, Theirs, Typing, VerifyPage, statistics,
 };
 
 const TODAY: LocalDay = LocalDay(20_783);
@@ -167,6 +167,12 @@ fn stories() -> Vec<Sample> {
     let line = |second: u32, what, detail: &str, proof| StoryLine {
         time: format!("11-26 09:40:{second:02}"),
         what,
+        asked: if what == Happened::Answered {
+            Some(RequestKind::Inquire)
+        } else {
+            let open = matches!(what, Happened::NoAnswer | Happened::NotBelieved);
+            open.then_some(RequestKind::Authorize)
+        },
         detail: detail.to_owned(),
         proof,
         digest: match proof {
@@ -176,8 +182,8 @@ fn stories() -> Vec<Sample> {
     };
     let lines = vec![
         line(1, Happened::Charged, "¥128.50", Proof::Own),
-        line(4, Happened::NoAnswer, "authorize", Proof::None),
-        line(9, Happened::Answered, "inquire R10", Proof::Signed),
+        line(4, Happened::NoAnswer, "", Proof::None),
+        line(9, Happened::Answered, "R10", Proof::Signed),
         line(
             12,
             Happened::Paid,
@@ -197,7 +203,7 @@ fn stories() -> Vec<Sample> {
     };
     let ended = vec![
         line(1, Happened::HoldAsked, "¥1,280.00", Proof::Own),
-        line(3, Happened::NotBelieved, "card", Proof::None),
+        line(3, Happened::NotBelieved, "", Proof::None),
         line(4, Happened::StopAsked, "", Proof::Own),
         line(5, Happened::RevokeDecided, "000458", Proof::Own),
         line(6, Happened::PaidLate, "¥1,280.00", Proof::Maced),

@@ -31,7 +31,7 @@ pub struct BatchRow {
     pub batch_no: BatchNo,
     /// Six digits.
     pub batch: String,
-    /// `yyyy-mm-dd HH:MM` local time at which it was closed.
+    /// `mm-dd HH:MM` local time at which it was closed.
     pub time: String,
     /// The verdict.
     pub verdict: BatchVerdict,
@@ -51,7 +51,7 @@ impl BatchRow {
             txn: closed.txn,
             batch_no: closed.batch,
             batch: closed.batch.to_string(),
-            time: minute(&format::date_time(closed.at)),
+            time: day_minute(&format::date_time(closed.at)),
             verdict: BatchVerdict::of(report),
             net: format::signed(net(&report.ours)),
             differences: report.differences,
@@ -135,11 +135,6 @@ pub(super) fn page(
         can_print,
         notice,
     }
-}
-
-/// `yyyy-mm-dd HH:MM` of a written time.
-fn minute(text: &str) -> String {
-    text.get(..16).unwrap_or(text).to_owned()
 }
 
 /// `mm-dd HH:MM` of a written time.

@@ -17,8 +17,8 @@ pub mod statistics;
 mod story;
 
 pub use crate::domain::{FilterKind, FilterState};
-/// What a reader lacked; the words for it are the screen's.
-pub use crate::payment::Unmade;
+/// What a reader lacked, and what an acquirer was asked for; the words for them are the screen's.
+pub use crate::payment::{RequestKind, Unmade};
 /// What an entry of a batch is, and sums of entries; the words for them are the screen's.
 pub use crate::settlement::{EntryKind, TallyKey, TallyRow};
 pub use batches::{BatchPage, BatchRow, BatchSlip, BatchesPage};

@@ -78,6 +78,8 @@ pub struct StoryLine {
     pub time: String,
     /// What happened.
     pub what: Happened,
+    /// What the acquirer was asked for, when this is about an answer.
+    pub asked: Option<RequestKind>,
     /// Amount, number or the acquirer's code; empty when there is nothing to add.
     pub detail: String,
     /// What proves it.
@@ -97,25 +99,9 @@ pub struct StoryPage {
 
 /// Writes down what of the facts concerns people.
 pub fn story(facts: &[Fact]) -> Vec<StoryLine> {
-    let card = facts.iter().any(|fact| match &fact.kind {
-        FactKind::IntentRecorded(intent) => intent.entry.is_card(),
-        FactKind::UndoIntended(intent) => intent.of_card.is_some(),
-        FactKind::Started { .. }
-        | FactKind::AnswerNoted { .. }
-        | FactKind::AnswerRefused { .. }
-        | FactKind::SendFailed { .. }
-        | FactKind::RevokeIntended { .. }
-        | FactKind::RevokeProvisional { .. }
-        | FactKind::CodeShown { .. }
-        | FactKind::SuccessAfterRevoke { .. }
-        | FactKind::StopRequested { .. }
-        | FactKind::Rechecked { .. }
-        | FactKind::AttentionRaised { .. }
-        | FactKind::Closed { .. }
-        | FactKind::UndoClosed { .. }
-        | FactKind::Settlement { .. }
-        | FactKind::Rebuilt(_)
-        | FactKind::Proven { .. } => false,
+    let card = facts.iter().any(|fact| {
+        matches!(&fact.kind, FactKind::IntentRecorded(intent) if intent.entry.is_card())
+            || matches!(&fact.kind, FactKind::UndoIntended(intent) if intent.of_card.is_some())
     });
     let maker = Maker {
         signed: if card { Proof::Maced } else { Proof::Signed },
@@ -139,6 +125,7 @@ impl Maker {
         Some(StoryLine {
             time: time(fact.at),
             what,
+            asked: asked(&fact.kind),
             detail,
             proof,
             digest: digest.chars().take(16).collect(),
@@ -164,18 +151,15 @@ impl Maker {
                 digest.clone(),
             )),
             FactKind::AnswerNoted {
-                about,
-                host_code,
-                digest,
-                ..
+                host_code, digest, ..
             } => Some((
                 Happened::Answered,
-                asked(*about, host_code),
+                host_code.clone(),
                 self.signed,
                 digest.clone(),
             )),
-            FactKind::AnswerRefused { about, .. } => seen(Happened::NotBelieved, asked(*about, "")),
-            FactKind::SendFailed { about, .. } => seen(Happened::NoAnswer, asked(*about, "")),
+            FactKind::AnswerRefused { .. } => seen(Happened::NotBelieved, String::new()),
+            FactKind::SendFailed { .. } => seen(Happened::NoAnswer, String::new()),
             FactKind::StopRequested { .. } => own(Happened::StopAsked, String::new()),
             FactKind::RevokeIntended { revoke_no, .. } => {
                 own(Happened::RevokeDecided, revoke_no.tail().to_owned())
@@ -244,13 +228,14 @@ fn yuan(amount: Money) -> String {
     format!("¥{}", format::amount(amount))
 }
 
-/// What was asked, by its key in the records, and the acquirer's code.
-fn asked(about: RequestKind, host_code: &str) -> String {
-    let about = about.key().replace('_', " ");
-    if host_code.is_empty() {
-        about
+fn asked(kind: &FactKind) -> Option<RequestKind> {
+    if let FactKind::AnswerNoted { about, .. }
+    | FactKind::AnswerRefused { about, .. }
+    | FactKind::SendFailed { about, .. } = kind
+    {
+        Some(*about)
     } else {
-        format!("{about} {host_code}")
+        None
     }
 }
 

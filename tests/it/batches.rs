@@ -17,7 +17,7 @@ use shouyin::view::{
 };
 use tempfile::TempDir;
 
-use crate::till::{PIN, Plan, Till, runtime, sandbox, start, till, till_with};
+use crate::till::{PIN, Plan, Till, keypad_tells, runtime, sandbox, start, till, till_with};
 
 /// Takes what is to be printed, and keeps it.
 #[derive(Clone, Default)]
@@ -277,8 +277,7 @@ fn voucher_numbers_that_run_out_close_the_batch_and_the_next_one_begins_at_one()
         numbered(&data, limits::VOUCHER_RESTART).await;
         // No time is set: the numbers alone close the batch.
         let mut till = till(&dir).await;
-        let told = |page: &Page| matches!(page, Page::Keypad(page) if page.notice.as_ref().is_some_and(|n| n.code == "B02"));
-        till.wait("closed by itself", told).await;
+        till.wait("closed by itself", keypad_tells("B02")).await;
         let closed = till.journal.settlements(9).await.unwrap();
         assert_eq!(closed.len(), 1);
         assert_eq!(closed[0].intent.cause, Why::Automatic);
@@ -308,11 +307,13 @@ fn a_fresh_batch_near_the_end_of_the_numbers_begins_at_one_after_a_restart() {
         std::fs::create_dir_all(&data).unwrap();
         numbered(&data, limits::VOUCHER_LAST).await;
         let mut till = till(&dir).await;
-        let told = |page: &Page| matches!(page, Page::Keypad(page) if page.notice.as_ref().is_some_and(|n| n.code == "B02"));
-        till.wait("closed by itself", told).await;
+        till.wait("closed by itself", keypad_tells("B02")).await;
         till.stop().await;
         let (journal, opened) = crate::till::open(&data);
-        assert_eq!((opened.counters.batch.get(), opened.counters.next_voucher), (2, 1));
+        assert_eq!(
+            (opened.counters.batch.get(), opened.counters.next_voucher),
+            (2, 1)
+        );
         drop(journal);
     });
 }
@@ -351,8 +352,7 @@ fn while_the_numbers_cannot_begin_anew_no_sale_is_opened_and_the_screen_says_so(
         till.home().await;
         till.tap(Intent::Digit(5)).await;
         till.tap(Intent::Charge).await;
-        let told = |page: &Page| matches!(page, Page::Keypad(page) if page.notice.as_ref().is_some_and(|n| n.code == "B05"));
-        till.wait("no new sales", told).await;
+        till.wait("no new sales", keypad_tells("B05")).await;
         assert_eq!(till.journal.recent(9).await.unwrap().len(), 2);
         till.stop().await;
     });

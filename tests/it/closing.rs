@@ -12,7 +12,7 @@ use shouyin::settlement::{
 use shouyin::view::{BatchVerdict, Desk, Intent, Page, SettlementPage};
 use tempfile::TempDir;
 
-use crate::till::{PIN, Till, ledger, runtime, sandbox, till, till_with};
+use crate::till::{PIN, Till, keypad_tells, ledger, runtime, sandbox, till, till_with};
 use crate::undo::{scan, scan_with};
 
 /// A customer pays by the printed code on the wall: no till knows the order.
@@ -275,8 +275,7 @@ fn closes_by_itself(at_min: u16) {
         sale_of(&data, Timestamp(now.0 - 86_400_000)).await;
         let at = |policy: &mut Policy, _: &mut Desk| policy.settlement.at_min = Some(at_min);
         let mut till = till_with(&dir, at).await;
-        let told = |page: &Page| matches!(page, Page::Keypad(page) if page.notice.as_ref().is_some_and(|n| n.code == "B02"));
-        till.wait("closed by itself", told).await;
+        till.wait("closed by itself", keypad_tells("B02")).await;
         till.sell(1_280, "281234567890123406").await;
         till.home().await;
         let closed = till.closed().await;
@@ -313,8 +312,7 @@ fn a_rebuilt_journal_that_may_lack_sales_is_proven_by_the_acquirers_statement() 
         till.home().await;
         till.tap(Intent::Digit(5)).await;
         till.tap(Intent::Charge).await;
-        let told = |page: &Page| matches!(page, Page::Keypad(page) if page.notice.as_ref().is_some_and(|n| n.code == "J06"));
-        till.wait("no new sales", told).await;
+        till.wait("no new sales", keypad_tells("J06")).await;
         let page = till.close_batch(PIN).await;
         assert_eq!(page.last.unwrap().verdict, BatchVerdict::Equal);
         till.home().await;

@@ -92,6 +92,12 @@ impl Plan {
     }
 }
 
+/// A keypad that tells this code.
+pub fn keypad_tells(code: &'static str) -> impl Fn(&Page) -> bool {
+    let is_it = move |told: &shouyin::view::Notice| told.code == code;
+    move |page| matches!(page, Page::Keypad(page) if page.notice.as_ref().is_some_and(is_it))
+}
+
 pub async fn till(dir: &TempDir) -> Till {
     till_with(dir, |_, _| {}).await
 }

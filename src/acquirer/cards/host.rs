@@ -431,21 +431,13 @@ impl Coded for SettlementClaim {
 
 impl<X: Exchange, K: CardKeys> Acquirer for CardHost<X, K> {
     async fn ask(&self, request: Request, now: Now) -> Reply {
-        match request {
-            Request::Card(card) => return self.card(*card, now).await,
-            Request::Settlement(ask) => {
-                if let Ask::Cards(question) = *ask {
-                    return self.close(&question).await;
-                }
-            }
-            Request::Authorize { .. }
-            | Request::Preorder { .. }
-            | Request::Inquire { .. }
-            | Request::Revoke { .. }
-            | Request::Close { .. }
-            | Request::Void { .. }
-            | Request::Refund { .. }
-            | Request::InquireRefund { .. } => {}
+        if let Request::Card(card) = request {
+            return self.card(*card, now).await;
+        }
+        if let Request::Settlement(ask) = request
+            && let Ask::Cards(question) = *ask
+        {
+            return self.close(&question).await;
         }
         let problem = "a card host takes cards only".to_owned();
         Reply::Failed(SendError::NotBuilt(problem))
@@ -462,18 +454,8 @@ pub struct Both<A, C> {
 
 impl<A: Acquirer, C: Acquirer> Acquirer for Both<A, C> {
     async fn ask(&self, request: Request, now: Now) -> Reply {
-        let of_cards = match &request {
-            Request::Card(_) => true,
-            Request::Settlement(ask) => matches!(**ask, Ask::Cards(_)),
-            Request::Authorize { .. }
-            | Request::Preorder { .. }
-            | Request::Inquire { .. }
-            | Request::Revoke { .. }
-            | Request::Close { .. }
-            | Request::Void { .. }
-            | Request::Refund { .. }
-            | Request::InquireRefund { .. } => false,
-        };
+        let of_cards = matches!(&request, Request::Card(_))
+            || matches!(&request, Request::Settlement(ask) if matches!(**ask, Ask::Cards(_)));
         if !of_cards {
             return self.codes.ask(request, now).await;
         }

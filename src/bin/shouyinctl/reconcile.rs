@@ -369,6 +369,29 @@ struct Sum {
     actual: Option<i64>,
 }
 
+impl Sum {
+    fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        self.minor += other.minor;
+        self.estimate += other.estimate;
+        if let Some(actual) = other.actual {
+            *self.actual.get_or_insert(0) += actual;
+        }
+    }
+
+    /// The figures of one line of the table.
+    fn figures(&self) -> String {
+        format!(
+            "{:>8}{:>16}{:>12}{:>12}{:>16}",
+            self.count,
+            yuan(self.minor),
+            yuan(self.estimate),
+            self.actual.map_or("-".to_owned(), yuan),
+            yuan(self.minor - self.estimate)
+        )
+    }
+}
+
 /// Prints a month's fees.
 pub fn fees(arguments: &FeesArgs) -> anyhow::Result<ExitCode> {
     let known = arguments.source.known()?;
@@ -481,38 +504,12 @@ fn fees_table(
     )?;
     let mut all = Sum::default();
     for ((channel, product, kind), sum) in sums {
-        let actual = sum.actual.map_or("-".to_owned(), yuan);
-        let (amount, estimate, net) = (
-            yuan(sum.minor),
-            yuan(sum.estimate),
-            yuan(sum.minor - sum.estimate),
-        );
-        writeln!(
-            out,
-            "{:<10}{:<13}{:<8}{:>8}{amount:>16}{estimate:>12}{actual:>12}{net:>16}",
-            channel.key(),
-            product.key(),
-            kind.key(),
-            sum.count
-        )?;
-        all.count += sum.count;
-        all.minor += sum.minor;
-        all.estimate += sum.estimate;
-        if let Some(actual) = sum.actual {
-            *all.actual.get_or_insert(0) += actual;
-        }
+        let (channel, product, kind) = (channel.key(), product.key(), kind.key());
+        let figures = sum.figures();
+        writeln!(out, "{channel:<10}{product:<13}{kind:<8}{figures}")?;
+        all.add(sum);
     }
-    let actual = all.actual.map_or("-".to_owned(), yuan);
-    let (amount, estimate, net) = (
-        yuan(all.minor),
-        yuan(all.estimate),
-        yuan(all.minor - all.estimate),
-    );
-    writeln!(
-        out,
-        "{:<31}{:>8}{amount:>16}{estimate:>12}{actual:>12}{net:>16}",
-        "total", all.count
-    )?;
+    writeln!(out, "{:<31}{}", "total", all.figures())?;
     if unpriced > 0 {
         writeln!(
             out,

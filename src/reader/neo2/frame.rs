@@ -103,48 +103,44 @@ impl Wire for Neo2Wire {
     const FRAME_BYTES_MAX: usize = FRAME_BYTES_MAX;
 
     fn look(bytes: &[u8]) -> Look<Frame> {
-        look(bytes)
+        let (length, head, header) = match bytes[0] {
+            0x56 => (bytes.get(12..14).map(big_endian), HEAD_BYTES, HEADER),
+            0x45 => (
+                bytes.get(4).map(|byte| usize::from(*byte)),
+                UI_HEAD_BYTES,
+                UI_HEADER,
+            ),
+            _ => return Look::Noise,
+        };
+        let compared = bytes.len().min(header.len());
+        if bytes[..compared] != header[..compared] {
+            return Look::Noise;
+        }
+        let Some(length) = length else {
+            return Look::Part;
+        };
+        let body = head + length;
+        if body + CRC_BYTES > FRAME_BYTES_MAX {
+            return Look::Noise;
+        }
+        let Some(sum) = bytes.get(body..body + CRC_BYTES) else {
+            return Look::Part;
+        };
+        if usize::from(crc16(&bytes[..body])) != big_endian(sum) {
+            return Look::BadChecksum;
+        }
+        let data = bytes[head..body].to_vec();
+        let frame = if head == HEAD_BYTES {
+            Frame::Reply(Reply {
+                command: bytes[10],
+                status: Status::from_byte(bytes[11]),
+                data: Zeroizing::new(data),
+            })
+        } else {
+            Frame::Ui(UiFrame { data })
+        };
+        Look::Whole(frame, body + CRC_BYTES)
     }
-}
-
-fn look(bytes: &[u8]) -> Look<Frame> {
-    let (length, head, header) = match bytes[0] {
-        0x56 => (bytes.get(12..14).map(big_endian), HEAD_BYTES, HEADER),
-        0x45 => (
-            bytes.get(4).map(|byte| usize::from(*byte)),
-            UI_HEAD_BYTES,
-            UI_HEADER,
-        ),
-        _ => return Look::Noise,
-    };
-    let compared = bytes.len().min(header.len());
-    if bytes[..compared] != header[..compared] {
-        return Look::Noise;
-    }
-    let Some(length) = length else {
-        return Look::Part;
-    };
-    let body = head + length;
-    if body + CRC_BYTES > FRAME_BYTES_MAX {
-        return Look::Noise;
-    }
-    let Some(sum) = bytes.get(body..body + CRC_BYTES) else {
-        return Look::Part;
-    };
-    if usize::from(crc16(&bytes[..body])) != big_endian(sum) {
-        return Look::BadChecksum;
-    }
-    let data = bytes[head..body].to_vec();
-    let frame = if head == HEAD_BYTES {
-        Frame::Reply(Reply {
-            command: bytes[10],
-            status: Status::from_byte(bytes[11]),
-            data: Zeroizing::new(data),
-        })
-    } else {
-        Frame::Ui(UiFrame { data })
-    };
-    Look::Whole(frame, body + CRC_BYTES)
 }
 
 fn big_endian(two: &[u8]) -> usize {

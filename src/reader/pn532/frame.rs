@@ -104,55 +104,53 @@ impl Wire for ChipWire {
     const FRAME_BYTES_MAX: usize = FRAME_BYTES_MAX;
 
     fn look(bytes: &[u8]) -> Look<Frame> {
-        look(bytes)
+        let body = match bytes {
+            // A zero alone may be anything, also the beginning of a start code.
+            [0x00] => return Look::Part,
+            [0x00, 0xFF, body @ ..] => body,
+            _ => return Look::Noise,
+        };
+        let (head, length) = match body {
+            [] | [_] => return Look::Part,
+            [0x00, 0xFF, ..] => return Look::Whole(Frame::Ack, START.len() + NORMAL_HEAD),
+            [0xFF, 0x00, ..] => return Look::Whole(Frame::Nack, START.len() + NORMAL_HEAD),
+            [0xFF, 0xFF, high, low, check, ..] => {
+                if sum(&[*high, *low, *check]) != 0 {
+                    return Look::Noise;
+                }
+                (
+                    EXTENDED_HEAD,
+                    usize::from(u16::from_be_bytes([*high, *low])),
+                )
+            }
+            [0xFF, 0xFF, ..] => return Look::Part,
+            [length, check, ..] if sum(&[*length, *check]) == 0 => {
+                (NORMAL_HEAD, usize::from(*length))
+            }
+            [_, _, ..] => return Look::Noise,
+        };
+        if length == 0 || length > COMMAND_BYTES_MAX + 1 {
+            return Look::Noise;
+        }
+        let Some(data) = body.get(head..head + length + 1) else {
+            return Look::Part;
+        };
+        if sum(data) != 0 {
+            return Look::Noise;
+        }
+        let frame = match data {
+            [FROM_CHIP, code, data @ .., _] => Frame::Answer(*code, Zeroizing::new(data.to_vec())),
+            [ERROR, _] => Frame::Error,
+            // A command, such as our own on a line that echoes, and anything else that no chip says.
+            _ => return Look::Noise,
+        };
+        Look::Whole(frame, START.len() + head + length + 1)
     }
 
     /// Zeros stand before and behind frames.
     fn is_filler(byte: u8) -> bool {
         byte == 0
     }
-}
-
-fn look(bytes: &[u8]) -> Look<Frame> {
-    let body = match bytes {
-        // A zero alone may be anything, also the beginning of a start code.
-        [0x00] => return Look::Part,
-        [0x00, 0xFF, body @ ..] => body,
-        _ => return Look::Noise,
-    };
-    let (head, length) = match body {
-        [] | [_] => return Look::Part,
-        [0x00, 0xFF, ..] => return Look::Whole(Frame::Ack, START.len() + NORMAL_HEAD),
-        [0xFF, 0x00, ..] => return Look::Whole(Frame::Nack, START.len() + NORMAL_HEAD),
-        [0xFF, 0xFF, high, low, check, ..] => {
-            if sum(&[*high, *low, *check]) != 0 {
-                return Look::Noise;
-            }
-            (
-                EXTENDED_HEAD,
-                usize::from(u16::from_be_bytes([*high, *low])),
-            )
-        }
-        [0xFF, 0xFF, ..] => return Look::Part,
-        [length, check, ..] if sum(&[*length, *check]) == 0 => (NORMAL_HEAD, usize::from(*length)),
-        [_, _, ..] => return Look::Noise,
-    };
-    if length == 0 || length > COMMAND_BYTES_MAX + 1 {
-        return Look::Noise;
-    }
-    let Some(data) = body.get(head..head + length + 1) else {
-        return Look::Part;
-    };
-    if sum(data) != 0 {
-        return Look::Noise;
-    }
-    let frame = match data {
-        [FROM_CHIP, code, data @ .., _] => Frame::Answer(*code, Zeroizing::new(data.to_vec())),
-        [ERROR, _] => Frame::Error,
-        // A command, such as our own on a line that echoes, and anything else that no chip says.
-        _ => return Look::Noise,
-    };
-    Look::Whole(frame, START.len() + head + length + 1)
 }
 
 fn sum(bytes: &[u8]) -> u8 {

@@ -110,43 +110,39 @@ impl Wire for PadWire {
     const FRAME_BYTES_MAX: usize = REPLY_BYTES_MAX;
 
     fn look(bytes: &[u8]) -> Look<PadFrame> {
-        look(bytes)
-    }
-}
-
-fn look(bytes: &[u8]) -> Look<PadFrame> {
-    let head = bytes[0];
-    let command = head | GOOD;
-    let Some(row) = REPLIES.iter().find(|row| row.0 == command) else {
-        return Look::Noise;
-    };
-    let good = head == command;
-    let length = if good { row.1 } else { 1 };
-    match bytes.get(1) {
-        None => return Look::Part,
-        Some(told) if *told != length => return Look::Noise,
-        Some(_) => {}
-    }
-    let whole = AROUND_BYTES + usize::from(length);
-    let Some(frame) = bytes.get(..whole) else {
-        return Look::Part;
-    };
-    if edc(frame) != 0 {
-        return Look::BadChecksum;
-    }
-    let data = &frame[2..whole - 1];
-    let frame = if good {
-        PadFrame::Reply(PadReply {
-            command,
-            data: Zeroizing::new(data.to_vec()),
-        })
-    } else {
-        PadFrame::Refusal {
-            command,
-            code: data[0],
+        let head = bytes[0];
+        let command = head | GOOD;
+        let Some(row) = REPLIES.iter().find(|row| row.0 == command) else {
+            return Look::Noise;
+        };
+        let good = head == command;
+        let length = if good { row.1 } else { 1 };
+        match bytes.get(1) {
+            None => return Look::Part,
+            Some(told) if *told != length => return Look::Noise,
+            Some(_) => {}
         }
-    };
-    Look::Whole(frame, whole)
+        let whole = AROUND_BYTES + usize::from(length);
+        let Some(frame) = bytes.get(..whole) else {
+            return Look::Part;
+        };
+        if edc(frame) != 0 {
+            return Look::BadChecksum;
+        }
+        let data = &frame[2..whole - 1];
+        let frame = if good {
+            PadFrame::Reply(PadReply {
+                command,
+                data: Zeroizing::new(data.to_vec()),
+            })
+        } else {
+            PadFrame::Refusal {
+                command,
+                code: data[0],
+            }
+        };
+        Look::Whole(frame, whole)
+    }
 }
 
 #[cfg(test)]

@@ -8,9 +8,7 @@ use tracing::{error, info, warn};
 use super::{Driver, chain};
 use crate::domain::TxnId;
 use crate::journal::UndoState;
-use crate::payment::{Fact, FactKind, Outcome, UndoOutcome};
 use crate::printing::Kind;
-use crate::settlement::SettlementFact;
 use crate::terminal::print::{PrintJob, PrintRefusal};
 use crate::view::{BatchSlip, Cause};
 
@@ -27,7 +25,7 @@ impl Driver {
             operator: self.parts.operator.clone(),
             at: self.now().utc,
         };
-        self.parts.desk.told = Some(self.hand_over(job, Cause::Printing));
+        self.parts.desk.told = Some(self.hand_over(job));
     }
 
     /// The slips of a sale and of the money of it that went back, once more and marked so.
@@ -48,7 +46,7 @@ impl Driver {
                 operator: self.parts.operator.clone(),
                 at: self.now().utc,
             };
-            let told = self.hand_over(job, Cause::Reprinting);
+            let told = self.hand_over(job);
             let taken = told == Cause::Reprinting;
             self.parts.desk.told = Some(told);
             if !taken {
@@ -67,24 +65,20 @@ impl Driver {
             at,
         };
         let told = match slip {
-            BatchSlip::Totals => self.hand_over(again(Kind::Settlement(txn)), Cause::Reprinting),
-            BatchSlip::Differences => {
-                self.hand_over(again(Kind::Differences(txn)), Cause::Reprinting)
-            }
-            BatchSlip::Details => {
-                let job = PrintJob::Details { txn, operator, at };
-                self.hand_over(job, Cause::ListQueued)
-            }
+            BatchSlip::Totals => self.hand_over(again(Kind::Settlement(txn))),
+            BatchSlip::Differences => self.hand_over(again(Kind::Differences(txn))),
+            BatchSlip::Details => self.hand_over(PrintJob::Details { txn, operator, at }),
         };
         self.parts.desk.told = Some(told);
     }
 
-    fn hand_over(&mut self, job: PrintJob, taken: Cause) -> Cause {
+    /// Returns what a person is told of it.
+    fn hand_over(&mut self, job: PrintJob) -> Cause {
         let operator = self.parts.operator.as_str().to_owned();
-        let what = match &job {
-            PrintJob::WallCode { .. } => "wall code",
-            PrintJob::Details { .. } => "settlement details",
-            PrintJob::Again { kind, .. } => kind.key(),
+        let (what, taken) = match &job {
+            PrintJob::WallCode { .. } => ("wall code", Cause::Printing),
+            PrintJob::Details { .. } => ("settlement details", Cause::ListQueued),
+            PrintJob::Again { kind, .. } => (kind.key(), Cause::Reprinting),
         };
         match self.parts.printer.submit(job) {
             Ok(()) => {
@@ -101,21 +95,4 @@ impl Driver {
             }
         }
     }
-}
-
-/// Something ended that the print queue finds in the journal.
-pub(super) const fn has_a_slip(fact: &Fact) -> bool {
-    matches!(
-        fact.kind,
-        FactKind::Closed {
-            outcome: Outcome::Paid(_),
-            ..
-        } | FactKind::UndoClosed {
-            outcome: UndoOutcome::Done(_),
-            ..
-        } | FactKind::Settlement {
-            fact: SettlementFact::Closed(_),
-            ..
-        }
-    )
 }
