@@ -72,6 +72,7 @@ pub struct Shown {
 pub fn ask(request: &CardRequest, bug: Bug) -> Ask {
     let number = request.order_no.to_string();
     let (fen, batch) = (bug.amount(request.amount.minor()), request.batch.get());
+    let trace = request.trace.get();
     match &request.what {
         CardAsk::Sale(card) | CardAsk::Hold(card) => {
             let hold = matches!(request.what, CardAsk::Hold(_));
@@ -80,6 +81,7 @@ pub fn ask(request: &CardRequest, bug: Bug) -> Ask {
                 order: number,
                 fen,
                 batch,
+                trace,
                 card,
                 wallet,
                 hold,
@@ -89,6 +91,7 @@ pub fn ask(request: &CardRequest, bug: Bug) -> Ask {
             order: number,
             fen,
             batch,
+            trace,
             of: of_order(of.trade_no.as_ref().map(ToString::to_string)),
         },
         CardAsk::Reversal { .. } => Ask::Reverse { order: number },
@@ -97,12 +100,14 @@ pub fn ask(request: &CardRequest, bug: Bug) -> Ask {
             order: of_order(of.trade_no.as_ref().map(ToString::to_string)),
             fen,
             batch,
+            trace,
         },
         CardAsk::Refund(of) => Ask::Refund {
             number,
             order: of_order(of.trade_no.as_ref().map(ToString::to_string)),
             fen,
             batch,
+            trace: Some(trace),
         },
     }
 }

@@ -4,14 +4,15 @@
 
 use std::collections::BTreeMap;
 
-use super::host::Ask;
+use super::host::{Ask, CardKind, CardRow};
 use super::line;
 use super::plant::Bug;
 use super::world::World;
 use crate::domain::{Channel, MerchantNo, Money, OperatorNo, OrderNo};
 use crate::payment::{Closing, Event};
 use crate::settlement::{
-    self, Cause, EntryKind, Line, Movement, MovementKind, Says, SettlementClaim, StatementPage,
+    self, CardHeard, CardQuestion, CardRowKind, CardWhat, Cause, EntryKind, Line, Movement,
+    MovementKind, Says, SettlementClaim, StatementPage,
 };
 
 /// After the world is mended a settlement ends within this.
@@ -96,7 +97,7 @@ impl World<'_> {
 }
 
 /// Puts a question about a settlement into the acquirer's words.
-pub(super) fn ask(ask: &settlement::Ask) -> Ask {
+pub(super) fn ask(ask: &settlement::Ask, bug: Bug) -> Ask {
     match ask {
         settlement::Ask::Totals {
             settle_no,
@@ -115,9 +116,7 @@ pub(super) fn ask(ask: &settlement::Ask) -> Ask {
                 sums: EntryKind::ALL.map(sum),
             }
         }
-        settlement::Ask::Cards(question) => Ask::QueryTotals {
-            number: question.settle_no.to_string(),
-        },
+        settlement::Ask::Cards(question) => ask_cards(question, bug),
         settlement::Ask::Inquire { settle_no } => Ask::QueryTotals {
             number: settle_no.to_string(),
         },
@@ -141,6 +140,63 @@ pub(super) fn ask(ask: &settlement::Ask) -> Ask {
     }
 }
 
+fn ask_cards(question: &CardQuestion, bug: Bug) -> Ask {
+    let number = question.settle_no.to_string();
+    let (batch, trace) = (question.batch.get(), question.trace.get());
+    match &question.what {
+        CardWhat::Totals { charged, returned } => Ask::CardTotals {
+            number,
+            batch,
+            trace,
+            sums: [charged, returned].map(|sum| {
+                // B36: only what was charged is told.
+                let left_out = bug == Bug::B36 && std::ptr::eq(sum, returned);
+                if left_out {
+                    (0, 0)
+                } else {
+                    (sum.count, sum.fen)
+                }
+            }),
+        },
+        CardWhat::Rows(rows) => Ask::CardRows {
+            number,
+            batch,
+            trace,
+            rows: rows.iter().map(card_row).collect(),
+        },
+        CardWhat::End => Ask::CardEnd {
+            number,
+            batch,
+            trace,
+        },
+    }
+}
+
+/// Puts a record into the card host's words.
+pub(super) const fn card_row(row: &settlement::CardRow) -> CardRow {
+    let kind = match row.kind {
+        CardRowKind::Sale => CardKind::Sale,
+        CardRowKind::Completion => CardKind::Completion,
+        CardRowKind::Void => CardKind::Void,
+        CardRowKind::CompletionVoid => CardKind::CompletionVoid,
+        CardRowKind::Refund => CardKind::Refund,
+    };
+    (kind, row.trace.get(), row.fen)
+}
+
+/// Returns what a word of the card host means, if it is one of these.
+pub(super) fn card_word(word: &str) -> Option<CardHeard> {
+    Some(match word {
+        "cards-balanced" => CardHeard::Balanced,
+        "cards-unbalanced" => CardHeard::Unbalanced,
+        "cards-taken" => CardHeard::Taken,
+        "cards-agree" => CardHeard::Agrees,
+        "cards-differ" => CardHeard::Differs,
+        "E-USED" => CardHeard::Used,
+        _ => return None,
+    })
+}
+
 /// Reads an answer about a settlement.
 pub(super) fn claim(bytes: &[u8]) -> Result<SettlementClaim, String> {
     let fields = line::fields(bytes)?;
@@ -157,7 +213,14 @@ pub(super) fn claim(bytes: &[u8]) -> Result<SettlementClaim, String> {
         },
         "page" | "last-page" => Says::Page(page(text, word == "page")?),
         "not-found" => Says::NotFound,
-        _ => Says::Unknown,
+        _ => match card_word(word) {
+            // Like the real one, the host repeats what it was told; an answer without that is none.
+            Some(heard) if heard != CardHeard::Used && text.is_empty() => {
+                return Err("it does not repeat what it was told".to_owned());
+            }
+            Some(heard) => Says::Cards(heard),
+            None => Says::Unknown,
+        },
     };
     // No settlement answer gives an amount of its own, but one that is not a number is nonsense.
     fields

@@ -150,6 +150,7 @@ pub fn ask(request: &Request, bug: Bug) -> Ask {
             number: refund_no.to_string(),
             order: order_no.to_string(),
             fen: bug.amount(amount.minor()),
+            trace: None,
         },
         Request::InquireRefund { refund_no } => Ask::QueryRefund {
             number: refund_no.to_string(),
@@ -162,7 +163,7 @@ pub fn ask(request: &Request, bug: Bug) -> Ask {
             order: order_no.to_string(),
         },
         Request::Card(card) => super::cards::ask(card, bug),
-        Request::Settlement(ask) => closing::ask(ask),
+        Request::Settlement(ask) => closing::ask(ask, bug),
     }
 }
 

@@ -28,6 +28,7 @@ impl World<'_> {
         let faults = self.swarm.at(Place::Send(sale, number), false);
         let now = self.now();
         let ask = line::ask(request, self.bug);
+        self.watch.cards_sent(ticket.txn, &ask, now);
         self.trace.add(now, Lane::Till, Lane::Acquirer, || {
             let faults: Vec<&str> = faults.iter().map(|fault| fault.kind.key()).collect();
             let word = ticket.kind.key();
@@ -103,7 +104,12 @@ impl World<'_> {
             let (word, net) = (&answer.word, self.host.net(letter.ask.about()));
             format!("send {sale}.{number} arrived: {word}, paid {net}")
         });
-        let asked = self.asked(letter.ticket);
+        let mut asked = self.asked(letter.ticket);
+        if let Ask::CardTotals { .. } = letter.ask {
+            asked.news = "cards-balanced";
+        } else if let Ask::CardEnd { .. } = letter.ask {
+            asked.news = "cards-agree";
+        }
         let message = self
             .line
             .write(&mut self.host, &answer, &asked, &letter.faults);

@@ -71,6 +71,9 @@ bugs! {
     B33, "the amount that a card signed is not compared";
     B34, "an inserted card is not asked for its last word";
     B35, "what is only held is written down as charged";
+    B36, "what went back to cards is left out of the totals for the card host";
+    B37, "the trace of a message that closes the cards' batch is not stored";
+    B38, "the card host is not asked to close its batch";
 }
 
 impl Bug {

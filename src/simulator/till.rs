@@ -119,6 +119,8 @@ pub fn policy(bug: Bug, profile: Profile) -> Policy {
         ceilings: ceilings(),
         settlement: Rules {
             asks_totals: profile.compares_totals(),
+            // B38: the card host is forgotten.
+            asks_cards: profile == Profile::Unionpay && bug != Bug::B38,
             detail_rows: 3,
             ..Rules::reference()
         },
@@ -489,6 +491,13 @@ impl World<'_> {
     fn bug_in_facts(&mut self, facts: &mut Vec<Fact>) {
         if self.bug == Bug::B23 {
             facts.retain(|fact| !matches!(fact.kind, FactKind::RevokeIntended { .. }));
+        }
+        if self.bug == Bug::B37 {
+            facts.retain(|fact| {
+                let asked = matches!(&fact.kind, FactKind::Settlement { fact, .. }
+                    if matches!(fact, SettlementFact::CardsAsked(_)));
+                !asked
+            });
         }
         if self.bug == Bug::B35 {
             for fact in &mut *facts {

@@ -4,6 +4,7 @@
 //! quiescence; `canary` searches bytes for what must never be written. None of them asks the core what is right.
 
 mod canary;
+mod cards;
 mod rest;
 mod sent;
 mod settled;

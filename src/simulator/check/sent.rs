@@ -18,6 +18,7 @@ impl Watch {
         durable: &mut dyn FnMut(&str) -> bool,
         now: u64,
     ) {
+        self.cards_wait(request, now);
         let (order, number) = numbers(request);
         if ticket.kind == RequestKind::Settlement {
             return self.settlement_sent(ticket, number, durable, now);

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Invariant;
+use super::cards::CardBatch;
 use super::watch::{Watch, Word, digest};
 use crate::domain::TxnId;
 use crate::payment::Ticket;
@@ -29,6 +30,8 @@ pub struct Settling {
     pub told: u64,
     /// What was left open.
     pub left: BTreeSet<TxnId>,
+    /// What the card host was told and said.
+    pub(super) cards: CardBatch,
     on_disk: bool,
 }
 
@@ -73,9 +76,11 @@ impl Watch {
                     settling.told += 1;
                 }
             }
+            SettlementFact::CardsAsked(message) => self.cards_asked(txn, *message, now),
+            SettlementFact::CardsHeard { heard, digest } => {
+                self.cards_heard(txn, (*heard, digest), host, now);
+            }
             SettlementFact::Frozen { .. }
-            | SettlementFact::CardsAsked(_)
-            | SettlementFact::CardsHeard { .. }
             | SettlementFact::TotalsHeard { .. }
             | SettlementFact::DetailsTaken { .. } => {}
         }
@@ -108,6 +113,7 @@ impl Watch {
             net: 0,
             told: 0,
             left: BTreeSet::new(),
+            cards: CardBatch::default(),
             on_disk: false,
         };
         self.settlements.by_txn.insert(intent.txn, settling);
@@ -133,6 +139,7 @@ impl Watch {
         settling.balanced = report.is_balanced();
         let settling = settling.clone();
         self.holds(Invariant::I9, !again, "a settlement ended twice", now);
+        self.cards_closed(txn, report.cards, now);
         let (expected, open) = self.count_up(&settling);
         self.holds(Invariant::I4, open == 0, "an open entry was counted", now);
         let same = by_kind(&report.ours) == expected;

@@ -40,6 +40,7 @@ pub struct Undo {
     /// When it was opened, on the terminal's wall clock.
     at_ms: i64,
     pub(super) batch: u32,
+    pub(super) voucher: u32,
     pub(super) counted: Option<u32>,
     on_disk: bool,
 }
@@ -95,6 +96,7 @@ impl Watch {
             shown: None,
             at_ms,
             batch: intent.batch.get(),
+            voucher: intent.voucher.get(),
             counted: None,
             on_disk: false,
         };

@@ -4,6 +4,7 @@
 //! the terminal, not even types: it takes and gives plain numbers and text, so that an error of the terminal cannot be
 //! repeated here. An order is charged at most once; a number acts at most once.
 
+mod batch;
 mod books;
 mod cards;
 mod closing;
@@ -15,6 +16,7 @@ mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use batch::{CardBooks, CardKind, CardRow, CardSums, sums as card_sums};
 pub use books::{Account, Books};
 pub use closing::Closings;
 pub use order::{Order, Stage};
@@ -44,6 +46,8 @@ pub struct Host {
     voids: BTreeMap<String, (String, u32)>,
     /// Settlements.
     pub closings: Closings,
+    /// What the cards' batches are made of.
+    pub card_books: CardBooks,
     refused_numbers: BTreeSet<String>,
     failed_refunds: u32,
     used_codes: BTreeMap<String, String>,
@@ -69,6 +73,7 @@ impl Host {
             refunds: BTreeMap::new(),
             voids: BTreeMap::new(),
             closings: Closings::default(),
+            card_books: CardBooks::default(),
             refused_numbers: BTreeSet::new(),
             failed_refunds: 0,
             used_codes: BTreeMap::new(),
@@ -128,28 +133,71 @@ impl Host {
                 order,
                 fen,
                 batch,
-            } => self.refund(number, order, (*fen, *batch), now),
+                trace,
+            } => {
+                if let Some(trace) = trace {
+                    let place = (*batch, *trace);
+                    self.card_books.moved(number, CardKind::Refund, place);
+                }
+                self.refund(number, order, (*fen, *batch), now)
+            }
             Ask::ChargeCard {
                 order,
                 fen,
                 batch,
+                trace,
                 card,
                 wallet,
                 hold,
-            } => self.charge_card(order, (*fen, *batch), (card, *wallet), *hold, now),
+            } => {
+                if !hold {
+                    let place = (*batch, *trace);
+                    self.card_books.moved(order, CardKind::Sale, place);
+                }
+                self.charge_card(order, (*fen, *batch), (card, *wallet), *hold, now)
+            }
             Ask::Complete {
                 order,
                 fen,
                 batch,
+                trace,
                 of,
-            } => self.complete(order, (*fen, *batch), of, now),
+            } => {
+                let place = (*batch, *trace);
+                self.card_books.moved(order, CardKind::Completion, place);
+                self.complete(order, (*fen, *batch), of, now)
+            }
             Ask::Reverse { order } => self.reverse(order, now),
             Ask::VoidCard {
                 number,
                 order,
                 fen,
                 batch,
-            } => self.void_card(number, order, (*fen, *batch), now),
+                trace,
+            } => {
+                if self.orders.get(order).is_some_and(|known| !known.held) {
+                    let kind = self.card_books.void_of(order);
+                    self.card_books.moved(number, kind, (*batch, *trace));
+                }
+                self.void_card(number, order, (*fen, *batch), now)
+            }
+            Ask::CardTotals {
+                number,
+                batch,
+                trace,
+                sums,
+            } => self.card_totals(number, (*batch, *trace), sums, now),
+            Ask::CardRows {
+                number,
+                batch,
+                trace,
+                rows,
+            } => self.take_card_rows(number, (*batch, *trace), rows),
+            Ask::CardEnd {
+                number,
+                batch,
+                trace,
+            } => self.end_card_rows(number, (*batch, *trace), now),
             Ask::Totals {
                 number,
                 batch,

@@ -1,5 +1,7 @@
 //! What the acquirer is asked and answers, and what its customers do: plain numbers and text.
 
+use super::batch::{CardRow, CardSums};
+
 /// What a customer does once the charge has reached the wallet, or once the code was scanned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wallet {
@@ -43,6 +45,8 @@ pub enum Ask {
         fen: u64,
         /// The terminal's batch.
         batch: u32,
+        /// The message's trace.
+        trace: u32,
         /// Whose card.
         card: String,
         /// What its issuer says.
@@ -58,6 +62,8 @@ pub enum Ask {
         fen: u64,
         /// The terminal's batch.
         batch: u32,
+        /// The message's trace.
+        trace: u32,
         /// The hold's number.
         of: String,
     },
@@ -76,6 +82,8 @@ pub enum Ask {
         fen: u64,
         /// The terminal's batch.
         batch: u32,
+        /// The message's trace.
+        trace: u32,
     },
     /// Make an order that a customer pays by scanning its code.
     Preorder {
@@ -124,6 +132,8 @@ pub enum Ask {
         fen: u64,
         /// The terminal's batch.
         batch: u32,
+        /// The message's trace, where it goes to the card host.
+        trace: Option<u32>,
     },
     /// Compare the totals of a batch: count and sum of sales, voids, refunds.
     Totals {
@@ -133,6 +143,37 @@ pub enum Ask {
         batch: u32,
         /// The terminal's sums.
         sums: [(u32, u64); 3],
+    },
+    /// Compare the totals of a batch's cards.
+    CardTotals {
+        /// The settlement's own number; the answer names it for the line, as it names an order.
+        number: String,
+        /// The batch.
+        batch: u32,
+        /// The message's trace.
+        trace: u32,
+        /// The terminal's sums.
+        sums: CardSums,
+    },
+    /// Records of a batch's cards.
+    CardRows {
+        /// The settlement's own number.
+        number: String,
+        /// The batch.
+        batch: u32,
+        /// The message's trace.
+        trace: u32,
+        /// Some of them.
+        rows: Vec<CardRow>,
+    },
+    /// The records are complete.
+    CardEnd {
+        /// The settlement's own number.
+        number: String,
+        /// The batch.
+        batch: u32,
+        /// The message's trace.
+        trace: u32,
     },
     /// What became of a settlement.
     QueryTotals {
@@ -186,6 +227,9 @@ impl Ask {
             | Self::Refund { order, .. } => order,
             Self::QueryRefund { number }
             | Self::Totals { number, .. }
+            | Self::CardTotals { number, .. }
+            | Self::CardRows { number, .. }
+            | Self::CardEnd { number, .. }
             | Self::QueryTotals { number }
             | Self::Details { number, .. }
             | Self::EndDetails { number, .. }
@@ -199,7 +243,7 @@ impl Ask {
 pub struct Answer {
     /// One word: `paid`, `paying`, `waiting`, `declined`, `not-found`, `failed`, `closed`, `revoked`, `refunded`,
     /// `accepted`, `returned`, `returning`, `return-failed`, `balanced`, `differs`, `taken`, `taken-all`, `page`,
-    /// `last-page`, or a code that no list of the terminal holds.
+    /// `last-page`, `cards-balanced`, `cards-unbalanced`, `cards-taken`, `cards-agree`, `cards-differ`, or a code that no list of the terminal holds.
     pub word: String,
     /// Who is meant.
     pub merchant: Option<String>,
