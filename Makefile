@@ -58,10 +58,9 @@ demo: build
 test: setup
 	@$(CARGO) fmt --check
 	$(CARGO) clippy --locked --no-default-features --features sim --all-targets -- -D warnings
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets --features dev-reader -- -D warnings
 	$(CARGO) clippy --locked --no-default-features --features live -- -D warnings
 	$(CARGO) clippy --locked --no-default-features --features ui,live -- -D warnings
-	$(CARGO) clippy --locked --no-default-features --features sim,dev-reader --all-targets -- -D warnings
 	$(CARGO) test --locked
 	$(CARGO) test --locked --no-default-features --features sim,dev-reader --test it -- reader::pn532
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items

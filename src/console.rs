@@ -218,6 +218,7 @@ fn words(page: &Page) -> String {
         | Page::Look(_)
         | Page::Verdict(_)
         | Page::Wall(_)
+        | Page::Receipt(_)
         | Page::Settlement(_)
         | Page::Batches(_)
         | Page::Batch(_)

@@ -96,10 +96,13 @@ pub(super) fn numbers(paper: &mut Paper, batch: &str, voucher: Option<&str>) {
 
 fn time(paper: &mut Paper, host: Option<&str>, at: Timestamp) {
     let label = name(paper, "日期/时间", "DATE/TIME");
-    let shown = host
-        .and_then(host_time)
-        .unwrap_or_else(|| format::date_time(at));
-    paper.pair(&label, &shown);
+    paper.pair(&label, &time_of(host, at));
+}
+
+/// The acquirer's time where it gave one, otherwise ours.
+pub(super) fn time_of(host: Option<&str>, at: Timestamp) -> String {
+    host.and_then(host_time)
+        .unwrap_or_else(|| format::date_time(at))
 }
 
 /// The acquirer's `yyyyMMddHHmmss` as people write it; none when it is something else.

@@ -108,6 +108,7 @@ fn word_of(page: &Page) -> Option<Word> {
         | Page::Look(_)
         | Page::Verdict(_)
         | Page::Wall(_)
+        | Page::Receipt(_)
         | Page::Settlement(_)
         | Page::Batches(_)
         | Page::Batch(_)

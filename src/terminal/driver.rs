@@ -229,6 +229,8 @@ impl Driver {
             | Phase::Revoking(_)
             | Phase::Provisional(_) => None,
         });
+        // Whoever scans a receipt has the time for it.
+        let shown = shown.filter(|_| self.parts.desk.receipt.is_none());
         let now = self.now().tick;
         let since = self.paid.filter(|(txn, _)| shown == Some(*txn));
         self.paid = since.or(shown.map(|txn| (txn, now)));
@@ -295,6 +297,7 @@ impl Driver {
             usage: &self.usage,
             records: &self.records,
             wall: &self.parts.shop.wall,
+            sandbox: self.parts.shop.sandbox,
             table: &self.parts.table,
             operator: &self.parts.operator,
             fresh_txn: self.parts.entropy.txn_id(self.now().utc),

@@ -6,6 +6,7 @@
 mod back;
 mod batches;
 mod browse;
+mod receipt;
 
 pub(super) use batches::BatchAct;
 pub(super) use browse::{Browsed, shows_dates};
@@ -31,6 +32,7 @@ pub(super) struct SessionTurn<'a> {
     pub usage: &'a Usage,
     pub records: &'a Records,
     pub wall: &'a Wall,
+    pub sandbox: bool,
     pub table: &'a CodeTable,
     pub operator: &'a OperatorNo,
     pub fresh_txn: TxnId,
@@ -121,6 +123,10 @@ fn wish(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
         | Intent::ChooseHold(_)
         | Intent::ChoosePlan(_) => with_draft(desk, turn, intent),
         Intent::PrintSlips => print_slips(desk, turn),
+        Intent::ShowReceipt => {
+            receipt::open(desk, turn);
+            Act::None
+        }
         Intent::ScanSlip
         | Intent::ShowWall
         | Intent::NextWall
@@ -205,6 +211,7 @@ fn back(desk: &mut Desk) {
         DeskPage::Batch => desk.batch_from,
         DeskPage::Approve if desk.approves == Approves::Settlement => DeskPage::Settlement,
         DeskPage::Look => desk.look_from,
+        DeskPage::Receipt => receipt::leave(desk),
         DeskPage::Undo => DeskPage::Record,
         DeskPage::Approve => DeskPage::Undo,
         DeskPage::Filter

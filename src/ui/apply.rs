@@ -40,6 +40,7 @@ pub fn apply(app: &ui::App, screen: &Screen) {
         Page::Look(page) => apply_wall::look(app, page),
         Page::Verdict(page) => apply_wall::verdict(app, page),
         Page::Wall(page) => apply_wall::wall(app, page),
+        Page::Receipt(page) => apply_wall::receipt(app, page),
         Page::Settlement(page) => apply_settle::settlement(app, page),
         Page::Batches(page) => apply_batch::batches(app, page),
         Page::Batch(page) => apply_batch::batch(app, page),

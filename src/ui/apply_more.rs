@@ -91,6 +91,7 @@ pub(super) fn record(app: &ui::App, page: &RecordPage) -> ui::PageId {
     adapter.set_can_complete(page.can_complete);
     adapter.set_can_change_way(page.can_change_way);
     adapter.set_can_print(page.can_print);
+    adapter.set_can_receipt(page.can_receipt);
     adapter.set_notice(notice(page.notice.as_ref()));
     ui::PageId::Record
 }

@@ -7,7 +7,7 @@ use slint::ComponentHandle;
 
 use super::adapters::Sender;
 use super::apply::{aim, count, notice, text};
-use crate::view::pages::{LookPage, VerdictPage, WallPage, Whose};
+use crate::view::pages::{LookPage, ReceiptPage, VerdictPage, WallPage, Whose};
 use crate::view::{Intent, Look, Tap};
 
 pub(super) fn look(app: &ui::App, page: &LookPage) -> ui::PageId {
@@ -41,6 +41,12 @@ pub(super) fn wall(app: &ui::App, page: &WallPage) -> ui::PageId {
     ui::PageId::Wall
 }
 
+pub(super) fn receipt(app: &ui::App, page: &ReceiptPage) -> ui::PageId {
+    let adapter = app.global::<ui::ReceiptAdapter<'_>>();
+    adapter.set_text(text(&page.text));
+    ui::PageId::Receipt
+}
+
 /// Connects every callback of these pages.
 pub(super) fn connect<F: Fn(Tap) + 'static>(app: &ui::App, sender: &Sender<F>) {
     let records = app.global::<ui::RecordsAdapter<'_>>();
@@ -54,4 +60,7 @@ pub(super) fn connect<F: Fn(Tap) + 'static>(app: &ui::App, sender: &Sender<F>) {
     wall.on_print(sender.on(Intent::PrintWall));
     wall.on_check(sender.on(Intent::CheckWall));
     wall.on_back(sender.on(Intent::Back));
+    let receipt = app.global::<ui::ReceiptAdapter<'_>>();
+    receipt.on_show(sender.on(Intent::ShowReceipt));
+    receipt.on_back(sender.on(Intent::Back));
 }

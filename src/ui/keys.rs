@@ -70,6 +70,7 @@ pub fn intent(app: &ui::App, text: &str, held: bool) -> Option<Intent> {
         | ui::PageId::Look
         | ui::PageId::Verdict
         | ui::PageId::Wall
+        | ui::PageId::Receipt
         | ui::PageId::Filter
         | ui::PageId::Choose
         | ui::PageId::Statistics

@@ -9,6 +9,7 @@ use crate::view::{
 };
 
 pub use super::samples_more::CODE_TEXT;
+pub use super::samples_wall::RECEIPT_TEXT;
 
 use super::PreviewFrame;
 

@@ -251,6 +251,10 @@ pub(super) fn record(state: RowState) -> RecordPage {
         can_complete: false,
         can_change_way: false,
         can_print: false,
+        can_receipt: matches!(
+            state,
+            RowState::Paid | RowState::PartReturned | RowState::Returning | RowState::Held
+        ),
         notice: None,
     }
 }

@@ -2,8 +2,23 @@
 
 use super::samples::{Sample, sample};
 use super::samples_more::CODE_TEXT;
-use crate::view::pages::{LookPage, VerdictPage, WallPage, Whose};
+use crate::view::pages::{LookPage, ReceiptPage, VerdictPage, WallPage, Whose};
 use crate::view::{AimHint, Cause, Look, Page, PrinterTrouble};
+
+/// As long as one with every line.
+pub const RECEIPT_TEXT: &str = "电子小票 E-RECEIPT
+练习 非交易凭证 TRAINING, NOT A RECEIPT
+商户 MERCHANT: 朝阳便利店
+商户编号 MERCHANT NO: 822290059430BFA
+终端编号 TID: A1B2C3D4
+支付方式 PAID BY: 支付宝
+凭证号 VOUCHER: 000458
+商户订单号 ORDER NO: A1B2C3D400100ABCDEFS00000463
+日期/时间 DATE/TIME: 2026-11-26 09:41:07
+金额 AMOUNT: RMB 128.50
+顾客实付 PAID: RMB 120.00
+已退回或退款中 RETURNED OR RETURNING: RMB 8.00
+以收单机构记录为准";
 
 /// Every state of these pages.
 pub(super) fn all() -> Vec<Sample> {
@@ -31,6 +46,9 @@ pub(super) fn all() -> Vec<Sample> {
             notice: cause.map(Into::into),
         })
     };
+    let receipt = Page::Receipt(ReceiptPage {
+        text: RECEIPT_TEXT.to_owned(),
+    });
     let none = AimHint::None;
     vec![
         sample("look-slip", look(Look::Slip, none, None)),
@@ -62,6 +80,7 @@ pub(super) fn all() -> Vec<Sample> {
         ),
         sample("wall", wall(1, 1, None)),
         sample("wall-several", wall(2, 3, None)),
+        sample("receipt", receipt),
         sample("wall-no-printer", wall(1, 1, Some(Cause::NoPrinter))),
     ]
 }

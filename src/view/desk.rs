@@ -56,6 +56,8 @@ pub enum DeskPage {
     Batch,
     /// Our wall code.
     Wall,
+    /// 电子小票.
+    Receipt,
     /// The camera looks for a code outside a sale.
     Look,
 }
@@ -268,6 +270,8 @@ pub struct Desk {
     pub batch_from: DeskPage,
     /// Whose the checked wall code is.
     pub verdict: Option<WallCode>,
+    /// The receipt that is shown, and the page that it was opened from.
+    pub receipt: Option<(String, DeskPage)>,
     /// Which of our wall codes is shown.
     pub wall_place: usize,
     /// Told on the page that is shown; gone with the next tap.
@@ -319,6 +323,7 @@ impl Desk {
             look_from: DeskPage::Records,
             batch_from: DeskPage::Batches,
             verdict: None,
+            receipt: None,
             wall_place: 0,
             told: None,
             late: None,

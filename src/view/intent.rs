@@ -107,6 +107,8 @@ pub enum Intent {
     ShowWall,
     /// The next of several wall codes.
     NextWall,
+    /// 电子小票 of the paid sale on the page.
+    ShowReceipt,
     /// 打印 the wall code on the page.
     PrintWall,
     /// 打印: the slips of the sale on the page once more.

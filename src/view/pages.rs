@@ -144,6 +144,13 @@ pub struct WallPage {
     pub notice: Option<Notice>,
 }
 
+/// 电子小票: a code that the customer scans and keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiptPage {
+    /// What it says.
+    pub text: String,
+}
+
 /// State of an undo in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UndoStateView {
@@ -197,6 +204,8 @@ pub struct RecordPage {
     pub can_change_way: bool,
     /// Whether 打印 exists.
     pub can_print: bool,
+    /// Whether 电子小票 exists.
+    pub can_receipt: bool,
     /// Something to tell.
     pub notice: Option<Notice>,
 }

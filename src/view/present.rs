@@ -8,6 +8,7 @@ use super::batches::{self, BatchRow, BatchesPage};
 use super::desk::{ClockState, Desk, DeskPage};
 use super::format;
 use super::notice::{Cause, ReaderFault};
+use super::pages::ReceiptPage;
 use super::screen::{
     AimHint, CardHint, Keypad, Manual, OutcomeKind, OutcomePage, Page, PendingPage, Prompt, Row,
     RowState, Screen, Status, WaitKind, Waiting,
@@ -157,6 +158,9 @@ fn page(
     if let Some(cause) = &desk.out_of_service {
         return Page::OutOfService(cause.clone().into());
     }
+    if let Some((text, _)) = desk.receipt.as_ref().filter(|_| is_at_rest(state)) {
+        return Page::Receipt(ReceiptPage { text: text.clone() });
+    }
     if let Some(sale) = state.foreground_sale() {
         return match &sale.phase {
             Phase::Closed { outcome, at } => Page::Outcome(outcome_page(sale, desk, outcome, *at)),
@@ -199,6 +203,14 @@ fn page(
     };
     show::chosen(state, desk, records, (rules, shop))
         .unwrap_or_else(|| Page::Keypad(keypad(state, desk, records)))
+}
+
+/// Tells whether nothing at the till waits for anybody.
+fn is_at_rest(state: &State) -> bool {
+    let open = state
+        .foreground_sale()
+        .is_some_and(|sale| !sale.phase.is_closed());
+    !open && state.draft.is_none() && state.foreground_undo().is_none()
 }
 
 /// The list of closed batches, or one of them.

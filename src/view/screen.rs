@@ -9,8 +9,8 @@ use super::batches::{BatchPage, BatchesPage};
 use super::browse::{ChoosePage, FilterPage, NumberPage};
 use super::notice::Notice;
 use super::pages::{
-    ApprovePage, CodePage, ConfirmPage, InstalmentsPage, LookPage, RecordPage, RecordsPage,
-    UndoKind, UndoPage, UndoStateView, UndoWaiting, VerdictPage, WallPage,
+    ApprovePage, CodePage, ConfirmPage, InstalmentsPage, LookPage, ReceiptPage, RecordPage,
+    RecordsPage, UndoKind, UndoPage, UndoStateView, UndoWaiting, VerdictPage, WallPage,
 };
 use super::settlement::SettlementPage;
 use super::statistics::StatisticsPage;
@@ -122,6 +122,8 @@ pub enum Page {
     Verdict(VerdictPage),
     /// Our wall code.
     Wall(WallPage),
+    /// 电子小票.
+    Receipt(ReceiptPage),
     /// The open batch, and how the last one was closed.
     Settlement(SettlementPage),
     /// The closed batches.

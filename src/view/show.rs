@@ -165,7 +165,8 @@ pub(super) fn chosen(
         | DeskPage::Instalments
         | DeskPage::Settlement
         | DeskPage::Batches
-        | DeskPage::Batch => None,
+        | DeskPage::Batch
+        | DeskPage::Receipt => None,
         DeskPage::Confirm => Some(Page::Confirm(ConfirmPage {
             amount: desk.amount.shown(),
             notice: desk.confirm.clone()?.into(),
@@ -187,6 +188,7 @@ pub(super) fn chosen(
             let record = records.record.as_ref()?;
             let mut page = record_page(state, record, rules, told());
             page.can_print = record.paid.is_some() && desk.printer.can_print();
+            page.can_receipt = record.paid.is_some();
             Some(Page::Record(page))
         }
         DeskPage::Undo => {
@@ -277,6 +279,7 @@ fn browsing(desk: &Desk, records: &Records, today: LocalDay, notice: Option<Noti
         | DeskPage::Batches
         | DeskPage::Batch
         | DeskPage::Wall
+        | DeskPage::Receipt
         | DeskPage::Look => Page::Filter(filter_page(browse)),
     }
 }
@@ -358,6 +361,7 @@ fn record_page(
         }),
         can_change_way: can_undo && !hold && kind == Some(UndoKind::Void),
         can_print: false,
+        can_receipt: false,
         notice,
     }
 }

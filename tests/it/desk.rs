@@ -226,3 +226,64 @@ fn a_paid_result_makes_room_by_itself_and_an_unpaid_one_waits_for_a_person() {
         till.stop().await;
     });
 }
+
+/// The receipt on the screen.
+async fn receipt(till: &mut Till) -> String {
+    till.tap(Intent::ShowReceipt).await;
+    let shown = |page: &Page| matches!(page, Page::Receipt(_));
+    match till.wait("the receipt", shown).await {
+        Page::Receipt(page) => page.text,
+        other => panic!("a receipt, not {other:?}"),
+    }
+}
+
+#[test]
+fn a_receipt_says_what_was_paid_stays_until_somebody_leaves_and_exists_for_paid_sales_only() {
+    let dir = TempDir::new().unwrap();
+    runtime().block_on(async {
+        let sandbox = sandbox(&dir).await;
+        let mut till = till_with(&dir, |_, desk| desk.paid_stays_ms = Some(30_000)).await;
+        assert_eq!(
+            till.sell(1_234, "281234567890410001").await,
+            Some(OutcomeKind::Paid)
+        );
+        let text = receipt(&mut till).await;
+        for part in [
+            "RMB 12.34",
+            "支付宝",
+            "练习 非交易凭证",
+            "A0010001",
+            "以收单机构记录为准",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text.contains("RETURNED") && text.len() <= 700, "{text}");
+        till.tap(Intent::Back).await;
+        let result = |page: &Page| matches!(page, Page::Outcome(_));
+        till.wait("the result again", result).await;
+        till.tap(Intent::Dismiss).await;
+        // The record of the same sale gives the same receipt.
+        let row = till.journal.recent(1).await.unwrap().remove(0).txn;
+        till.tap(Intent::OpenRecord(row)).await;
+        let record = |page: &Page| matches!(page, Page::Record(page) if page.can_receipt);
+        till.wait("the record", record).await;
+        let again = receipt(&mut till).await;
+        let number = |text: &str| {
+            let lines = text.lines().filter(|line| line.contains("NO:"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(number(&again), number(&text));
+        till.tap(Intent::Back).await;
+        till.wait("the record again", record).await;
+        till.tap(Intent::Back).await;
+        till.tap(Intent::Back).await;
+        // There is none of a sale that was not paid.
+        let declined = till.sell(877, "281234567890410002").await;
+        assert_eq!(declined, Some(OutcomeKind::NotPaid));
+        till.tap(Intent::ShowReceipt).await;
+        let page = after_a_turn(&mut till, false).await;
+        assert!(matches!(page, Page::Outcome(_)), "{page:?}");
+        drop(sandbox);
+        till.stop().await;
+    });
+}

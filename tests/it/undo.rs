@@ -67,6 +67,7 @@ impl Till {
                 | Page::Look(_)
                 | Page::Verdict(_)
                 | Page::Wall(_)
+                | Page::Receipt(_)
                 | Page::Settlement(_)
                 | Page::Batches(_)
                 | Page::Batch(_) => Intent::Back,

@@ -1,10 +1,12 @@
-"""Reads an export and prints its rows' count and sum as JSON, with nothing but Python's own library.
+"""Reads an export and prints its rows' count and sum as JSON, with nothing but Python's own library; where openpyxl is
+installed it reads the same workbook and must see the same cells.
 
 usage: read_export.py FILE (csv, xlsx or jsonl)
 Checks what the layout promises: the byte order mark, quoted cells and no formulas; typed cells; the hash chain.
 """
 
 import csv
+import datetime
 import hashlib
 import io
 import json
@@ -68,6 +70,22 @@ def read_xlsx(path):
     return len(rows), len(counted), sum(fen(row["I"][1]) for row in counted), fen(total["I"][1])
 
 
+def confirm(path, rows, minor):
+    """The widely used reader of workbooks sees as many rows, the same sum, dates as dates and flags as flags."""
+    try:
+        import openpyxl
+    except ImportError:
+        return False
+    sheet = openpyxl.load_workbook(path).worksheets[0]
+    table = list(sheet.iter_rows(values_only=True))
+    assert len(table) == rows + 2 and table[-1][0] == "TOTAL", len(table)
+    for row in table[1:-1]:
+        assert isinstance(row[0], datetime.datetime) and isinstance(row[10], bool), row
+    cents = lambda cell: round(Decimal(str(cell)) * 100)  # noqa: E731
+    assert sum(cents(row[8]) for row in table[1:-1] if row[10]) == cents(table[-1][8]) == minor
+    return True
+
+
 def read_jsonl(path):
     lines = open(path, encoding="utf-8").read().splitlines()
     before = "0" * 64
@@ -85,6 +103,8 @@ def main():
     read = {"csv": read_csv, "xlsx": read_xlsx, "jsonl": read_jsonl}[path.rsplit(".", 1)[1]]
     rows, count, minor, told = read(path)
     assert minor == told, (minor, told)
+    if path.endswith("xlsx") and confirm(path, rows, minor):
+        print("openpyxl agrees", file=sys.stderr)
     print(json.dumps({"rows": rows, "count": count, "sum_minor": minor}))
 
 

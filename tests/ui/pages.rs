@@ -320,6 +320,9 @@ mod code {
                     assert_eq!(texts, [samples::CODE_TEXT], "{name} {theme:?}");
                     assert_eq!(zbar(&picture), samples::CODE_TEXT, "{name} {theme:?}");
                 }
+                let picture = draw(&till, "receipt", theme);
+                assert_eq!(read(&picture), [samples::RECEIPT_TEXT], "{theme:?}");
+                assert_eq!(zbar(&picture), samples::RECEIPT_TEXT, "{theme:?}");
                 let texts = read(&draw(&till, "code-making", theme));
                 assert!(texts.is_empty(), "{texts:?}");
             }
