@@ -102,7 +102,7 @@ fn a_closed_batch_goes_to_the_stick_and_the_files_have_its_sum() {
         // The stick is not in: nothing is made in its place.
         assert_eq!(till.export().await, Err("E01"));
         assert!(!stick.exists(), "a missing stick is no folder to make");
-        // It is in, with a file of an earlier export that is of no use any more, and with what an export left that was cut off.
+        // It is in, with older files of the same names, and with a link where an export that was cut off left its part.
         std::fs::create_dir(&stick).unwrap();
         let elsewhere = dir.path().join("elsewhere");
         std::fs::write(&elsewhere, "mine").unwrap();
