@@ -8,6 +8,7 @@
 
 mod cards;
 mod error;
+mod export;
 mod merchant;
 mod notices;
 mod printer;
@@ -64,6 +65,8 @@ struct Layer {
     printer: PrinterLayer,
     #[serde(default)]
     cards: CardsLayer,
+    #[serde(default)]
+    export: ExportLayer,
 }
 
 macro_rules! layer {
@@ -145,6 +148,7 @@ layer!(CardsLayer {
     no_pin_max_fen: u64,
     device_counts: bool,
 });
+layer!(ExportLayer { folder: PathBuf });
 layer!(NoticesLayer {
     port: u16,
     address: String,
@@ -241,6 +245,8 @@ pub struct Config {
     pub printer: Option<PrinterSettings>,
     /// Card reader and card host; none by default.
     pub cards: Option<CardsConfig>,
+    /// Where 导出 on the screen writes; without one there is no such button.
+    pub export_folder: Option<PathBuf>,
 }
 
 impl Config {
@@ -285,6 +291,7 @@ impl Config {
             merged.settlement.over(layer.settlement);
             merged.printer.over(layer.printer);
             merged.cards.over(layer.cards);
+            merged.export.over(layer.export);
         }
         check(merged, &Checker { texts })
     }
@@ -441,6 +448,7 @@ fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
         notices,
         closings,
         printer: printer::check(c, layer.printer)?,
+        export_folder: export::check(c, layer.export)?,
         profile,
     })
 }

@@ -10,6 +10,10 @@ pub const INPUT_QUEUE: usize = 64;
 pub const JOURNAL_QUEUE: usize = 64;
 /// Jobs of people waiting for the printer's thread; one more is refused.
 pub const PRINT_QUEUE: usize = 16;
+/// Batches waiting for the exporter; one more is refused.
+pub const EXPORT_QUEUE: usize = 1;
+/// Records that the exporter reads from the journal at once: a sale waits so long at the most.
+pub const EXPORT_ROWS: usize = 50;
 /// Requests waiting for the acquirer's task.
 pub const ACQUIRER_QUEUE: usize = 8;
 /// Requests that may be under way at the acquirer at once (one in the foreground, the rest resolving).

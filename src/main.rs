@@ -21,7 +21,7 @@ use shouyin::acquirer::{
 use shouyin::card::CardRules;
 use shouyin::clock::Clock;
 use shouyin::config::{Config, Environment};
-use shouyin::domain::{Channel, Tick, Timestamp};
+use shouyin::domain::{BatchNo, Channel, Tick, Timestamp};
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig, Opened, Report};
 use shouyin::payment::{Request, Ticket};
@@ -31,8 +31,8 @@ use shouyin::reader::port::PortConfig;
 use shouyin::scanner::{self, Preview, Scanner, ScannerConfig};
 use shouyin::sound::{self, Speaker, Tone};
 use shouyin::terminal::{self, Cue, Driver, DriverParts, Input, NoPrinter, PrintQueue};
-use shouyin::terminal::{CardDeskConfig, ReaderAtTill, ReaderKeys};
-use shouyin::view::{Cause, Desk, Screen, Tap};
+use shouyin::terminal::{CardDeskConfig, ExportPlace, ReaderAtTill, ReaderKeys};
+use shouyin::view::{Cause, Desk, ExportState, Screen, Tap};
 use shouyin::{limits, telemetry};
 use tokio::sync::{mpsc, watch};
 
@@ -295,9 +295,10 @@ async fn start(
     let previews = eyes.previews();
     let scanning = tokio::spawn(terminal::carry_scans(eyes, orders, events, inputs.clone()));
     let speaker = Speaker::spawn(place);
-    tokio::spawn(tell_audible(speaker.audible(), inputs.clone()));
+    tokio::spawn(pass_on(speaker.audible(), inputs.clone(), Input::Audible));
     let told = speaker.clone();
     let printer = printer(config, data, &journal, clock, inputs.clone())?;
+    let export = exporter(config, &journal, inputs.clone())?;
     let driver = Driver::new(DriverParts {
         cards,
         state,
@@ -318,6 +319,7 @@ async fn start(
             Cue::Seen => told.seen(),
         }),
         printer,
+        export,
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));
     Ok(Till {
@@ -394,17 +396,26 @@ fn printer(
         cut: own.cut,
         rules: Rules::USUAL,
     };
-    let (queue, mut notes) =
+    let (queue, notes) =
         terminal::start_printer(data, slips, Box::new(own.out), journal.clone(), clock)?;
-    tokio::spawn(async move {
-        while notes.changed().await.is_ok() {
-            let note = *notes.borrow_and_update();
-            if inputs.send(Input::Printer(note)).await.is_err() {
-                return;
-            }
-        }
-    });
+    tokio::spawn(pass_on(notes, inputs, Input::Printer));
     Ok(queue)
+}
+
+/// Starts the exporter where a folder is configured.
+fn exporter(
+    config: &Config,
+    journal: &Journal,
+    inputs: mpsc::Sender<Input>,
+) -> anyhow::Result<Option<mpsc::Sender<BatchNo>>> {
+    let Some(folder) = config.export_folder.clone() else {
+        return Ok(None);
+    };
+    let term = config.acquirer.term.clone();
+    let place = ExportPlace { folder, term };
+    let (orders, states) = terminal::start_exporter(place, journal.clone())?;
+    tokio::spawn(pass_on(states, inputs, Input::Export));
+    Ok(Some(orders))
 }
 
 /// The desk of this start.
@@ -413,17 +424,22 @@ fn desk(config: &Config, rebuilt: bool) -> Desk {
     // Behind what is told of an open sale: that comes first.
     desk.late = rebuilt.then_some(Cause::JournalRebuilt);
     desk.paid_stays_ms = config.result_ms;
+    desk.export = config.export_folder.as_ref().map(|_| ExportState::Idle);
     desk.audible = config.sound;
     // The scanner tells of a camera that is lost; until then there is one.
     desk.camera = true;
     desk
 }
 
-/// Tells the driver whether tones can be heard, at every change.
-async fn tell_audible(mut audible: watch::Receiver<bool>, inputs: mpsc::Sender<Input>) {
-    while audible.changed().await.is_ok() {
-        let now = *audible.borrow_and_update();
-        if inputs.send(Input::Audible(now)).await.is_err() {
+/// Tells the driver of every change.
+async fn pass_on<T: Clone>(
+    mut news: watch::Receiver<T>,
+    inputs: mpsc::Sender<Input>,
+    wrap: fn(T) -> Input,
+) {
+    while news.changed().await.is_ok() {
+        let now = news.borrow_and_update().clone();
+        if inputs.send(wrap(now)).await.is_err() {
             return;
         }
     }
@@ -511,14 +527,7 @@ fn start_acquirer(
     for warning in lakala.warnings(clock.now().utc) {
         tracing::warn!(warning, "platform certificate");
     }
-    let (mut doubts, clocks) = (lakala.clock_doubts(), inputs.clone());
-    tokio::spawn(async move {
-        while doubts.changed().await.is_ok() {
-            let doubt = *doubts.borrow_and_update();
-            // The driver is gone only at shutdown.
-            clocks.send(Input::Clock(doubt)).await.ok();
-        }
-    });
+    tokio::spawn(pass_on(lakala.clock_doubts(), inputs.clone(), Input::Clock));
     let (requests, asked) = mpsc::channel(limits::ACQUIRER_QUEUE);
     let (events, mut told) = mpsc::channel(limits::ACQUIRER_QUEUE);
     tokio::spawn(acquirer::serve(

@@ -104,6 +104,7 @@ impl Till {
             screens: publish,
             sound: Box::new(|_| {}),
             printer: Box::new(NoPrinter),
+            export: None,
         });
         let driving = tokio::spawn(driver.run(inbox, tapped));
         Self {

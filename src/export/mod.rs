@@ -1,4 +1,5 @@
-//! Exports: what the journal holds of a span of days, as CSV, as a spreadsheet or as JSON lines with a hash chain.
+//! Exports: what the journal holds of a span of days or of a closed batch, as CSV, as a spreadsheet or as JSON lines
+//! with a hash chain.
 //!
 //! Owns the rows, the three layouts and the way onto the disk: a temporary name in the same folder, synced, then
 //! renamed, so that a file of the final name is always complete. Never writes to the journal, and knows no key and no
@@ -8,11 +9,12 @@
 mod layout;
 mod row;
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::journal::{Accounts, JournalError, Span};
+use crate::settlement::Posting;
 use layout::Layout;
 use row::Row;
 
@@ -112,70 +114,140 @@ fn told(source: &io::Error) -> String {
     }
 }
 
-/// Writes everything that was opened in the span into `folder`, under this name and the format's ending.
-///
-/// # Errors
-/// [`ExportError`]; then no file of the name was made or changed.
-pub fn export(
-    accounts: &Accounts,
-    span: Span,
-    format: Format,
-    (folder, name): (&Path, &str),
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<Written, ExportError> {
-    let rows = accounts.count(span)?;
-    if format == Format::Xlsx && rows > layout::SHEET_ROWS {
-        let most = layout::SHEET_ROWS;
-        return Err(ExportError::TooMany { rows, most });
+/// Where the rows of an export come from.
+pub trait Postings {
+    /// Counts what [`Self::each`] visits.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the journal cannot be read.
+    fn count(&mut self) -> Result<u64, JournalError>;
+
+    /// Visits every posting, in the order of the journal.
+    ///
+    /// # Errors
+    /// Those of the journal, and what `visit` returns.
+    fn each(
+        &mut self,
+        visit: &mut dyn FnMut(Posting) -> Result<(), ExportError>,
+    ) -> Result<(), ExportError>;
+}
+
+/// Everything that was opened in a span, of a journal that no terminal is running on.
+impl Postings for (&Accounts, Span) {
+    fn count(&mut self) -> Result<u64, JournalError> {
+        self.0.count(self.1)
     }
-    let path = folder.join(format!("{name}.{}", format.ending()));
-    let part = folder.join(format!(".{name}.{}.part", format.ending()));
-    let written = write_rows(accounts, span, format, (&part, rows), progress);
-    let finished = written.and_then(|total| {
-        finish(&part, &path)?;
-        Ok(total)
-    });
-    match finished {
-        Ok(total) => Ok(Written { path, total }),
-        Err(error) => {
-            // Not there when it could not be made.
-            fs::remove_file(&part).ok();
-            Err(error)
-        }
+
+    fn each(
+        &mut self,
+        visit: &mut dyn FnMut(Posting) -> Result<(), ExportError>,
+    ) -> Result<(), ExportError> {
+        self.0.each(self.1, visit)
     }
 }
 
-fn write_rows(
-    accounts: &Accounts,
-    span: Span,
+/// A file on its way: under its temporary name until everything is on the disk.
+struct Part {
     format: Format,
-    (part, rows): (&Path, u64),
+    temporary: PathBuf,
+    path: PathBuf,
+}
+
+/// Writes every posting into `folder`, once in each format, under this name and the format's ending. `progress` hears
+/// how many of how many are written. Returns where the files are, in the order of `formats`.
+///
+/// # Errors
+/// [`ExportError`]; then no file was made or changed, unless the last step of all, giving the names, fails between two
+/// files. Each file of a final name is complete whatever happens.
+pub fn export(
+    source: &mut dyn Postings,
+    formats: &[Format],
+    (folder, name): (&Path, &str),
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<Total, ExportError> {
-    let failed = |operation| {
-        move |source| ExportError::File {
-            operation,
-            path: part.to_owned(),
-            source,
-        }
+) -> Result<Vec<Written>, ExportError> {
+    let rows = source.count()?;
+    if formats.contains(&Format::Xlsx) && rows > layout::SHEET_ROWS {
+        let most = layout::SHEET_ROWS;
+        return Err(ExportError::TooMany { rows, most });
+    }
+    let part = |format: &Format| Part {
+        format: *format,
+        temporary: folder.join(format!(".{name}.{}.part", format.ending())),
+        path: folder.join(format!("{name}.{}", format.ending())),
     };
-    let file = File::create(part).map_err(failed("making"))?;
-    let mut layout = Layout::begin(format, BufWriter::new(file)).map_err(failed("writing"))?;
+    let parts: Vec<Part> = formats.iter().map(part).collect();
+    let written = write_rows(source, &parts, &mut |done| progress(done, rows));
+    let finished = written.and_then(|total| {
+        for part in &parts {
+            finish(&part.temporary, &part.path)?;
+        }
+        Ok(total)
+    });
+    if finished.is_err() {
+        for part in &parts {
+            // Not there when it could not be made, or has its name already.
+            fs::remove_file(&part.temporary).ok();
+        }
+    }
+    let total = finished?;
+    let written = |part: Part| Written {
+        path: part.path,
+        total,
+    };
+    Ok(parts.into_iter().map(written).collect())
+}
+
+fn failed<'a>(
+    operation: &'static str,
+    part: &'a Part,
+) -> impl FnOnce(io::Error) -> ExportError + use<'a> {
+    move |source| ExportError::File {
+        operation,
+        path: part.temporary.clone(),
+        source,
+    }
+}
+
+/// Makes the file anew. What is left of an export that was cut off is removed, and never followed when it is a link.
+fn create(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Ok(()) => {}
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => {}
+        Err(other) => return Err(other),
+    }
+    OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+fn write_rows(
+    source: &mut dyn Postings,
+    parts: &[Part],
+    progress: &mut dyn FnMut(u64),
+) -> Result<Total, ExportError> {
+    let mut layouts = Vec::new();
+    for part in parts {
+        let file = create(&part.temporary).map_err(failed("making", part))?;
+        let layout = Layout::begin(part.format, BufWriter::new(file));
+        layouts.push(layout.map_err(failed("writing", part))?);
+    }
     let mut total = Total::default();
-    accounts.each(span, |posting| {
+    source.each(&mut |posting| {
         let row = Row::of(&posting);
         total.rows += 1;
         if row.counts {
             total.count += 1;
             total.minor += row.minor;
         }
-        layout.row(&row).map_err(failed("writing"))?;
-        progress(total.rows, rows);
-        Ok::<(), ExportError>(())
+        for (layout, part) in layouts.iter_mut().zip(parts) {
+            layout.row(&row).map_err(failed("writing", part))?;
+        }
+        progress(total.rows);
+        Ok(())
     })?;
-    let mut out = layout.end(total).map_err(failed("writing"))?;
-    out.flush().map_err(failed("writing"))?;
-    out.get_ref().sync_all().map_err(failed("syncing"))?;
+    for (layout, part) in layouts.into_iter().zip(parts) {
+        let mut out = layout.end(total).map_err(failed("writing", part))?;
+        out.flush().map_err(failed("writing", part))?;
+        out.get_ref().sync_all().map_err(failed("syncing", part))?;
+    }
     Ok(total)
 }
 

@@ -1,7 +1,8 @@
-//! Reading for what is done with a journal outside of the terminal: daily files, fees, exports.
+//! Reading for what lists or compares postings: daily files, fees, exports.
 //!
 //! Owns the way from sealed facts to postings. The tables only find a transaction; what is said of it is read from its
-//! facts, each under its own seal. Never writes, and reads what no terminal is running on, or a copy.
+//! facts, each under its own seal. Never writes. [`Accounts`] reads what no terminal is running on, or a copy; a running
+//! terminal asks its own journal's thread, some postings at a time.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,8 +11,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::JournalError;
 use super::inspect;
-use super::store::{check_structure, open_problem, stored_row};
-use crate::domain::{Money, OrderNo, Timestamp};
+use super::store::{Store, check_structure, open_problem, stored_row};
+use crate::domain::{BatchNo, Money, OrderNo, Timestamp, TxnId};
 use crate::evidence::{Digest, SealedRow};
 use crate::payment::{
     CardBusiness, Fact, FactKind, Intent, Outcome, Purpose, UndoCause, UndoIntent, UndoKind,
@@ -191,42 +192,91 @@ impl Accounts {
         Ok(postings)
     }
 
-    /// Reads one transaction back from its sealed facts.
     fn posting(&self, txn: &str, left: u64) -> Result<Option<Posting>, JournalError> {
-        let failed = |e| self.failed(e);
-        let mut select = self
-            .connection
-            .prepare_cached(
-                "SELECT f.number, f.body, f.hash, p.hash FROM fact f \
-                 LEFT JOIN fact p ON p.number = f.number - 1 WHERE f.txn = ?1 ORDER BY f.number",
-            )
-            .map_err(failed)?;
-        let mut rows = select.query([txn]).map_err(failed)?;
-        let mut found: Option<Posting> = None;
-        while let Some(row) = rows.next().map_err(failed)? {
-            let (number, body, hash) = stored_row(row).map_err(failed)?;
-            let previous: Option<[u8; 32]> = row.get(3).map_err(failed)?;
-            let previous = previous.map_or(Digest::ZERO, Digest::from_bytes);
-            let sealed = SealedRow::open(&previous, number, body, &hash).map_err(|source| {
-                let path = self.path.clone();
-                JournalError::Chain { path, source }
-            })?;
-            let fact = Fact::decode(&sealed).map_err(|source| {
-                let path = self.path.clone();
-                JournalError::Unreadable { path, source }
-            })?;
-            let left = Money::from_fen(left).map_err(|error| JournalError::Damaged {
-                path: self.path.clone(),
-                problem: error.to_string(),
-            })?;
-            fold(&mut found, &fact, number, left);
-        }
-        Ok(found)
+        posting(&self.connection, &self.path, txn, left)
     }
 
     fn failed(&self, source: rusqlite::Error) -> JournalError {
         open_problem(&self.path, source)
     }
+}
+
+impl Store {
+    /// Returns what a settlement closed, counted or ended without money, in the order of the journal.
+    pub(super) fn settled_in(&self, batch: BatchNo) -> Result<Vec<TxnId>, JournalError> {
+        let found = self
+            .connection
+            .prepare_cached(
+                "SELECT txn, opened_by FROM ledger_entry WHERE settled = ?1 ORDER BY opened_by",
+            )
+            .and_then(|mut select| {
+                select
+                    .query_map([batch.get()], |row| row.get::<_, String>(0))?
+                    .collect::<rusqlite::Result<Vec<_>>>()
+            })
+            .map_err(|e| self.refused("reading what a settlement closed", e))?;
+        let txn =
+            |text: String| TxnId::from_hex(&text).map_err(|error| self.damaged(error.to_string()));
+        found.into_iter().map(txn).collect()
+    }
+
+    /// Returns these sales, voids and refunds, each read back from its sealed facts. Holds are left out.
+    pub(super) fn postings(&self, txns: &[TxnId]) -> Result<Vec<Posting>, JournalError> {
+        let sql = format!(
+            "SELECT left FROM (SELECT amount AS left FROM sale WHERE txn = ?1 AND purpose <> 'hold' \
+             UNION ALL SELECT left FROM ({UNDOS} AND u.txn = ?1))"
+        );
+        let mut postings = Vec::new();
+        for txn in txns {
+            let txn = txn.to_string();
+            let left: Option<u64> = self
+                .connection
+                .prepare_cached(&sql)
+                .and_then(|mut select| select.query_row([&txn], |row| row.get(0)).optional())
+                .map_err(|e| self.refused("reading a posting", e))?;
+            if let Some(left) = left {
+                postings.extend(posting(&self.connection, &self.path, &txn, left)?);
+            }
+        }
+        Ok(postings)
+    }
+}
+
+/// Reads one transaction back from its sealed facts.
+fn posting(
+    connection: &Connection,
+    path: &Path,
+    txn: &str,
+    left: u64,
+) -> Result<Option<Posting>, JournalError> {
+    let failed = |e| open_problem(path, e);
+    let mut select = connection
+        .prepare_cached(
+            "SELECT f.number, f.body, f.hash, p.hash FROM fact f \
+             LEFT JOIN fact p ON p.number = f.number - 1 WHERE f.txn = ?1 ORDER BY f.number",
+        )
+        .map_err(failed)?;
+    let mut rows = select.query([txn]).map_err(failed)?;
+    let mut found: Option<Posting> = None;
+    while let Some(row) = rows.next().map_err(failed)? {
+        let (number, body, hash) = stored_row(row).map_err(failed)?;
+        let previous: Option<[u8; 32]> = row.get(3).map_err(failed)?;
+        let previous = previous.map_or(Digest::ZERO, Digest::from_bytes);
+        let sealed = SealedRow::open(&previous, number, body, &hash).map_err(|source| {
+            let path = path.to_owned();
+            JournalError::Chain { path, source }
+        })?;
+        let fact = Fact::decode(&sealed).map_err(|source| {
+            let path = path.to_owned();
+            JournalError::Unreadable { path, source }
+        })?;
+        let left = Money::from_fen(left).map_err(|error| JournalError::Damaged {
+            path: path.to_owned(),
+            problem: error.to_string(),
+        })?;
+        fold(&mut found, &fact, number, left);
+    }
+    Ok(found)
 }
 
 /// Takes one fact of a transaction.

@@ -59,7 +59,7 @@ use crate::domain::{BatchNo, Days, Filter, OperatorNo, Place, Timestamp, TxnId};
 use crate::evidence::Digest;
 use crate::limits;
 use crate::payment::{EndedSale, Fact, PaidSale, Unsettled};
-use crate::settlement::{Batch, Sheet, TallyRow};
+use crate::settlement::{Batch, Posting, Sheet, TallyRow};
 use store::Store;
 use writer::Writer;
 
@@ -452,6 +452,23 @@ impl Journal {
     /// [`JournalError`] when the database cannot be read or a row does not match its seal.
     pub async fn sheet(&self, txn: TxnId) -> Result<Option<Sheet>, JournalError> {
         self.read(move |store| store.sheet(txn)).await
+    }
+
+    /// Returns what the settlement of a batch closed, in the order of the journal.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub async fn settled_in(&self, batch: BatchNo) -> Result<Vec<TxnId>, JournalError> {
+        self.read(move |store| store.settled_in(batch)).await
+    }
+
+    /// Returns these sales, voids and refunds with everything that names and proves them. Whoever asks for many asks
+    /// in parts: sales wait for the answer.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read or a row does not match its seal.
+    pub async fn postings(&self, txns: Vec<TxnId>) -> Result<Vec<Posting>, JournalError> {
+        self.read(move |store| store.postings(&txns)).await
     }
 
     /// Returns the closed settlement of a number as it stands on its slips.

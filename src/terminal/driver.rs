@@ -6,6 +6,7 @@
 
 mod browsing;
 mod cards;
+mod exporting;
 mod looking;
 mod printing;
 mod refusing;
@@ -75,6 +76,8 @@ pub struct DriverParts {
     pub sound: Box<dyn FnMut(Cue) + Send>,
     /// Takes what is to be printed; must not block.
     pub printer: Box<dyn PrintQueue>,
+    /// Batches to export; none where no folder is set up for it.
+    pub export: Option<mpsc::Sender<BatchNo>>,
 }
 
 /// A hint is repeated about once a second while it holds.
@@ -164,6 +167,7 @@ impl Driver {
                     Some(Input::Notice(claim)) => self.notice(claim).await,
                     Some(Input::Audible(audible)) => self.parts.desk.audible = audible,
                     Some(Input::Printer(note)) => self.parts.desk.printer = note,
+                    Some(Input::Export(state)) => self.parts.desk.export = Some(state),
                     Some(Input::Clock(doubt)) => self.clock_doubt(doubt),
                     Some(Input::Shutdown) | None => break,
                 },

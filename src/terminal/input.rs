@@ -6,7 +6,7 @@ use crate::code::Scanned;
 use crate::domain::{Money, TxnId};
 use crate::evidence::{Claim, Verified};
 use crate::payment::{CardWord, Event, Sound};
-use crate::view::{AimHint, CardHint, PrinterNote};
+use crate::view::{AimHint, CardHint, ExportState, PrinterNote};
 
 use super::arming::Arming;
 
@@ -25,6 +25,8 @@ pub enum Input {
     Audible(bool),
     /// How the printer and its queue stand.
     Printer(PrinterNote),
+    /// How an export stands.
+    Export(ExportState),
     /// What speaks against this terminal's clock has changed.
     Clock(Option<ClockDoubt>),
     /// Finish the turn and end.

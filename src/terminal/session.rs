@@ -138,7 +138,8 @@ fn wish(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
         | Intent::ShowBatches
         | Intent::MoreBatches
         | Intent::OpenBatch(_)
-        | Intent::PrintBatch(_) => batches::tap(desk, turn, intent),
+        | Intent::PrintBatch(_)
+        | Intent::ExportBatch => batches::tap(desk, turn, intent),
         Intent::PinDigit(_) | Intent::PinBackspace | Intent::PinSend => {
             back::pin(desk, turn, intent)
         }

@@ -8,7 +8,9 @@ use super::adapters::Sender;
 use super::apply::{notice, text};
 use super::apply_more::model;
 use super::apply_settle::{difference, open_line, total, verdict, wallet};
-use crate::view::{BatchPage, BatchRow, BatchSlip, BatchVerdict, BatchesPage, Intent, Tap};
+use crate::view::{
+    BatchPage, BatchRow, BatchSlip, BatchVerdict, BatchesPage, ExportShown, Intent, Tap,
+};
 
 /// Connects every callback of both pages.
 pub(super) fn connect<F: Fn(Tap) + 'static>(app: &ui::App, sender: &Sender<F>) {
@@ -21,6 +23,7 @@ pub(super) fn connect<F: Fn(Tap) + 'static>(app: &ui::App, sender: &Sender<F>) {
     one.on_print_totals(sender.on(Intent::PrintBatch(BatchSlip::Totals)));
     one.on_print_details(sender.on(Intent::PrintBatch(BatchSlip::Details)));
     one.on_print_differences(sender.on(Intent::PrintBatch(BatchSlip::Differences)));
+    one.on_export_records(sender.on(Intent::ExportBatch));
     one.on_back(sender.on(Intent::Back));
 }
 
@@ -86,5 +89,32 @@ pub(super) fn batch(app: &ui::App, page: &BatchPage) -> ui::PageId {
     adapter.set_can_print(page.can_print);
     adapter.set_differs(!page.differences.is_empty());
     adapter.set_notice(notice(page.notice.as_ref()));
+    export(&adapter, &page.export);
     ui::PageId::Batch
+}
+
+fn export(adapter: &ui::BatchAdapter<'_>, shown: &ExportShown) {
+    let count = |number: u64| i32::try_from(number).unwrap_or(i32::MAX);
+    adapter.set_export_state(match shown {
+        ExportShown::Off => ui::ExportId::Off,
+        ExportShown::Ready => ui::ExportId::Ready,
+        ExportShown::Elsewhere => ui::ExportId::Elsewhere,
+        ExportShown::Running { done, all } => {
+            adapter.set_export_written(count(*done));
+            adapter.set_export_all(count(*all));
+            ui::ExportId::Running
+        }
+        ExportShown::Done {
+            folder,
+            name,
+            rows,
+            net,
+        } => {
+            adapter.set_export_all(count(*rows));
+            adapter.set_export_net(text(net));
+            adapter.set_export_name(text(name));
+            adapter.set_export_folder(text(folder));
+            ui::ExportId::Done
+        }
+    });
 }

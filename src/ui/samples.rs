@@ -132,6 +132,7 @@ pub fn causes() -> Vec<Cause> {
     causes.extend(super::samples_more::causes());
     causes.extend(super::samples_wall::causes());
     causes.extend(super::samples_settle::causes());
+    causes.extend(super::samples_batch::causes());
     causes
 }
 
@@ -194,6 +195,7 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         Cause::Declined(_) | Cause::CardDeclined(..) | Cause::NotSent | Cause::Reader(_) => {
             vec![outcome(OutcomeKind::NotPaid)]
         }
+        Cause::Export(_) => vec![super::samples_batch::telling(cause.clone())],
         Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],
         Cause::JournalBroken | Cause::SettingsWrong => {
             vec![Page::OutOfService(cause.clone().into())]

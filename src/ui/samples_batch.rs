@@ -4,8 +4,8 @@ use super::samples::{Sample, sample};
 use super::samples_settle::{difference, fees, left_open, line, txn};
 use crate::domain::{BatchNo, Channel};
 use crate::view::{
-    BatchPage, BatchRow, BatchVerdict, BatchesPage, Cause, DifferenceLine, EntryKind, OpenLine,
-    Page,
+    BatchPage, BatchRow, BatchVerdict, BatchesPage, Cause, DifferenceLine, EntryKind, ExportFault,
+    ExportShown, OpenLine, Page,
 };
 
 fn row(number: u32, verdict: BatchVerdict, net: &str, differences: u32) -> BatchRow {
@@ -65,7 +65,45 @@ fn page(verdict: BatchVerdict, open: Vec<OpenLine>, differences: Vec<DifferenceL
         differences,
         digest: "a91f-77c2-03de".to_owned(),
         can_print: true,
+        export: ExportShown::Ready,
         notice: None,
+    }
+}
+
+/// What is told of exports.
+pub(super) fn causes() -> Vec<Cause> {
+    [
+        ExportFault::NoFolder,
+        ExportFault::Full,
+        ExportFault::ReadOnly,
+        ExportFault::Journal,
+        ExportFault::Broken,
+    ]
+    .map(Cause::Export)
+    .to_vec()
+}
+
+/// A page that tells `cause`.
+pub(super) fn telling(cause: Cause) -> Page {
+    Page::Batch(BatchPage {
+        notice: Some(cause.into()),
+        ..page(BatchVerdict::Equal, Vec::new(), Vec::new())
+    })
+}
+
+fn exporting(export: ExportShown) -> BatchPage {
+    BatchPage {
+        export,
+        ..page(BatchVerdict::Equal, Vec::new(), Vec::new())
+    }
+}
+
+fn exported() -> ExportShown {
+    ExportShown::Done {
+        folder: "/media/stick/shouyin".to_owned(),
+        name: "shouyin_A0010001_000123".to_owned(),
+        rows: 271,
+        net: "12,792.70".to_owned(),
     }
 }
 
@@ -100,9 +138,22 @@ pub(super) fn all() -> Vec<Sample> {
             "batch-no-printer",
             BatchPage {
                 can_print: false,
+                export: ExportShown::Off,
                 fees: None,
                 ..page(BatchVerdict::NotCompared, Vec::new(), Vec::new())
             },
+        ),
+        batch(
+            "batch-exporting",
+            exporting(ExportShown::Running {
+                done: 150,
+                all: 271,
+            }),
+        ),
+        batch("batch-exported", exporting(exported())),
+        sample(
+            "batch-no-stick",
+            telling(Cause::Export(ExportFault::NoFolder)),
         ),
     ]
 }

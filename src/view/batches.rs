@@ -2,6 +2,7 @@
 //!
 //! Owns the shapes and how they are made of what the journal has. Decides nothing about a settlement.
 
+use super::export::{ExportShown, ExportState};
 use super::format;
 use super::notice::Notice;
 use super::settlement::{
@@ -96,6 +97,8 @@ pub struct BatchPage {
     pub digest: String,
     /// Slips can be asked for.
     pub can_print: bool,
+    /// How the export of it stands.
+    pub export: ExportShown,
     /// Something to tell.
     pub notice: Option<Notice>,
 }
@@ -105,12 +108,15 @@ pub(super) fn page(
     sheet: &Sheet,
     fees: Option<FeeNote>,
     can_print: bool,
-    notice: Option<Notice>,
+    export: Option<&ExportState>,
+    told: Option<Notice>,
 ) -> BatchPage {
     let report = &sheet.report;
+    let batch = sheet.intent.batch;
+    let failed = export.and_then(|export| export.cause(batch));
     let differences = sheet.differences.iter();
     BatchPage {
-        batch: sheet.intent.batch.to_string(),
+        batch: batch.to_string(),
         began: day_minute(&format::date_time(sheet.began_at)),
         frozen: day_minute(&format::date_time(sheet.frozen_at)),
         verdict: BatchVerdict::of(report),
@@ -133,7 +139,8 @@ pub(super) fn page(
             .collect(),
         digest: sheet.digest(),
         can_print,
-        notice,
+        export: export.map_or(ExportShown::Off, |export| export.shown(batch)),
+        notice: told.or(failed.map(Into::into)),
     }
 }
 

@@ -6,6 +6,7 @@
 use zeroize::Zeroizing;
 
 use super::browse::Browse;
+use super::export::ExportState;
 use super::notice::Cause;
 use super::printer::PrinterNote;
 use super::screen::{AimHint, CardHint, Language, Link, Theme};
@@ -290,6 +291,8 @@ pub struct Desk {
     pub audible: bool,
     /// How the printer stands.
     pub printer: PrinterNote,
+    /// How an export stands; none where no folder is set up for it.
+    pub export: Option<ExportState>,
     /// Whether the acquirer answers.
     pub link: Link,
     /// Whether the clock can be right.
@@ -333,6 +336,7 @@ impl Desk {
             camera: false,
             audible: true,
             printer: PrinterNote::default(),
+            export: None,
             link: Link::Untried,
             clock: ClockState::Trusted,
             language,

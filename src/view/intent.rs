@@ -143,6 +143,8 @@ pub enum Intent {
     OpenBatch(TxnId),
     /// A slip of the batch on the page.
     PrintBatch(BatchSlip),
+    /// 导出: the records of the batch on the page, as files.
+    ExportBatch,
     /// Switch the words.
     SetLanguage(Language),
     /// Switch the colours.

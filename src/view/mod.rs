@@ -3,6 +3,7 @@
 mod batches;
 mod browse;
 mod desk;
+mod export;
 pub mod format;
 mod intent;
 mod notice;
@@ -24,6 +25,7 @@ pub use crate::settlement::{EntryKind, TallyKey, TallyRow};
 pub use batches::{BatchPage, BatchRow, BatchSlip, BatchesPage};
 pub use browse::{Browse, Choice, ChoosePage, Field, FilterPage, NumberPage, Period, Typing};
 pub use desk::{AmountEntry, Approves, ClockState, CodeEntry, Desk, DeskPage, Look};
+pub use export::{ExportFault, ExportShown, ExportState, Exported};
 pub use intent::{Intent, Tap};
 pub use notice::{CardRefusal, Cause, HoldNote, LimitKind, Notice, ReaderFault, Severity};
 pub use present::{Records, Shop, Wall, WallMay, can_hold, outcome_row, present};

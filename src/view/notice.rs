@@ -3,6 +3,7 @@
 //! Owns the codes; the words of each code are in `ui/words.slint`, both languages. Every sentence says what happened to
 //! the money and what to do. The chain of errors goes to the log, never here.
 
+use super::export::ExportFault;
 use super::printer::PrinterTrouble;
 use crate::code::WrongCode;
 use crate::payment::Unmade;
@@ -120,6 +121,8 @@ pub enum Cause {
     PrintQueueAnew,
     /// The print queue cannot be used.
     PrintQueueBroken,
+    /// Nothing was exported.
+    Export(ExportFault),
     /// The PIN is wrong; tries left.
     PinWrong(u32),
     /// Too many wrong PINs; whole minutes to wait.
@@ -300,6 +303,7 @@ impl Cause {
             Self::PrintQueueBroken => "D09",
             Self::Reprinting => "D10",
             Self::ListQueued => "D11",
+            Self::Export(fault) => fault.code(),
             Self::CodeEnded => "P23",
             Self::RefusalUnproved(_) => "P13",
             Self::LateSuccess(_) => "P33",
@@ -375,6 +379,7 @@ impl Cause {
             | Self::Printer(..)
             | Self::PrintQueueAnew
             | Self::PrintQueueBroken
+            | Self::Export(_)
             | Self::TooManyOpen
             | Self::WrongCode(_)
             | Self::CodeUsed
@@ -449,6 +454,7 @@ impl From<Cause> for Notice {
             | Cause::PrintQueueAnew
             | Cause::Reprinting
             | Cause::ListQueued
+            | Cause::Export(_)
             | Cause::PrintQueueBroken
             | Cause::TooManyOpen
             | Cause::WrongCode(_)

@@ -228,6 +228,7 @@ fn closed_batches(desk: &Desk, records: &Records, shop: &Shop) -> Option<Page> {
             sheet,
             fees.as_ref().map(FeeNote::of),
             desk.printer.can_print(),
+            desk.export.as_ref(),
             desk.told.clone().map(Into::into),
         ))
     })

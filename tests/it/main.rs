@@ -34,6 +34,8 @@ mod decoder;
 #[cfg(feature = "live")]
 mod desk;
 #[cfg(feature = "live")]
+mod exporting;
+#[cfg(feature = "live")]
 mod faults;
 mod fees;
 #[cfg(feature = "live")]

@@ -13,7 +13,7 @@ use shouyin::acquirer::{
 use shouyin::clock::Clock;
 use shouyin::code::{CodeTable, Scanned};
 use shouyin::config::Config;
-use shouyin::domain::Tick;
+use shouyin::domain::{BatchNo, Tick};
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig, SaleState, inspect};
 use shouyin::limits;
@@ -21,10 +21,12 @@ use shouyin::payment::{Policy, Timing};
 use shouyin::people::{Approver, Pin, PinHash, Pins, Role, TriesFile};
 use shouyin::sim::{Options, Running, serve};
 use shouyin::terminal::{
-    CardCommand, Cue, Driver, DriverParts, Input, NoPrinter, PrintQueue, ScanCommand, ScanNews,
-    recover,
+    CardCommand, Cue, Driver, DriverParts, ExportPlace, Input, NoPrinter, PrintQueue, ScanCommand,
+    ScanNews, recover, start_exporter,
 };
-use shouyin::view::{Desk, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap, Theme};
+use shouyin::view::{
+    Desk, ExportState, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap, Theme,
+};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 
@@ -157,6 +159,7 @@ async fn started<A: Acquirer>(
     forward(told, inputs.clone(), Input::Acquirer);
     let (scanner, orders) = mpsc::channel(8);
     let camera = watched(orders);
+    let export = exporter(&config, &journal, &mut desk, inputs.clone());
     let driver = Driver::new(DriverParts {
         cards: plan.cards,
         state,
@@ -174,6 +177,7 @@ async fn started<A: Acquirer>(
         approver: Some(approver(&entropy, &data, clock.now().tick)),
         sound: plan.sound,
         printer: plan.printer,
+        export,
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));
     Till {
@@ -185,6 +189,27 @@ async fn started<A: Acquirer>(
         camera,
         driving,
     }
+}
+
+/// Starts the exporter when a folder is configured, as the program does.
+fn exporter(
+    config: &Config,
+    journal: &Journal,
+    desk: &mut Desk,
+    inputs: mpsc::Sender<Input>,
+) -> Option<mpsc::Sender<BatchNo>> {
+    let folder = config.export_folder.clone()?;
+    let term = config.acquirer.term.clone();
+    let (orders, mut states) =
+        start_exporter(ExportPlace { folder, term }, journal.clone()).unwrap();
+    desk.export = Some(ExportState::Idle);
+    tokio::spawn(async move {
+        while states.changed().await.is_ok() {
+            let now = states.borrow_and_update().clone();
+            inputs.send(Input::Export(now)).await.ok();
+        }
+    });
+    Some(orders)
 }
 
 /// Starts the receiver of notices when one is configured, as the program does.

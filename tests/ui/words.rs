@@ -29,6 +29,8 @@ fn pages_once() -> Vec<&'static str> {
         "verdict-stranger",
         "wall",
         "settlement-unequal",
+        "batch-exported",
+        "batch-exporting",
         "records-mixed",
         "filter-set",
         "choose-kind",

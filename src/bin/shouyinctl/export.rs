@@ -52,21 +52,23 @@ pub fn run(arguments: &ExportArgs) -> anyhow::Result<ExitCode> {
     let name = format!("shouyin_{from}_{to}");
     let mut bar = Progress::new("exporting", accounts.count(span)?);
     let place = (arguments.out.as_path(), name.as_str());
-    let written = export(&accounts, span, arguments.format, place, &mut |done, _| {
-        bar.at(done)
-    })?;
+    let mut source = (&accounts, span);
+    let formats = [arguments.format];
+    let written = export(&mut source, &formats, place, &mut |done, _| bar.at(done))?;
     drop(bar);
-    let (total, minor) = (written.total, written.total.minor);
-    let sign = if minor < 0 { "-" } else { "" };
-    let minor = minor.unsigned_abs();
-    writeln!(
-        std::io::stdout(),
-        "{}: {} rows, {} of them count, sum {sign}{}.{:02}",
-        written.path.display(),
-        total.rows,
-        total.count,
-        minor / 100,
-        minor % 100
-    )?;
+    for file in written {
+        let (total, minor) = (file.total, file.total.minor);
+        let sign = if minor < 0 { "-" } else { "" };
+        let minor = minor.unsigned_abs();
+        writeln!(
+            std::io::stdout(),
+            "{}: {} rows, {} of them count, sum {sign}{}.{:02}",
+            file.path.display(),
+            total.rows,
+            total.count,
+            minor / 100,
+            minor % 100
+        )?;
+    }
     Ok(ExitCode::SUCCESS)
 }

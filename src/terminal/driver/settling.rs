@@ -60,13 +60,14 @@ impl Driver {
         }
     }
 
-    /// Reads batches, or prints a slip of one.
+    /// Reads batches, or prints a slip of one, or exports one.
     pub(super) async fn batch_act(&mut self, act: BatchAct) {
         match act {
             BatchAct::Open => self.read_settlement().await,
             BatchAct::List { more } => self.read_closed(more).await,
             BatchAct::Read(txn) => self.read_sheet(txn).await,
             BatchAct::Print(txn, slip) => self.print_batch(txn, slip),
+            BatchAct::Export(batch) => self.export_batch(batch),
         }
     }
 

@@ -1,10 +1,10 @@
-//! Taps on the pages of batches: closing the open one, the list of the closed ones, and their slips.
+//! Taps on the pages of batches: closing the open one, the list of the closed ones, their slips and exports.
 //!
 //! Owns which of them count on which page. Decides nothing about a settlement.
 
 use super::{Act, SessionTurn};
-use crate::domain::TxnId;
-use crate::view::{Approves, BatchSlip, Desk, DeskPage, Intent};
+use crate::domain::{BatchNo, TxnId};
+use crate::view::{Approves, BatchSlip, Desk, DeskPage, ExportState, Intent};
 
 /// What a tap asks of the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub(in crate::terminal) enum BatchAct {
     Read(TxnId),
     /// Print a slip of the one on the page.
     Print(TxnId, BatchSlip),
+    /// Write the records of the one on the page into the folder.
+    Export(BatchNo),
 }
 
 /// The open batch, closing it, and the closed ones.
@@ -54,6 +56,13 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Ac
                 return Act::None;
             }
             BatchAct::Print(sheet.intent.txn, slip)
+        }
+        (Intent::ExportBatch, DeskPage::Batch) => {
+            let can = desk.export.as_ref().is_some_and(ExportState::can_begin);
+            match &turn.records.sheet {
+                Some(sheet) if can => BatchAct::Export(sheet.intent.batch),
+                Some(_) | None => return Act::None,
+            }
         }
         _ => return Act::None,
     };

@@ -61,6 +61,7 @@ async fn counter(bench: &Bench) -> Counter {
         approver: None,
         sound: Box::new(|_| {}),
         printer: Box::new(shouyin::terminal::NoPrinter),
+        export: None,
     });
     tokio::spawn(driver.run(inbox, tapped));
     Counter {

@@ -102,6 +102,7 @@ const TERMINAL: &[&str] = &[
     "profile",
     "people",
     "printing",
+    "export",
     "settlement",
 ];
 
