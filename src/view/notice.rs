@@ -248,6 +248,16 @@ const fn printer_code(trouble: PrinterTrouble) -> &'static str {
     }
 }
 
+const fn export_code(fault: ExportFault) -> &'static str {
+    match fault {
+        ExportFault::NoFolder => "E01",
+        ExportFault::Full => "E02",
+        ExportFault::ReadOnly => "E03",
+        ExportFault::Journal => "E04",
+        ExportFault::Broken => "E05",
+    }
+}
+
 const fn limit_code(kind: LimitKind) -> &'static str {
     match kind {
         LimitKind::Single => "A04",
@@ -303,7 +313,7 @@ impl Cause {
             Self::PrintQueueBroken => "D09",
             Self::Reprinting => "D10",
             Self::ListQueued => "D11",
-            Self::Export(fault) => fault.code(),
+            Self::Export(fault) => export_code(*fault),
             Self::CodeEnded => "P23",
             Self::RefusalUnproved(_) => "P13",
             Self::LateSuccess(_) => "P33",
