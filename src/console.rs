@@ -221,6 +221,7 @@ fn words(page: &Page) -> String {
         | Page::Settlement(_)
         | Page::Batches(_)
         | Page::Batch(_)
+        | Page::Balance(_)
         | Page::Record(_)
         | Page::Undo(_)
         | Page::Approve(_) => "[a page of the touchscreen]".to_owned(),

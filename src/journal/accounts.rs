@@ -323,6 +323,7 @@ fn fold(found: &mut Option<Posting>, fact: &Fact, number: u64, left: Money) {
             | FactKind::UndoClosed { .. }
             | FactKind::Settlement { .. }
             | FactKind::Rebuilt(_)
+            | FactKind::BalanceAsked(_)
             | FactKind::Proven { .. },
             _,
         ) => {}

@@ -7,10 +7,11 @@ mod intents;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Epoch, OperatorNo, OrderNo, Timestamp, TxnId};
+use crate::domain::{BatchNo, Epoch, OperatorNo, OrderNo, Timestamp, TxnId, VoucherNo};
 use crate::evidence::{PaidEvidence, PaidRecord, SealedRow, UndoEvidence, UndoRecord};
 use crate::settlement::SettlementRecord;
 
+use super::balance::BalanceAsked;
 use super::command::RequestKind;
 use super::fact::{Fact, FactKind, Outcome, Prover, Rebuilt, UndoOutcome, UnreadableFact};
 use intents::{IntentRecord, UndoIntentRecord};
@@ -119,6 +120,14 @@ enum RecordKind {
         #[serde(flatten)]
         what: SettlementRecord,
     },
+    BalanceAsked {
+        txn: String,
+        ask_no: String,
+        sequence: u64,
+        trace: u32,
+        batch: u32,
+        operator: String,
+    },
     Rebuilt(RebuiltRecord),
     Proven {
         by: String,
@@ -210,9 +219,37 @@ fn record_of(kind: &FactKind) -> RecordKind {
             txn: txn.to_string(),
             what: fact.into(),
         },
+        FactKind::BalanceAsked(asked) => asked_record(asked),
         FactKind::Rebuilt(rebuilt) => rebuilt_record(rebuilt),
         FactKind::Proven { by } => proven_record(by),
     }
+}
+
+fn asked_record(asked: &BalanceAsked) -> RecordKind {
+    RecordKind::BalanceAsked {
+        txn: asked.txn.to_string(),
+        ask_no: asked.ask_no.to_string(),
+        sequence: asked.sequence,
+        trace: asked.trace.get(),
+        batch: asked.batch.get(),
+        operator: asked.operator.to_string(),
+    }
+}
+
+fn restore_asked(
+    txn: TxnId,
+    (ask_no, operator): (&str, &str),
+    sequence: u64,
+    (trace, batch): (u32, u32),
+) -> Option<FactKind> {
+    Some(FactKind::BalanceAsked(BalanceAsked {
+        txn,
+        ask_no: OrderNo::new(ask_no).ok()?,
+        sequence,
+        trace: VoucherNo::new(trace).ok()?,
+        batch: BatchNo::new(batch).ok()?,
+        operator: OperatorNo::new(operator).ok()?,
+    }))
 }
 
 fn rebuilt_record(rebuilt: &Rebuilt) -> RecordKind {
@@ -352,6 +389,14 @@ fn restore(kind: RecordKind, row: &SealedRow) -> Option<FactKind> {
             txn: id(&txn)?,
             outcome: restore_outcome(&outcome, host_code, evidence, row)?,
         },
+        RecordKind::BalanceAsked {
+            txn,
+            ask_no,
+            sequence,
+            trace,
+            batch,
+            operator,
+        } => restore_asked(id(&txn)?, (&ask_no, &operator), sequence, (trace, batch))?,
         RecordKind::Rebuilt(record) => FactKind::Rebuilt(restore_rebuilt(record)),
         RecordKind::Proven { by, approver } => restore_proven(&by, approver.as_deref())?,
     })

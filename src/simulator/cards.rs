@@ -85,6 +85,7 @@ pub fn ask(request: &CardRequest, bug: Bug) -> Ask {
                 hold,
             }
         }
+        CardAsk::Balance(_) => unreachable!("invariant: no robot asks for a balance"),
         CardAsk::Completion(of) => Ask::Complete {
             order: number,
             fen,

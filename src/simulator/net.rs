@@ -171,7 +171,8 @@ impl World<'_> {
             RequestKind::Inquire => "paid",
             RequestKind::Revoke | RequestKind::Close | RequestKind::Void => "revoked",
             RequestKind::Refund | RequestKind::InquireRefund => "returned",
-            RequestKind::Settlement => "balanced",
+            // No robot asks for a balance.
+            RequestKind::Settlement | RequestKind::Balance => "balanced",
         };
         let sale = self.watch.sales.get(&ticket.txn);
         let card = sale.is_some_and(|sale| sale.card);

@@ -4,6 +4,7 @@
 //! are asked here, before the camera opens.
 
 mod back;
+mod balance;
 mod batches;
 mod browse;
 
@@ -74,6 +75,9 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Ac
 }
 
 fn wish(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
+    if let Some(own) = &turn.state.balance {
+        return balance::under_way(desk, turn, own, intent);
+    }
     match intent {
         Intent::SetLanguage(_) | Intent::SetTheme(_) => {
             language_or_theme(desk, intent);
@@ -127,6 +131,7 @@ fn wish(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
         | Intent::PrintWall
         | Intent::CheckWall
         | Intent::LookAgain => look(desk, turn, intent),
+        Intent::ShowBalance => balance::ask(desk, turn),
         Intent::ShowSettlement
         | Intent::Settle
         | Intent::ShowBatches
@@ -229,7 +234,7 @@ fn back(desk: &mut Desk) {
 }
 
 fn is_free(state: &State) -> bool {
-    state.draft.is_none() && state.foreground.is_none()
+    state.draft.is_none() && state.foreground.is_none() && state.balance.is_none()
 }
 
 fn type_amount(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) {

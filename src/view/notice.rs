@@ -3,6 +3,7 @@
 //! Owns the codes; the words of each code are in `ui/words.slint`, both languages. Every sentence says what happened to
 //! the money and what to do. The chain of errors goes to the log, never here.
 
+use super::balance::BalanceNote;
 use super::export::ExportFault;
 use super::printer::PrinterTrouble;
 use crate::code::WrongCode;
@@ -121,6 +122,8 @@ pub enum Cause {
     PrintQueueAnew,
     /// The print queue cannot be used.
     PrintQueueBroken,
+    /// No balance is told.
+    Balance(BalanceNote),
     /// Nothing was exported.
     Export(ExportFault),
     /// The PIN is wrong; tries left.
@@ -314,6 +317,7 @@ impl Cause {
             Self::Reprinting => "D10",
             Self::ListQueued => "D11",
             Self::Export(fault) => export_code(*fault),
+            Self::Balance(note) => note.code(),
             Self::CodeEnded => "P23",
             Self::RefusalUnproved(_) => "P13",
             Self::LateSuccess(_) => "P33",
@@ -390,6 +394,7 @@ impl Cause {
             | Self::PrintQueueAnew
             | Self::PrintQueueBroken
             | Self::Export(_)
+            | Self::Balance(_)
             | Self::TooManyOpen
             | Self::WrongCode(_)
             | Self::CodeUsed
@@ -437,6 +442,7 @@ impl From<Cause> for Notice {
             | Cause::Settled(text)
             | Cause::SettledUnequal(text)
             | Cause::SettledUncompared(text) => text,
+            Cause::Balance(note) => note.detail(),
             Cause::Printer(_, waiting) => waiting.to_string(),
             Cause::PinWrong(left) => left.to_string(),
             Cause::PinLocked(minutes) => minutes.to_string(),

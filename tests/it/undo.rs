@@ -69,7 +69,8 @@ impl Till {
                 | Page::Wall(_)
                 | Page::Settlement(_)
                 | Page::Batches(_)
-                | Page::Batch(_) => Intent::Back,
+                | Page::Batch(_)
+                | Page::Balance(_) => Intent::Back,
                 _ => Intent::QueryNow,
             };
             self.tap(leave).await;

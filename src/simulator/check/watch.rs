@@ -220,6 +220,7 @@ impl Watch {
             FactKind::Started { .. }
             | FactKind::Rebuilt(_)
             | FactKind::Proven { .. }
+            | FactKind::BalanceAsked(_)
             | FactKind::Rechecked { .. }
             | FactKind::AnswerNoted { .. }
             | FactKind::AnswerRefused { .. }
