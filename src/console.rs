@@ -152,14 +152,14 @@ async fn page(
     Ok(())
 }
 
+fn coded(notice: &Option<shouyin::view::Notice>) -> String {
+    let told = notice.as_ref();
+    told.map(|n| format!(" ({} {})", n.code, n.detail))
+        .unwrap_or_default()
+}
+
 /// One line a page; the touchscreen will use pictures, both languages and the same notice codes.
 fn words(page: &Page) -> String {
-    let coded = |notice: &Option<shouyin::view::Notice>| {
-        notice
-            .as_ref()
-            .map(|n| format!(" ({} {})", n.code, n.detail))
-            .unwrap_or_default()
-    };
     match page {
         Page::Keypad(keypad) => format!(
             "[keypad] {} | today {} sales, {}{}",
@@ -222,6 +222,7 @@ fn words(page: &Page) -> String {
         | Page::Settlement(_)
         | Page::Batches(_)
         | Page::Batch(_)
+        | Page::Balance(_)
         | Page::Record(_)
         | Page::Undo(_)
         | Page::Approve(_) => "[a page of the touchscreen]".to_owned(),

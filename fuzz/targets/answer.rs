@@ -53,6 +53,7 @@ pub fn acquirer_answer(data: &[u8]) {
         Reply::Rejected(rejection) => assert!(rejection.to_string().len() < 400),
         Reply::Failed(error) => panic!("there was an answer: {error}"),
         Reply::Settlement(claim) => panic!("nothing was settled: {claim:?}"),
+        Reply::Balance(claim) => panic!("no balance was asked for: {claim:?}"),
         Reply::Answer(claim) => {
             assert!(!damaged, "a changed body is believed");
             assert!(claim.value().host_code.chars().count() <= 16);

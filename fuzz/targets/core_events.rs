@@ -297,6 +297,7 @@ impl Till {
                 assert!(self.closed.insert(*txn), "an undo ends twice");
             }
             FactKind::CodeShown { .. }
+            | FactKind::BalanceAsked(_)
             | FactKind::StopRequested { .. }
             | FactKind::Rechecked { .. }
             | FactKind::Started { .. }

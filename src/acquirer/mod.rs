@@ -31,7 +31,7 @@ pub use receiver::{NOTICE_PATH, Receiver, ReceiverConfig, receive};
 use crate::domain::Now;
 use crate::evidence::{Claim, Rejection, Verified};
 use crate::limits;
-use crate::payment::{CardAsk, Event, Request, Ticket};
+use crate::payment::{BalanceClaim, CardAsk, Event, Request, Ticket};
 use crate::settlement::SettlementClaim;
 
 /// What became of one request.
@@ -41,6 +41,8 @@ pub enum Reply {
     Answer(Verified<Claim>),
     /// A signed answer about a settlement.
     Settlement(Verified<SettlementClaim>),
+    /// A proven answer to a question for a balance.
+    Balance(Verified<BalanceClaim>),
     /// An answer that is not believed.
     Rejected(Rejection),
     /// No answer.
@@ -175,6 +177,7 @@ fn start<A: Acquirer>(
                 ticket,
                 claim: Box::new(claim),
             },
+            Reply::Balance(claim) => Event::BalanceAnswered { ticket, claim },
             Reply::Rejected(rejection) => Event::AnswerRejected { ticket, rejection },
             Reply::Failed(error) => Event::SendFailed {
                 ticket,

@@ -190,6 +190,8 @@ pub enum OrderKind {
     Refund,
     /// The closing of a batch (`B`).
     Settlement,
+    /// A question for a balance (`Q`).
+    Balance,
 }
 
 /// Order number sent to the acquirer (`out_trade_no`), 1 to 32 characters of `0-9 A-Z a-z`, never used twice.
@@ -211,6 +213,7 @@ impl OrderNo {
             OrderKind::Void => 'U',
             OrderKind::Refund => 'R',
             OrderKind::Settlement => 'B',
+            OrderKind::Balance => 'Q',
         };
         Self(format!(
             "{}{:04}{}{letter}{sequence:08}",

@@ -1,8 +1,8 @@
 //! Reading for what lists or compares postings: daily files, fees, exports.
 //!
 //! Owns the way from sealed facts to postings. The tables only find a transaction; what is said of it is read from its
-//! facts, each under its own seal. Never writes. [`Accounts`] reads what no terminal is running on, or a copy; a running
-//! terminal asks its own journal's thread, some postings at a time.
+//! facts, each under its own seal. Never writes. [`Accounts`] reads what no terminal is running on, or a copy; a
+//! running terminal asks its own journal's thread, some postings at a time.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -323,6 +323,7 @@ fn fold(found: &mut Option<Posting>, fact: &Fact, number: u64, left: Money) {
             | FactKind::UndoClosed { .. }
             | FactKind::Settlement { .. }
             | FactKind::Rebuilt(_)
+            | FactKind::BalanceAsked(_)
             | FactKind::Proven { .. },
             _,
         ) => {}

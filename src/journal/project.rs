@@ -43,6 +43,10 @@ pub(super) fn project(unit: &Connection, fact: &Fact, number: u64) -> rusqlite::
             super::settled::project(unit, *txn, kind, (fact.at.0, number))
         }
         FactKind::Closed { txn, outcome } => close_sale(unit, &txn.to_string(), outcome, fact.at.0),
+        FactKind::BalanceAsked(asked) => {
+            count(unit, "sequence", asked.sequence)?;
+            count(unit, "voucher", u64::from(asked.trace.get()))
+        }
         FactKind::Rebuilt(rebuilt) => skip_numbers(unit, rebuilt.missing),
         FactKind::AnswerNoted { .. }
         | FactKind::Proven { .. }

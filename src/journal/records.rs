@@ -98,6 +98,7 @@ impl Store {
                 | FactKind::UndoClosed { .. }
                 | FactKind::Rebuilt(_)
                 | FactKind::Proven { .. }
+                | FactKind::BalanceAsked(_)
                 | FactKind::Settlement { .. } => {}
             }
         }

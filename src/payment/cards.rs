@@ -15,9 +15,10 @@
 //! Sources: docs/CARDS.md, readers.md 8.3, reliability.md row 33.
 
 use crate::card::{CardEntry, PresentedCard};
-use crate::domain::{Channel, Tick, TxnId};
+use crate::domain::{Channel, Money, Tick, TxnId};
 use crate::evidence::PaidEvidence;
 
+use super::balance;
 use super::command::{
     CardAsk, CardBusiness, CardOriginal, CardRequest, Command, Request, RequestKind,
     ReversalReason, Sound,
@@ -51,6 +52,9 @@ pub(super) fn follow_up(state: &mut State, turn: &mut Turn<'_>) {
         let open = turn.policy.cards && free && may;
         open.then_some((draft.txn, draft.amount, draft.hold))
     });
+    let asks = balance::wants_card(state)
+        .filter(|_| wanted.is_none() && balance::may_ask_balance(state, turn.policy));
+    let wanted = wanted.or(asks.map(|txn| (txn, nothing(), true)));
     let armed = wanted.map(|(txn, ..)| txn);
     if armed == state.armed {
         return;
@@ -62,8 +66,16 @@ pub(super) fn follow_up(state: &mut State, turn: &mut Turn<'_>) {
     });
 }
 
+/// What a card signs that pays nothing.
+fn nothing() -> Money {
+    Money::from_fen(0).expect("invariant: nothing is an amount")
+}
+
 /// A card was read. It counts only for the draft that the reader is armed for, and only when it signed that amount.
 pub(super) fn present(state: &mut State, turn: &mut Turn<'_>, txn: TxnId, card: PresentedCard) {
+    if state.balance.as_ref().is_some_and(|own| own.txn == txn) {
+        return balance::presented(state, turn, txn, card);
+    }
     let armed = state.armed == Some(txn);
     let fits = state.draft.as_ref().is_some_and(|draft| {
         armed && draft.txn == txn && draft.order.is_none() && draft.amount == card.evidence.amount

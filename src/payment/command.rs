@@ -32,11 +32,13 @@ pub enum RequestKind {
     InquireRefund,
     /// Anything about closing a batch.
     Settlement,
+    /// What is free on a card's account.
+    Balance,
 }
 
 impl RequestKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Authorize,
         Self::Preorder,
         Self::Inquire,
@@ -46,6 +48,7 @@ impl RequestKind {
         Self::Refund,
         Self::InquireRefund,
         Self::Settlement,
+        Self::Balance,
     ];
 
     /// Returns the stable key used in records.
@@ -60,6 +63,7 @@ impl RequestKind {
             Self::Refund => "refund",
             Self::InquireRefund => "inquire_refund",
             Self::Settlement => "settlement",
+            Self::Balance => "balance",
         }
     }
 
@@ -206,6 +210,8 @@ pub enum CardAsk {
     Void(CardOriginal),
     /// 退货; a repetition gets the first answer.
     Refund(CardOriginal),
+    /// 余额查询. Sent once; moves nothing.
+    Balance(Box<PresentedCard>),
 }
 
 /// What a card host calls an order.
@@ -299,13 +305,13 @@ pub enum Command {
     StartScan,
     /// Stop looking.
     StopScan,
-    /// Ask the reader for a card that pays this draft.
+    /// Ask the reader for a card that pays this draft, or whose balance this question is about.
     ArmCard {
         /// The draft.
         txn: TxnId,
-        /// What the card signs.
+        /// What the card signs; nothing when its balance is asked for.
         amount: Money,
-        /// For a hold, which always wants the PIN.
+        /// For a hold or a balance, which always want the PIN.
         hold: bool,
     },
     /// Ask for no card any more.

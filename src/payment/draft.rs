@@ -28,8 +28,10 @@ pub(super) fn request(
     amount: Money,
     operator: OperatorNo,
 ) {
-    let busy =
-        state.draft.is_some() || state.foreground.is_some() || state.sales.contains_key(&txn);
+    let busy = state.draft.is_some()
+        || state.foreground.is_some()
+        || state.balance.is_some()
+        || state.sales.contains_key(&txn);
     let allowed = amount.minor() > 0
         && amount.minor() <= turn.policy.amount_max.minor()
         && turn.numbers.has_room();

@@ -6,6 +6,7 @@ use crate::domain::{Channel, Money, OperatorNo, Role, TxnId};
 use crate::evidence::{Claim, Rejection, Verified};
 use crate::settlement::{Batch, SettlementClaim};
 
+use super::balance::BalanceClaim;
 use super::command::Ticket;
 use super::fact::Instalments;
 use super::late::EndedSale;
@@ -247,6 +248,20 @@ pub enum Event {
         ticket: Ticket,
         /// What it says.
         claim: Box<Verified<SettlementClaim>>,
+    },
+    /// 余额查询: ask what is free on a card's account.
+    BalanceRequested {
+        /// Made at the edge.
+        txn: TxnId,
+        /// Who asks.
+        operator: OperatorNo,
+    },
+    /// A proven answer to such a question came.
+    BalanceAnswered {
+        /// The request it answers.
+        ticket: Ticket,
+        /// What it says.
+        claim: Verified<BalanceClaim>,
     },
     /// Before sending: give up. After sending: stop waiting, that is, revoke.
     CancelRequested,

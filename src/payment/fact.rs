@@ -9,6 +9,7 @@ use crate::domain::{
 use crate::evidence::{PaidEvidence, UndoEvidence};
 use crate::settlement::SettlementFact;
 
+use super::balance::BalanceAsked;
 use super::command::{CardBusiness, CardOriginal, RequestKind};
 use super::event::Presentment;
 
@@ -369,6 +370,8 @@ pub enum FactKind {
         /// What.
         fact: SettlementFact,
     },
+    /// A card's balance is about to be asked for: its numbers are used up. What is answered is no fact.
+    BalanceAsked(BalanceAsked),
     /// The journal was rebuilt.
     Rebuilt(Rebuilt),
     /// A rebuilt journal that may lack rows counts as complete from here on: new sales may be opened.
@@ -409,7 +412,7 @@ impl Fact {
     /// else. The return of a late payment is none.
     pub const fn is_wish(&self) -> bool {
         match &self.kind {
-            FactKind::IntentRecorded(_) => true,
+            FactKind::IntentRecorded(_) | FactKind::BalanceAsked(_) => true,
             FactKind::UndoIntended(intent) => matches!(intent.cause, UndoCause::Asked),
             FactKind::Started { .. }
             | FactKind::AnswerNoted { .. }
@@ -436,6 +439,7 @@ impl Fact {
             FactKind::Started { .. } | FactKind::Rebuilt(_) | FactKind::Proven { .. } => None,
             FactKind::IntentRecorded(intent) => Some(intent.txn),
             FactKind::UndoIntended(intent) => Some(intent.txn),
+            FactKind::BalanceAsked(asked) => Some(asked.txn),
             FactKind::AnswerNoted { txn, .. }
             | FactKind::AnswerRefused { txn, .. }
             | FactKind::SendFailed { txn, .. }

@@ -16,10 +16,11 @@
 use crate::domain::{Now, Tick, TxnId};
 use crate::evidence::{Claim, Rejection, Verified};
 
+use super::balance;
 use super::cards;
 use super::command::{Command, Request, RequestKind, Ticket};
 use super::draft;
-use super::event::Event;
+use super::event::{Certainty, Event};
 use super::fact::{Fact, FactKind};
 use super::hold;
 use super::late;
@@ -156,6 +157,12 @@ fn route(state: &mut State, turn: &mut Turn<'_>, event: Event) {
             settle::answered(state, turn, ticket, &claim);
         }
         Event::Noticed { claim, ended } => late::noticed(state, turn, &claim, ended),
+        Event::BalanceRequested { txn, operator } => {
+            dismiss(state);
+            balance::request(state, turn, txn, operator);
+        }
+        Event::BalanceAnswered { ticket, claim } => balance::answered(state, turn, ticket, &claim),
+        Event::CancelRequested if state.balance.is_some() => balance::cancel(state),
         Event::CancelRequested => draft::cancel(state, turn),
         Event::QueryRequested { txn } => query_now(state, turn.now, txn),
         Event::ParkRequested => park(state, turn),
@@ -166,16 +173,24 @@ fn route(state: &mut State, turn: &mut Turn<'_>, event: Event) {
             ticket,
             certainty,
             why,
-        } => {
-            if let Some(sale) = state.sales.get_mut(&ticket.txn) {
-                sale::failed(sale, turn, ticket, certainty, why);
-            } else if let Some(undo) = state.undos.get_mut(&ticket.txn) {
-                undo_flow::failed(undo, turn, ticket, certainty, why);
-            } else {
-                settle::failed(state, turn, ticket, certainty, why);
-            }
-        }
+        } => failed(state, turn, ticket, (certainty, why)),
         Event::DeadlineReached => deadlines(state, turn),
+    }
+}
+
+fn failed(
+    state: &mut State,
+    turn: &mut Turn<'_>,
+    ticket: Ticket,
+    (certainty, why): (Certainty, String),
+) {
+    if let Some(sale) = state.sales.get_mut(&ticket.txn) {
+        sale::failed(sale, turn, ticket, certainty, why);
+    } else if let Some(undo) = state.undos.get_mut(&ticket.txn) {
+        undo_flow::failed(undo, turn, ticket, certainty, why);
+    } else {
+        balance::failed(state, turn, ticket, certainty);
+        settle::failed(state, turn, ticket, certainty, why);
     }
 }
 
@@ -186,6 +201,7 @@ fn rejected(state: &mut State, turn: &mut Turn<'_>, ticket: Ticket, rejection: &
     } else if let Some(undo) = state.undos.get_mut(&ticket.txn) {
         undo_flow::rejected(undo, turn, ticket, why);
     } else {
+        balance::failed(state, turn, ticket, Certainty::Unchecked);
         settle::rejected(state, turn, ticket, why);
     }
 }
@@ -217,8 +233,10 @@ pub fn next_deadline(state: &State, policy: &Policy) -> Option<(Tick, &'static s
         .filter_map(|undo| Some((undo.step.due()?, "undo")));
     let parked = freed_at(state, policy).map(|tick| (tick, "the till is freed"));
     let settles = settle::due(state).map(|tick| (tick, "settlement"));
+    let balance = balance::due(state).map(|tick| (tick, "balance"));
     sales
         .chain(undos)
+        .chain(balance)
         .chain(settles)
         .chain(parked)
         .min_by_key(|(tick, _)| *tick)
@@ -268,6 +286,7 @@ fn park(state: &mut State, turn: &mut Turn<'_>) {
 }
 
 fn dismiss(state: &mut State) {
+    balance::dismiss(state);
     let sale_ended = state
         .foreground_sale()
         .is_some_and(|sale| sale.phase.is_closed());
@@ -295,6 +314,7 @@ fn deadlines(state: &mut State, turn: &mut Turn<'_>) {
         }
     }
     settle::deadline(state, turn);
+    balance::deadline(state, turn);
     let free = freed_at(state, turn.policy).is_some_and(|tick| tick <= turn.now.tick);
     if free && state.foreground.take().is_none() {
         draft::drop_draft(state, turn);

@@ -6,6 +6,7 @@
 //!
 //! Tested by `tests/it/payment.rs` (scenarios, random operations against a model acquirer, restart at every append).
 
+mod balance;
 mod cards;
 mod ceiling;
 mod command;
@@ -27,6 +28,8 @@ mod state;
 mod undo;
 mod undo_flow;
 
+pub use balance::{Balance, BalanceAsked, BalanceClaim, BalanceEnd, BalanceStep, Funds};
+pub use balance::{SHOWN_MS as BALANCE_SHOWN_MS, may_ask_balance};
 pub use cards::{reversal_pending, settling_cards};
 pub use ceiling::{Ceiling, Ceilings};
 pub use command::{CardAsk, CardBusiness, CardOriginal, CardRequest, ReversalReason};

@@ -7,10 +7,11 @@ mod intents;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Epoch, OperatorNo, OrderNo, Timestamp, TxnId};
+use crate::domain::{BatchNo, Epoch, OperatorNo, OrderNo, Timestamp, TxnId, VoucherNo};
 use crate::evidence::{PaidEvidence, PaidRecord, SealedRow, UndoEvidence, UndoRecord};
 use crate::settlement::SettlementRecord;
 
+use super::balance::BalanceAsked;
 use super::command::RequestKind;
 use super::fact::{Fact, FactKind, Outcome, Prover, Rebuilt, UndoOutcome, UnreadableFact};
 use intents::{IntentRecord, UndoIntentRecord};
@@ -119,6 +120,14 @@ enum RecordKind {
         #[serde(flatten)]
         what: SettlementRecord,
     },
+    BalanceAsked {
+        txn: String,
+        ask_no: String,
+        sequence: u64,
+        trace: u32,
+        batch: u32,
+        operator: String,
+    },
     Rebuilt(RebuiltRecord),
     Proven {
         by: String,
@@ -210,9 +219,37 @@ fn record_of(kind: &FactKind) -> RecordKind {
             txn: txn.to_string(),
             what: fact.into(),
         },
+        FactKind::BalanceAsked(asked) => asked_record(asked),
         FactKind::Rebuilt(rebuilt) => rebuilt_record(rebuilt),
         FactKind::Proven { by } => proven_record(by),
     }
+}
+
+fn asked_record(asked: &BalanceAsked) -> RecordKind {
+    RecordKind::BalanceAsked {
+        txn: asked.txn.to_string(),
+        ask_no: asked.ask_no.to_string(),
+        sequence: asked.sequence,
+        trace: asked.trace.get(),
+        batch: asked.batch.get(),
+        operator: asked.operator.to_string(),
+    }
+}
+
+fn restore_asked(
+    txn: TxnId,
+    (ask_no, operator): (&str, &str),
+    sequence: u64,
+    (trace, batch): (u32, u32),
+) -> Option<FactKind> {
+    Some(FactKind::BalanceAsked(BalanceAsked {
+        txn,
+        ask_no: OrderNo::new(ask_no).ok()?,
+        sequence,
+        trace: VoucherNo::new(trace).ok()?,
+        batch: BatchNo::new(batch).ok()?,
+        operator: OperatorNo::new(operator).ok()?,
+    }))
 }
 
 fn rebuilt_record(rebuilt: &Rebuilt) -> RecordKind {
@@ -284,13 +321,28 @@ fn undo_closed_record(txn: TxnId, outcome: &UndoOutcome) -> RecordKind {
     }
 }
 
+fn restore_started(epoch: u16, version: String) -> Option<FactKind> {
+    let epoch = Epoch::new(epoch).ok()?;
+    Some(FactKind::Started { epoch, version })
+}
+
+const fn restore_attention(txn: TxnId, why: String) -> FactKind {
+    FactKind::AttentionRaised { txn, why }
+}
+
+fn restore_revoke(txn: TxnId, number: &str, sequence: u64, attempt: u32) -> Option<FactKind> {
+    Some(FactKind::RevokeIntended {
+        txn,
+        revoke_no: OrderNo::new(number).ok()?,
+        sequence,
+        attempt,
+    })
+}
+
 fn restore(kind: RecordKind, row: &SealedRow) -> Option<FactKind> {
     let id = |text: &str| TxnId::from_hex(text).ok();
     Some(match kind {
-        RecordKind::Started { epoch, version } => FactKind::Started {
-            epoch: Epoch::new(epoch).ok()?,
-            version,
-        },
+        RecordKind::Started { epoch, version } => restore_started(epoch, version)?,
         RecordKind::IntentRecorded(record) => FactKind::IntentRecorded(restore_intent(record)?),
         RecordKind::AnswerNoted {
             txn,
@@ -298,11 +350,10 @@ fn restore(kind: RecordKind, row: &SealedRow) -> Option<FactKind> {
             host_code,
             digest,
         } => restore_noted(id(&txn)?, &about, host_code, digest)?,
-        RecordKind::AnswerRefused { txn, about, why } => FactKind::AnswerRefused {
-            txn: id(&txn)?,
-            about: RequestKind::from_key(&about)?,
-            why,
-        },
+        RecordKind::AnswerRefused { txn, about, why } => {
+            let (txn, about) = (id(&txn)?, RequestKind::from_key(&about)?);
+            FactKind::AnswerRefused { txn, about, why }
+        }
         RecordKind::SendFailed {
             txn,
             about,
@@ -314,12 +365,7 @@ fn restore(kind: RecordKind, row: &SealedRow) -> Option<FactKind> {
             revoke_no,
             sequence,
             attempt,
-        } => FactKind::RevokeIntended {
-            txn: id(&txn)?,
-            revoke_no: OrderNo::new(&revoke_no).ok()?,
-            sequence,
-            attempt,
-        },
+        } => restore_revoke(id(&txn)?, &revoke_no, sequence, attempt)?,
         RecordKind::RevokeProvisional { txn } => FactKind::RevokeProvisional { txn: id(&txn)? },
         RecordKind::StopRequested { txn } => FactKind::StopRequested { txn: id(&txn)? },
         RecordKind::Rechecked { txn, left } => restore_rechecked(id(&txn)?, left),
@@ -331,27 +377,34 @@ fn restore(kind: RecordKind, row: &SealedRow) -> Option<FactKind> {
             outcome,
             host_code,
             evidence,
-        } => FactKind::UndoClosed {
-            txn: id(&txn)?,
-            outcome: restore_undo_outcome(&outcome, host_code, evidence, row)?,
-        },
+        } => {
+            let outcome = restore_undo_outcome(&outcome, host_code, evidence, row)?;
+            let txn = id(&txn)?;
+            FactKind::UndoClosed { txn, outcome }
+        }
         RecordKind::SuccessAfterRevoke { txn, evidence } => FactKind::SuccessAfterRevoke {
             txn: id(&txn)?,
             evidence: PaidEvidence::from_sealed(row, &evidence)?,
         },
-        RecordKind::AttentionRaised { txn, why } => FactKind::AttentionRaised {
-            txn: id(&txn)?,
-            why,
-        },
+        RecordKind::AttentionRaised { txn, why } => restore_attention(id(&txn)?, why),
         RecordKind::Closed {
             txn,
             outcome,
             host_code,
             evidence,
-        } => FactKind::Closed {
-            txn: id(&txn)?,
-            outcome: restore_outcome(&outcome, host_code, evidence, row)?,
-        },
+        } => {
+            let outcome = restore_outcome(&outcome, host_code, evidence, row)?;
+            let txn = id(&txn)?;
+            FactKind::Closed { txn, outcome }
+        }
+        RecordKind::BalanceAsked {
+            txn,
+            ask_no,
+            sequence,
+            trace,
+            batch,
+            operator,
+        } => restore_asked(id(&txn)?, (&ask_no, &operator), sequence, (trace, batch))?,
         RecordKind::Rebuilt(record) => FactKind::Rebuilt(restore_rebuilt(record)),
         RecordKind::Proven { by, approver } => restore_proven(&by, approver.as_deref())?,
     })

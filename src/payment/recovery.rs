@@ -61,6 +61,7 @@ pub fn resume(
             FactKind::Started { .. }
             | FactKind::Rebuilt(_)
             | FactKind::Proven { .. }
+            | FactKind::BalanceAsked(_)
             | FactKind::CodeShown { .. }
             | FactKind::AnswerNoted { .. }
             | FactKind::AnswerRefused { .. }

@@ -310,7 +310,8 @@ fn meaning(value: &Claim, about: RequestKind, named: bool) -> Learned {
             | RequestKind::Void
             | RequestKind::Refund
             | RequestKind::InquireRefund
-            | RequestKind::Settlement => Learned::Nothing,
+            | RequestKind::Settlement
+            | RequestKind::Balance => Learned::Nothing,
         },
         ClaimState::NotFound => Learned::NotFound,
         ClaimState::Undone(_) if named => Learned::Undone { host_code },

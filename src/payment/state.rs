@@ -13,6 +13,7 @@ use crate::evidence::PaidEvidence;
 use crate::limits;
 use crate::settlement::Settlement;
 
+use super::balance::Balance;
 use super::command::{RequestKind, ReversalReason};
 use super::event::Presentment;
 use super::fact::{Instalments, Intent, Outcome, UndoIntent, UndoOutcome};
@@ -390,6 +391,8 @@ pub struct State {
     pub foreground: Option<TxnId>,
     /// The draft that the reader was asked for a card for.
     pub armed: Option<TxnId>,
+    /// 余额查询, while it is on the screen.
+    pub balance: Option<Balance>,
     /// Codes presented lately.
     pub used_codes: VecDeque<(Fingerprint, Tick)>,
 }
@@ -406,6 +409,7 @@ impl State {
             settlement: None,
             foreground: None,
             armed: None,
+            balance: None,
             used_codes: VecDeque::new(),
         }
     }

@@ -38,13 +38,15 @@ pub enum Capability {
     Card,
     /// 预授权.
     PreAuthorisation,
+    /// 余额查询 of a bank card.
+    BalanceInquiry,
     /// 积分 transactions.
     Points,
 }
 
 impl Capability {
     /// Every capability.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::CustomerCode,
         Self::FaceToken,
         Self::MerchantCode,
@@ -58,6 +60,7 @@ impl Capability {
         Self::SoundPayment,
         Self::Card,
         Self::PreAuthorisation,
+        Self::BalanceInquiry,
         Self::Points,
     ];
 
@@ -77,6 +80,7 @@ impl Capability {
             Self::SoundPayment => "sound_payment",
             Self::Card => "card",
             Self::PreAuthorisation => "pre_authorisation",
+            Self::BalanceInquiry => "balance_inquiry",
             Self::Points => "points",
         }
     }

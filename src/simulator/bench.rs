@@ -305,6 +305,7 @@ fn opened_from(memory: &[Fact]) -> Opened {
             | FactKind::UndoClosed { .. }
             | FactKind::Rebuilt(_)
             | FactKind::Proven { .. }
+            | FactKind::BalanceAsked(_)
             | FactKind::Settlement { .. } => {}
         }
     }

@@ -4,7 +4,7 @@
 //! is nobody's number.
 
 use super::check::Invariant;
-use super::host::{Ask, Wallet};
+use super::host::{self, Ask, Wallet};
 use super::plant::Bug;
 use super::rng::Stream;
 use super::world::{Item, World};
@@ -77,7 +77,7 @@ pub fn ask(request: &CardRequest, bug: Bug) -> Ask {
         CardAsk::Sale(card) | CardAsk::Hold(card) => {
             let hold = matches!(request.what, CardAsk::Hold(_));
             let (card, wallet) = opened(card);
-            Ask::ChargeCard {
+            Ask::Card(host::CardAsk::Charge {
                 order: number,
                 fen,
                 batch,
@@ -85,23 +85,24 @@ pub fn ask(request: &CardRequest, bug: Bug) -> Ask {
                 card,
                 wallet,
                 hold,
-            }
+            })
         }
-        CardAsk::Completion(of) => Ask::Complete {
+        CardAsk::Balance(_) => unreachable!("invariant: no robot asks for a balance"),
+        CardAsk::Completion(of) => Ask::Card(host::CardAsk::Complete {
             order: number,
             fen,
             batch,
             trace,
             of: of_order(of.trade_no.as_ref().map(ToString::to_string)),
-        },
-        CardAsk::Reversal { .. } => Ask::Reverse { order: number },
-        CardAsk::Void(of) => Ask::VoidCard {
+        }),
+        CardAsk::Reversal { .. } => Ask::Card(host::CardAsk::Reverse { order: number }),
+        CardAsk::Void(of) => Ask::Card(host::CardAsk::Void {
             number,
             order: of_order(of.trade_no.as_ref().map(ToString::to_string)),
             fen,
             batch,
             trace,
-        },
+        }),
         CardAsk::Refund(of) => Ask::Refund {
             number,
             order: of_order(of.trade_no.as_ref().map(ToString::to_string)),

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::host::{Ask, CardKind, CardRow};
+use super::host::{Ask, CardAsk, CardKind, CardRow};
 use super::line;
 use super::plant::Bug;
 use super::world::World;
@@ -116,7 +116,7 @@ pub(super) fn ask(ask: &settlement::Ask, bug: Bug) -> Ask {
                 sums: EntryKind::ALL.map(sum),
             }
         }
-        settlement::Ask::Cards(question) => ask_cards(question, bug),
+        settlement::Ask::Cards(question) => Ask::Card(ask_cards(question, bug)),
         settlement::Ask::Inquire { settle_no } => Ask::QueryTotals {
             number: settle_no.to_string(),
         },
@@ -140,11 +140,11 @@ pub(super) fn ask(ask: &settlement::Ask, bug: Bug) -> Ask {
     }
 }
 
-fn ask_cards(question: &CardQuestion, bug: Bug) -> Ask {
+fn ask_cards(question: &CardQuestion, bug: Bug) -> CardAsk {
     let number = question.settle_no.to_string();
     let (batch, trace) = (question.batch.get(), question.trace.get());
     match &question.what {
-        CardWhat::Totals { charged, returned } => Ask::CardTotals {
+        CardWhat::Totals { charged, returned } => CardAsk::Totals {
             number,
             batch,
             trace,
@@ -158,13 +158,13 @@ fn ask_cards(question: &CardQuestion, bug: Bug) -> Ask {
                 }
             }),
         },
-        CardWhat::Rows(rows) => Ask::CardRows {
+        CardWhat::Rows(rows) => CardAsk::Rows {
             number,
             batch,
             trace,
             rows: rows.iter().map(card_row).collect(),
         },
-        CardWhat::End => Ask::CardEnd {
+        CardWhat::End => CardAsk::End {
             number,
             batch,
             trace,

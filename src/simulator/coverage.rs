@@ -94,7 +94,9 @@ pub fn state_name(state: &State, event: &Event) -> &'static str {
         Event::Answered { ticket, .. }
         | Event::AnswerRejected { ticket, .. }
         | Event::SendFailed { ticket, .. } => txn_name(state, ticket.txn),
-        Event::SettlementAnswered { ticket, .. } => txn_name(state, ticket.txn),
+        Event::SettlementAnswered { ticket, .. } | Event::BalanceAnswered { ticket, .. } => {
+            txn_name(state, ticket.txn)
+        }
         Event::BatchRead { txn, .. }
         | Event::QueryRequested { txn }
         | Event::CardEnded { txn, .. } => txn_name(state, *txn),
@@ -125,6 +127,7 @@ pub fn state_name(state: &State, event: &Event) -> &'static str {
         | Event::CompletionRequested { .. }
         | Event::UndoRequested { .. }
         | Event::SettlementRequested { .. }
+        | Event::BalanceRequested { .. }
         | Event::CancelRequested
         | Event::ParkRequested
         | Event::ResultDismissed => till(),
@@ -228,6 +231,8 @@ pub fn event_name(event: &Event) -> &'static str {
         Event::UndoRequested { .. } => "undo wanted",
         Event::SettlementRequested { .. } => "settlement wanted",
         Event::BatchRead { .. } => "batch read",
+        Event::BalanceRequested { .. } => "balance wanted",
+        Event::BalanceAnswered { .. } => "balance told",
         Event::SettlementAnswered { claim, .. } => match claim.value().says {
             Says::Totals { balanced: true, .. } => "answer: balanced",
             Says::Totals { .. } => "answer: differs",

@@ -6,7 +6,7 @@ use super::case::Broken;
 use super::check::Invariant;
 use super::coverage::Point;
 use super::fault::{Kind, Place};
-use super::host::{Answer, Ask, Order};
+use super::host::{Answer, Ask, CardAsk, Order};
 use super::line::{self, Asked, Fate, Line, Return, TIME_OUT_MS};
 use super::plant::Bug;
 use super::rng::Stream;
@@ -105,9 +105,9 @@ impl World<'_> {
             format!("send {sale}.{number} arrived: {word}, paid {net}")
         });
         let mut asked = self.asked(letter.ticket);
-        if let Ask::CardTotals { .. } = letter.ask {
+        if let Ask::Card(CardAsk::Totals { .. }) = letter.ask {
             asked.news = "cards-balanced";
-        } else if let Ask::CardEnd { .. } = letter.ask {
+        } else if let Ask::Card(CardAsk::End { .. }) = letter.ask {
             asked.news = "cards-agree";
         }
         let message = self
@@ -177,7 +177,8 @@ impl World<'_> {
             RequestKind::Inquire => "paid",
             RequestKind::Revoke | RequestKind::Close | RequestKind::Void => "revoked",
             RequestKind::Refund | RequestKind::InquireRefund => "returned",
-            RequestKind::Settlement => "balanced",
+            // No robot asks for a balance.
+            RequestKind::Settlement | RequestKind::Balance => "balanced",
         };
         let sale = self.watch.sales.get(&ticket.txn);
         let card = sale.is_some_and(|sale| sale.card);

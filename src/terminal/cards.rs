@@ -86,7 +86,7 @@ struct Order {
     arming: Arming,
     txn: TxnId,
     amount: Money,
-    /// It is to be held only: no amount is small enough to go without a PIN (readers.md 8.1).
+    /// It is to be held only, or asked for its balance: nothing is small enough to go without a PIN (readers.md 8.1).
     hold: bool,
 }
 
@@ -313,7 +313,12 @@ impl CardDesk {
             if !matches!(self.hint, Some(CardHint::Ready)) {
                 self.hint(Some(CardHint::Ready));
             }
-            let (kind, timeout_s) = (CardTransaction::Sale, self.config.tap_s);
+            let timeout_s = self.config.tap_s;
+            let kind = if order.amount.minor() == 0 {
+                CardTransaction::Balance
+            } else {
+                CardTransaction::Sale
+            };
             let request = TapRequest {
                 amount: order.amount,
                 kind,

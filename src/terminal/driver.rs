@@ -388,6 +388,7 @@ impl Driver {
         if cause != Cause::JournalBroken && (wish || self.parts.state.draft.is_some()) {
             self.refuse_sales = Some(cause.clone());
             self.parts.state.draft = None;
+            self.parts.state.balance = None;
             self.parts.desk.page = DeskPage::Till;
             self.parts.desk.told = Some(cause);
         } else {
@@ -441,6 +442,7 @@ impl Driver {
                 | FactKind::UndoClosed { .. }
                 | FactKind::Rebuilt(_)
                 | FactKind::Proven { .. }
+                | FactKind::BalanceAsked(_)
                 | FactKind::Settlement { .. } => {}
             }
         }

@@ -82,7 +82,7 @@ pub enum CardCommand {
         txn: TxnId,
         /// What the card signs.
         amount: Money,
-        /// Only to hold it: the PIN is always wanted.
+        /// Only to hold it, or to ask for its balance: the PIN is always wanted.
         hold: bool,
     },
     /// Ask for none any more; a card that was just read is let go.

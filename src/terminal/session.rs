@@ -4,6 +4,7 @@
 //! are asked here, before the camera opens.
 
 mod back;
+mod balance;
 mod batches;
 mod browse;
 mod receipt;
@@ -72,7 +73,10 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Ac
         desk.late = None;
     }
     desk.told = None;
-    wish(desk, turn, intent)
+    match &turn.state.balance {
+        Some(own) => balance::under_way(desk, turn, own, intent),
+        None => wish(desk, turn, intent),
+    }
 }
 
 fn wish(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
@@ -89,8 +93,7 @@ fn wish(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
         | Intent::QueryPending(_) => with_sale(desk, turn, intent),
         Intent::Back => go_back(desk),
         Intent::Digit(_) | Intent::DoubleZero | Intent::Dot | Intent::Backspace | Intent::Clear => {
-            type_amount(desk, turn, intent);
-            Act::None
+            type_amount(desk, turn, intent)
         }
         Intent::Charge | Intent::Confirm | Intent::ShowPending | Intent::OpenRecord(_) => {
             at_till(desk, turn, intent)
@@ -123,16 +126,14 @@ fn wish(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
         | Intent::ChooseHold(_)
         | Intent::ChoosePlan(_) => with_draft(desk, turn, intent),
         Intent::PrintSlips => print_slips(desk, turn),
-        Intent::ShowReceipt => {
-            receipt::open(desk, turn);
-            Act::None
-        }
+        Intent::ShowReceipt => receipt::open(desk, turn),
         Intent::ScanSlip
         | Intent::ShowWall
         | Intent::NextWall
         | Intent::PrintWall
         | Intent::CheckWall
         | Intent::LookAgain => look(desk, turn, intent),
+        Intent::ShowBalance => balance::ask(desk, turn),
         Intent::ShowSettlement
         | Intent::Settle
         | Intent::ShowBatches
@@ -236,13 +237,13 @@ fn back(desk: &mut Desk) {
 }
 
 fn is_free(state: &State) -> bool {
-    state.draft.is_none() && state.foreground.is_none()
+    state.draft.is_none() && state.foreground.is_none() && state.balance.is_none()
 }
 
-fn type_amount(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) {
+fn type_amount(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
     let here = matches!(desk.page, DeskPage::Till | DeskPage::Undo) && !desk.change_way;
     if !here || !is_free(turn.state) {
-        return;
+        return Act::None;
     }
     desk.confirmed = guard::Confirmed::default();
     let amount = &mut desk.amount;
@@ -258,6 +259,7 @@ fn type_amount(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) {
     } else {
         *amount = AmountEntry::default();
     }
+    Act::None
 }
 
 fn at_till(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use shouyin_ui as ui;
 use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
 
-use super::{apply_batch, apply_browse, apply_more, apply_settle, apply_wall};
+use super::{apply_balance, apply_batch, apply_browse, apply_more, apply_settle, apply_wall};
 use crate::domain::Channel;
 use crate::view::{
     AimHint, CardHint, Keypad, Language, Link, Manual, Notice, OutcomeKind, OutcomePage, Page,
@@ -44,6 +44,7 @@ pub fn apply(app: &ui::App, screen: &Screen) {
         Page::Settlement(page) => apply_settle::settlement(app, page),
         Page::Batches(page) => apply_batch::batches(app, page),
         Page::Batch(page) => apply_batch::batch(app, page),
+        Page::Balance(page) => apply_balance::balance(app, page),
         Page::OutOfService(told) => {
             let adapter = app.global::<ui::OutOfServiceAdapter<'_>>();
             adapter.set_notice(notice(Some(told)));
@@ -95,7 +96,7 @@ fn prompt(app: &ui::App, page: &Prompt) -> ui::PageId {
     ui::PageId::Prompt
 }
 
-const fn card(hint: Option<CardHint>) -> ui::CardId {
+pub(super) const fn card(hint: Option<CardHint>) -> ui::CardId {
     match hint {
         None => ui::CardId::None,
         Some(CardHint::Ready) => ui::CardId::Ready,

@@ -106,6 +106,7 @@ pub(super) fn records(app: &ui::App, page: &RecordsPage) -> ui::PageId {
     adapter.set_sum(text(&net));
     adapter.set_can_scan(page.can_scan);
     adapter.set_can_wall(page.can_wall);
+    adapter.set_can_balance(page.can_balance);
     ui::PageId::Records
 }
 

@@ -16,6 +16,7 @@
 mod adapters;
 mod adapters_more;
 mod apply;
+mod apply_balance;
 mod apply_batch;
 mod apply_browse;
 mod apply_more;
@@ -29,6 +30,8 @@ mod preview;
 mod headless;
 #[cfg(feature = "sim")]
 pub mod samples;
+#[cfg(feature = "sim")]
+mod samples_balance;
 #[cfg(feature = "sim")]
 mod samples_batch;
 #[cfg(feature = "sim")]

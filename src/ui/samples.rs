@@ -73,6 +73,7 @@ pub fn all() -> Vec<Sample> {
     all.extend(super::samples_wall::all());
     all.extend(super::samples_settle::all());
     all.extend(super::samples_batch::all());
+    all.extend(super::samples_balance::all());
     all.extend(super::samples_browse::all());
     all.push(Sample {
         name: "pending",
@@ -133,6 +134,7 @@ pub fn causes() -> Vec<Cause> {
     causes.extend(super::samples_wall::causes());
     causes.extend(super::samples_settle::causes());
     causes.extend(super::samples_batch::causes());
+    causes.extend(super::samples_balance::causes());
     causes
 }
 
@@ -195,6 +197,7 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         Cause::Declined(_) | Cause::CardDeclined(..) | Cause::NotSent | Cause::Reader(_) => {
             vec![outcome(OutcomeKind::NotPaid)]
         }
+        Cause::Balance(_) => vec![super::samples_balance::telling(cause.clone())],
         Cause::Export(_) => vec![super::samples_batch::telling(cause.clone())],
         Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],
         Cause::JournalBroken | Cause::SettingsWrong => {

@@ -198,6 +198,7 @@ fn records() -> Vec<Sample> {
             searched: String::new(),
             can_scan: true,
             can_wall,
+            can_balance: can_wall,
         })
     };
     let mut all = vec![
@@ -234,6 +235,7 @@ fn mixed(mut rows: Vec<crate::view::Row>) -> Page {
         sums: Some((12_345, "1,234,567.80".to_owned())),
         can_scan: true,
         can_wall: true,
+        can_balance: true,
     })
 }
 

@@ -21,18 +21,6 @@ pub enum ExportFault {
     Broken,
 }
 
-impl ExportFault {
-    pub(super) const fn code(self) -> &'static str {
-        match self {
-            Self::NoFolder => "E01",
-            Self::Full => "E02",
-            Self::ReadOnly => "E03",
-            Self::Journal => "E04",
-            Self::Broken => "E05",
-        }
-    }
-}
-
 /// A finished export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exported {

@@ -131,6 +131,8 @@ pub enum Intent {
     PinBackspace,
     /// Check the PIN.
     PinSend,
+    /// 余额查询 of a card, or once more.
+    ShowBalance,
     /// 结算: the open batch.
     ShowSettlement,
     /// Close it, after a supervisor approved.

@@ -1,5 +1,6 @@
 //! What a person sees and can ask, as plain data. Pure; knows no toolkit.
 
+mod balance;
 mod batches;
 mod browse;
 mod desk;
@@ -22,6 +23,7 @@ pub use crate::domain::{FilterKind, FilterState};
 pub use crate::payment::{RequestKind, Unmade};
 /// What an entry of a batch is, and sums of entries; the words for them are the screen's.
 pub use crate::settlement::{EntryKind, TallyKey, TallyRow};
+pub use balance::{BalanceNote, BalancePage, BalanceStage, Private, can_ask_balance};
 pub use batches::{BatchPage, BatchRow, BatchSlip, BatchesPage};
 pub use browse::{Browse, Choice, ChoosePage, Field, FilterPage, NumberPage, Period, Typing};
 pub use desk::{AmountEntry, Approves, ClockState, CodeEntry, Desk, DeskPage, Look};

@@ -3,6 +3,7 @@
 //! Owns the codes; the words of each code are in `ui/words.slint`, both languages. Every sentence says what happened to
 //! the money and what to do. The chain of errors goes to the log, never here.
 
+use super::balance::BalanceNote;
 use super::export::ExportFault;
 use super::printer::PrinterTrouble;
 use crate::code::WrongCode;
@@ -121,6 +122,8 @@ pub enum Cause {
     PrintQueueAnew,
     /// The print queue cannot be used.
     PrintQueueBroken,
+    /// No balance is told.
+    Balance(BalanceNote),
     /// Nothing was exported.
     Export(ExportFault),
     /// The PIN is wrong; tries left.
@@ -248,6 +251,16 @@ const fn printer_code(trouble: PrinterTrouble) -> &'static str {
     }
 }
 
+const fn export_code(fault: ExportFault) -> &'static str {
+    match fault {
+        ExportFault::NoFolder => "E01",
+        ExportFault::Full => "E02",
+        ExportFault::ReadOnly => "E03",
+        ExportFault::Journal => "E04",
+        ExportFault::Broken => "E05",
+    }
+}
+
 const fn limit_code(kind: LimitKind) -> &'static str {
     match kind {
         LimitKind::Single => "A04",
@@ -303,7 +316,8 @@ impl Cause {
             Self::PrintQueueBroken => "D09",
             Self::Reprinting => "D10",
             Self::ListQueued => "D11",
-            Self::Export(fault) => fault.code(),
+            Self::Export(fault) => export_code(*fault),
+            Self::Balance(note) => note.code(),
             Self::CodeEnded => "P23",
             Self::RefusalUnproved(_) => "P13",
             Self::LateSuccess(_) => "P33",
@@ -380,6 +394,7 @@ impl Cause {
             | Self::PrintQueueAnew
             | Self::PrintQueueBroken
             | Self::Export(_)
+            | Self::Balance(_)
             | Self::TooManyOpen
             | Self::WrongCode(_)
             | Self::CodeUsed
@@ -413,74 +428,80 @@ impl Cause {
 impl From<Cause> for Notice {
     fn from(cause: Cause) -> Self {
         let (code, severity) = (cause.code(), cause.severity());
-        let detail = match cause {
-            Cause::Declined(text)
-            | Cause::CardDeclined(_, text)
-            | Cause::RefusalUnproved(text)
-            | Cause::UndoRefused(text)
-            | Cause::Hold(HoldNote::Refused(text))
-            | Cause::Limit(_, text)
-            | Cause::UndoCeiling(text)
-            | Cause::LatePaid(text)
-            | Cause::LateNotPaid(text)
-            | Cause::LateSuccess(text)
-            | Cause::Settled(text)
-            | Cause::SettledUnequal(text)
-            | Cause::SettledUncompared(text) => text,
-            Cause::Printer(_, waiting) => waiting.to_string(),
-            Cause::PinWrong(left) => left.to_string(),
-            Cause::PinLocked(minutes) => minutes.to_string(),
-            Cause::NothingToSettle
-            | Cause::NumbersUsedUp
-            | Cause::AmountMissing
-            | Cause::AmountTooLarge
-            | Cause::LargeAmount
-            | Cause::SameAsLast
-            | Cause::PlanWallet
-            | Cause::CodeEnded
-            | Cause::Undoing
-            | Cause::Undone
-            | Cause::UndoNotSent
-            | Cause::Hold(_)
-            | Cause::UndoNotAllowed
-            | Cause::PinNotSet
-            | Cause::PinNotKept
-            | Cause::LookedPayment
-            | Cause::SlipUnknown
-            | Cause::SlipStrange
-            | Cause::WallStrange
-            | Cause::Printing
-            | Cause::NoPrinter
-            | Cause::PrintQueueAnew
-            | Cause::Reprinting
-            | Cause::ListQueued
-            | Cause::Export(_)
-            | Cause::PrintQueueBroken
-            | Cause::TooManyOpen
-            | Cause::WrongCode(_)
-            | Cause::CodeUsed
-            | Cause::CameraLost
-            | Cause::ResultUnknown
-            | Cause::CustomerActs
-            | Cause::Revoking
-            | Cause::NotSent
-            | Cause::Reader(_)
-            | Cause::Revoked
-            | Cause::DiskFull
-            | Cause::JournalBroken
-            | Cause::JournalAltered
-            | Cause::CopyFails
-            | Cause::JournalRebuilt
-            | Cause::JournalUnproven
-            | Cause::ClockWrong
-            | Cause::ClockHoldsUp
-            | Cause::SettingsWrong
-            | Cause::Resumed => String::new(),
-        };
+        let detail = detail(cause);
         Self {
             code,
             severity,
             detail,
         }
+    }
+}
+
+/// What a cause says beside its words: an amount, a number, the acquirer's text.
+fn detail(cause: Cause) -> String {
+    match cause {
+        Cause::Declined(text)
+        | Cause::CardDeclined(_, text)
+        | Cause::RefusalUnproved(text)
+        | Cause::UndoRefused(text)
+        | Cause::Hold(HoldNote::Refused(text))
+        | Cause::Limit(_, text)
+        | Cause::UndoCeiling(text)
+        | Cause::LatePaid(text)
+        | Cause::LateNotPaid(text)
+        | Cause::LateSuccess(text)
+        | Cause::Settled(text)
+        | Cause::SettledUnequal(text)
+        | Cause::SettledUncompared(text) => text,
+        Cause::Balance(note) => note.detail(),
+        Cause::Printer(_, waiting) => waiting.to_string(),
+        Cause::PinWrong(left) => left.to_string(),
+        Cause::PinLocked(minutes) => minutes.to_string(),
+        Cause::NothingToSettle
+        | Cause::NumbersUsedUp
+        | Cause::AmountMissing
+        | Cause::AmountTooLarge
+        | Cause::LargeAmount
+        | Cause::SameAsLast
+        | Cause::PlanWallet
+        | Cause::CodeEnded
+        | Cause::Undoing
+        | Cause::Undone
+        | Cause::UndoNotSent
+        | Cause::Hold(_)
+        | Cause::UndoNotAllowed
+        | Cause::PinNotSet
+        | Cause::PinNotKept
+        | Cause::LookedPayment
+        | Cause::SlipUnknown
+        | Cause::SlipStrange
+        | Cause::WallStrange
+        | Cause::Printing
+        | Cause::NoPrinter
+        | Cause::PrintQueueAnew
+        | Cause::Reprinting
+        | Cause::ListQueued
+        | Cause::Export(_)
+        | Cause::PrintQueueBroken
+        | Cause::TooManyOpen
+        | Cause::WrongCode(_)
+        | Cause::CodeUsed
+        | Cause::CameraLost
+        | Cause::ResultUnknown
+        | Cause::CustomerActs
+        | Cause::Revoking
+        | Cause::NotSent
+        | Cause::Reader(_)
+        | Cause::Revoked
+        | Cause::DiskFull
+        | Cause::JournalBroken
+        | Cause::JournalAltered
+        | Cause::CopyFails
+        | Cause::JournalRebuilt
+        | Cause::JournalUnproven
+        | Cause::ClockWrong
+        | Cause::ClockHoldsUp
+        | Cause::SettingsWrong
+        | Cause::Resumed => String::new(),
     }
 }

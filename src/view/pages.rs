@@ -92,6 +92,8 @@ pub struct RecordsPage {
     pub can_scan: bool,
     /// Whether 码牌 exists.
     pub can_wall: bool,
+    /// 余额查询 exists.
+    pub can_balance: bool,
 }
 
 /// The camera looks for a code outside a sale.

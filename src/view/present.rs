@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::balance;
 use super::batches::{self, BatchRow, BatchesPage};
 use super::desk::{ClockState, Desk, DeskPage};
 use super::format;
@@ -179,6 +180,9 @@ fn page(
     }
     if let Some(draft) = &state.draft {
         return draft_page(state, draft, desk, shop, (now, policy));
+    }
+    if let Some(own) = &state.balance {
+        return Page::Balance(balance::page(own, desk.card, now));
     }
     if desk.page == DeskPage::Pending {
         return Page::Pending(PendingPage {

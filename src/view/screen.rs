@@ -5,6 +5,7 @@
 
 use crate::domain::{Channel, TxnId};
 
+use super::balance::BalancePage;
 use super::batches::{BatchPage, BatchesPage};
 use super::browse::{ChoosePage, FilterPage, NumberPage};
 use super::notice::Notice;
@@ -130,6 +131,8 @@ pub enum Page {
     Batches(BatchesPage),
     /// One of them.
     Batch(BatchPage),
+    /// 余额查询.
+    Balance(BalancePage),
     /// How much goes back.
     Undo(UndoPage),
     /// A supervisor types the PIN.

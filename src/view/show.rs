@@ -2,6 +2,7 @@
 //!
 //! Owns which of their buttons exist. What the acquirer's profile does not offer has no button.
 
+use super::balance::can_ask_balance;
 use super::browse::{choose_page, filter_page, number_page};
 use super::desk::{Approves, Desk, DeskPage};
 use super::format;
@@ -175,7 +176,11 @@ pub(super) fn chosen(
             Some(browsing(desk, records, LocalDay::of(rules.now), told()))
         }
         DeskPage::Story | DeskPage::Verify => of_record(desk, records),
-        DeskPage::Records => Some(Page::Records(records_page(desk, records, shop))),
+        DeskPage::Records => Some(Page::Records(records_page(
+            desk,
+            records,
+            (rules.policy, shop),
+        ))),
         DeskPage::Look => Some(look_page(desk)),
         DeskPage::Wall => Some(Page::Wall(WallPage {
             text: shop.wall.own.texts.get(desk.wall_place)?.clone(),
@@ -222,7 +227,7 @@ pub(super) fn chosen(
     }
 }
 
-fn records_page(desk: &Desk, records: &Records, shop: &Shop) -> RecordsPage {
+fn records_page(desk: &Desk, records: &Records, (policy, shop): (&Policy, &Shop)) -> RecordsPage {
     let may = shop.wall.may(&shop.profile);
     RecordsPage {
         rows: records.list.clone(),
@@ -236,6 +241,7 @@ fn records_page(desk: &Desk, records: &Records, shop: &Shop) -> RecordsPage {
             .map(|(count, net)| (count, format::signed(net))),
         can_scan: true,
         can_wall: may.show || may.check,
+        can_balance: can_ask_balance(policy, &shop.profile),
     }
 }
 

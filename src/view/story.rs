@@ -185,6 +185,7 @@ impl Maker {
             FactKind::Started { .. }
             | FactKind::Settlement { .. }
             | FactKind::Rebuilt(_)
+            | FactKind::BalanceAsked(_)
             | FactKind::Proven { .. } => None,
         }
     }

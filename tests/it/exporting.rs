@@ -31,8 +31,10 @@ impl Till {
 
     /// Asks for an export and waits for its end: the files, or the code of what went wrong.
     async fn export(&mut self) -> Result<(u64, String), &'static str> {
+        // What an earlier one left on the page is gone with the first screen after the tap: the bar, or the next end.
+        self.screens.mark_unchanged();
         self.tap(Intent::ExportBatch).await;
-        // What an earlier one left on the page goes first: a tap that is taken shows the bar.
+        self.next_screen().await;
         let ended = |page: &BatchPage| match &page.export {
             ExportShown::Done { .. } => true,
             ExportShown::Ready => page.notice.is_some(),

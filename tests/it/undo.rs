@@ -70,7 +70,8 @@ impl Till {
                 | Page::Receipt(_)
                 | Page::Settlement(_)
                 | Page::Batches(_)
-                | Page::Batch(_) => Intent::Back,
+                | Page::Batch(_)
+                | Page::Balance(_) => Intent::Back,
                 _ => Intent::QueryNow,
             };
             self.tap(leave).await;

@@ -143,6 +143,21 @@ fn presses_after_a_sale_become_their_intents() {
     ]);
 }
 
+#[test]
+fn presses_around_a_receipt_and_a_balance_become_their_intents() {
+    check_presses(&[
+        ("outcome-paid", "电子小票", Intent::ShowReceipt),
+        ("record-paid", "电子小票", Intent::ShowReceipt),
+        ("receipt", "返回", Intent::Back),
+        ("records", "余额查询", Intent::ShowBalance),
+        ("balance-card", "不查了", Intent::Back),
+        ("balance-asking", "不查了", Intent::Back),
+        ("balance-told", "再查一次", Intent::ShowBalance),
+        ("balance-told", "完成", Intent::Back),
+        ("balance-unknown", "再查一次", Intent::ShowBalance),
+    ]);
+}
+
 /// Presses each label on its sample: the tap must be this intent, with the number of the screen.
 pub fn check_presses(table: &[(&str, &str, Intent)]) {
     shots::install().expect("display");

@@ -30,6 +30,8 @@ fn pages_once() -> Vec<&'static str> {
         "wall",
         "settlement-unequal",
         "batch-exported",
+        "balance-told",
+        "balance-pin",
         "batch-exporting",
         "records-mixed",
         "filter-set",

@@ -28,7 +28,7 @@ const NO_ORIGINAL: &str = "25";
 /// Not listed, on purpose: 10, 11, A2, A4, A5, A6 (approvals of a kind); 06, 09, 22, 68, 90, 91, 92, 96, 97, 98, 99
 /// (trouble of host, network or terminal, in which a message may have gone on to the issuer); 30 (a switch may say it
 /// of the issuer's approval); 94 (an earlier copy may have been approved); A0.
-const REFUSALS: [&str; 25] = [
+pub(super) const REFUSALS: [&str; 25] = [
     "01", "03", "04", "05", "12", "13", "14", "15", "34", "38", "40", "41", "43", "45", "51", "54",
     "55", "57", "58", "59", "61", "62", "63", "65", "75",
 ];
@@ -191,6 +191,8 @@ fn particular(answer: &Message, field: u8) -> Option<HostTradeNo> {
 fn state(what: &CardAsk, code: &str) -> ClaimState {
     let refused = REFUSALS.contains(&code);
     match what {
+        // It has an answer of its own (`balance`).
+        CardAsk::Balance(_) => ClaimState::Unknown,
         CardAsk::Sale(_) | CardAsk::Hold(_) => match code {
             APPROVED => ClaimState::Paid,
             _ if refused => ClaimState::Declined,

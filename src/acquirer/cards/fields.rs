@@ -50,7 +50,7 @@ pub(super) const fn layout(field: u8) -> Option<Layout> {
         52 | MAC_FIELD => Layout::Bytes(8),
         53 => Layout::Digits(16),
         60 | 61 => Layout::DigitsVar,
-        63 => Layout::TextVar,
+        54 | 63 => Layout::TextVar,
         _ => return None,
     })
 }

@@ -15,13 +15,13 @@ use zeroize::Zeroizing;
 use super::answer::{self, Asked, NoKeys};
 use super::iso::{self, MAC_BYTES, Message, TPDU_TO_HOST, TPDU_TO_TERMINAL};
 use super::message::{self, Names};
-use super::{CardKeys, KeysError, closing, parameters};
+use super::{CardKeys, KeysError, balance, closing, parameters};
 use crate::acquirer::{Acquirer, Reply, SendError, SetupError};
 use crate::card::{CardRules, MacStream, WrappedKeys};
 use crate::domain::{BatchNo, MerchantNo, Money, Now, TermNo};
 use crate::evidence::{Claim, MacCode, MacedMessage, Rejection, Verified};
 use crate::limits;
-use crate::payment::{CardAsk, CardRequest, Request, Unmade};
+use crate::payment::{BalanceClaim, CardAsk, CardRequest, Request, Unmade};
 use crate::settlement::{Ask, CardQuestion, Says, SettlementClaim};
 
 /// Name of the reader's key in records of what was proven.
@@ -189,7 +189,9 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
             Ok(rules) => Ok(*rules.value()),
             Err(Reply::Failed(error)) => Err(error.to_string()),
             Err(Reply::Rejected(rejection)) => Err(rejection.to_string()),
-            Err(Reply::Answer(_) | Reply::Settlement(_)) => Err("it is another answer".to_owned()),
+            Err(Reply::Answer(_) | Reply::Settlement(_) | Reply::Balance(_)) => {
+                Err("it is another answer".to_owned())
+            }
         }
     }
 
@@ -198,13 +200,18 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
             Ok(sent) => sent,
             Err(problem) => return Reply::Failed(SendError::NotBuilt(problem)),
         };
+        if let CardAsk::Balance(_) = &request.what {
+            let told = self.post(sent, request.batch, true, balance::claim).await;
+            return told.map_or_else(|reply| reply, Reply::Balance);
+        }
         // A PIN that was typed under keys which a sign-in now replaces would be a wrong one to the issuer.
         let has_pin = match &request.what {
             CardAsk::Sale(card) | CardAsk::Hold(card) => card.pin.is_some(),
             CardAsk::Completion(_)
             | CardAsk::Reversal { .. }
             | CardAsk::Void(_)
-            | CardAsk::Refund(_) => false,
+            | CardAsk::Refund(_)
+            | CardAsk::Balance(_) => false,
         };
         let read = |sent: &Message, before: &[u8]| {
             let what = &request.what;
@@ -267,7 +274,9 @@ impl<X: Exchange, K: CardKeys> CardHost<X, K> {
         let wants_sign_in = match &proven {
             Ok(claim) => claim.value().host_code() == answer::BAD_MAC,
             Err(Reply::Rejected(rejection)) => *rejection == Rejection::BadMac,
-            Err(Reply::Answer(_) | Reply::Settlement(_) | Reply::Failed(_)) => false,
+            Err(Reply::Answer(_) | Reply::Settlement(_) | Reply::Balance(_) | Reply::Failed(_)) => {
+                false
+            }
         };
         if wants_sign_in {
             self.signed_in.store(false, Ordering::Release);
@@ -426,6 +435,15 @@ impl Coded for Claim {
 impl Coded for SettlementClaim {
     fn host_code(&self) -> &str {
         &self.host_code
+    }
+}
+
+impl Coded for BalanceClaim {
+    fn host_code(&self) -> &str {
+        match self {
+            Self::Told(_) => answer::APPROVED,
+            Self::Declined(code) | Self::Unclear(code) => code,
+        }
     }
 }
 

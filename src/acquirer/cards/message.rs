@@ -70,6 +70,38 @@ impl Names {
     }
 }
 
+/// What a reversal says of the card and of its reason.
+fn reversal(
+    message: &mut Message,
+    business: CardBusiness,
+    (entry, pin, sequence): (Presentment, bool, Option<u8>),
+    reason: ReversalReason,
+) -> Result<(), String> {
+    let told = |error: IsoError| error.to_string();
+    let entry = match entry {
+        Presentment::CardInserted => CardEntry::Contact,
+        Presentment::CardTapped => CardEntry::Contactless,
+        Presentment::Camera
+        | Presentment::Manual
+        | Presentment::MerchantCode
+        | Presentment::OneCode => return Err("only a card sale is reversed".to_owned()),
+    };
+    match business {
+        CardBusiness::Sale | CardBusiness::Hold => {
+            met(message, entry, pin, sequence).map_err(told)?;
+        }
+        // The card was not there.
+        CardBusiness::Completion => message.set(22, NO_CARD).map_err(told)?,
+    }
+    let reason: &[u8] = match reason {
+        ReversalReason::NoAnswer => b"98",
+        ReversalReason::BadMac => b"A0",
+        ReversalReason::Other => b"06",
+    };
+    message.set(39, reason).map_err(told)?;
+    message.set(53, WITHOUT_PIN).map_err(told)
+}
+
 /// Builds everything but the MAC.
 ///
 /// # Errors
@@ -85,10 +117,14 @@ pub(super) fn request(names: &Names, request: &CardRequest) -> Result<Message, S
     let mut message = Message::new(kind);
     names.put(&mut message).map_err(told)?;
     let amount = amount(request.amount)?;
+    // A question is about no amount.
+    let moves = !matches!(request.what, CardAsk::Balance(_));
     let kind = format!("{business}{}{NETWORK_AND_READER}", request.batch);
+    if moves {
+        message.set(4, amount.as_bytes()).map_err(told)?;
+    }
     for (field, value) in [
         (3, processing),
-        (4, &amount),
         (11, &request.trace.to_string()),
         (25, condition),
         (49, &YUAN.to_string()),
@@ -98,7 +134,9 @@ pub(super) fn request(names: &Names, request: &CardRequest) -> Result<Message, S
         message.set(field, value.as_bytes()).map_err(told)?;
     }
     match &request.what {
-        CardAsk::Sale(card) | CardAsk::Hold(card) => sale(&mut message, card)?,
+        CardAsk::Sale(card) | CardAsk::Hold(card) | CardAsk::Balance(card) => {
+            sale(&mut message, card)?;
+        }
         CardAsk::Completion(of) => {
             undo(&mut message, of)?;
             authorised(&mut message, of)?;
@@ -110,28 +148,7 @@ pub(super) fn request(names: &Names, request: &CardRequest) -> Result<Message, S
             sequence,
             reason,
         } => {
-            let entry = match entry {
-                Presentment::CardInserted => CardEntry::Contact,
-                Presentment::CardTapped => CardEntry::Contactless,
-                Presentment::Camera
-                | Presentment::Manual
-                | Presentment::MerchantCode
-                | Presentment::OneCode => return Err("only a card sale is reversed".to_owned()),
-            };
-            match business {
-                CardBusiness::Sale | CardBusiness::Hold => {
-                    met(&mut message, entry, *pin, *sequence).map_err(told)?;
-                }
-                // The card was not there.
-                CardBusiness::Completion => message.set(22, NO_CARD).map_err(told)?,
-            }
-            let reason: &[u8] = match reason {
-                ReversalReason::NoAnswer => b"98",
-                ReversalReason::BadMac => b"A0",
-                ReversalReason::Other => b"06",
-            };
-            message.set(39, reason).map_err(told)?;
-            message.set(53, WITHOUT_PIN).map_err(told)?;
+            reversal(&mut message, *business, (*entry, *pin, *sequence), *reason)?;
             original(&mut message, request.batch, request.trace).map_err(told)?;
         }
         CardAsk::Void(of) => {
@@ -163,6 +180,7 @@ fn row(what: &CardAsk) -> Row {
     match what {
         CardAsk::Sale(_) => row(200, "000000", "00", "22"),
         CardAsk::Hold(_) => row(100, "030000", "06", "10"),
+        CardAsk::Balance(_) => row(200, "310000", "00", "01"),
         CardAsk::Completion(_) => row(200, "000000", "06", "20"),
         CardAsk::Reversal { business, .. } => match business {
             CardBusiness::Sale => row(400, "000000", "00", "22"),
@@ -501,6 +519,20 @@ mod tests {
             );
         }
         assert!(!completion.iter().any(|field| field.starts_with("23=")));
+    }
+
+    #[test]
+    fn a_question_for_a_balance_is_a_sale_about_no_amount() {
+        let card = || Box::new(kit::card(CardEntry::Contactless, true));
+        let mut sale = built(CardAsk::Sale(card()));
+        sale[0] = "3=310000".to_owned();
+        sale.retain(|field| !field.starts_with("4="));
+        for field in &mut sale {
+            if field.starts_with("60=") {
+                "60=0100004200060".clone_into(field);
+            }
+        }
+        assert_eq!(built(CardAsk::Balance(card())), sale);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! Tested here and by `tests/it/acquirer/cards`.
 
 mod answer;
+mod balance;
 mod closing;
 mod fields;
 mod host;

@@ -11,7 +11,7 @@ use crate::domain::TxnId;
 use crate::payment::{CardAsk, Request};
 use crate::settlement::{CardHeard, CardMessage, CardVerdict};
 use crate::simulator::closing::card_word;
-use crate::simulator::host::{Ask, CardKind, CardRow, CardSums, Host, card_sums};
+use crate::simulator::host::{self, Ask, CardKind, CardRow, CardSums, Host, card_sums};
 
 /// The messages of one settlement to the card host.
 #[derive(Clone, Debug, Default)]
@@ -68,27 +68,17 @@ impl Watch {
 
     /// A request leaves. Only a message about the cards' batch is looked at here.
     pub fn cards_sent(&mut self, txn: TxnId, ask: &Ask, now: u64) {
+        let Ask::Card(ask) = ask else {
+            return;
+        };
         let (trace, sent) = match ask {
-            Ask::CardTotals { trace, sums, .. } => (*trace, Sent::Totals(*sums)),
-            Ask::CardRows { trace, rows, .. } => (*trace, Sent::Rows(rows.clone())),
-            Ask::CardEnd { trace, .. } => (*trace, Sent::End),
-            Ask::Charge { .. }
-            | Ask::ChargeCard { .. }
-            | Ask::Complete { .. }
-            | Ask::Reverse { .. }
-            | Ask::VoidCard { .. }
-            | Ask::Preorder { .. }
-            | Ask::Query { .. }
-            | Ask::Revoke { .. }
-            | Ask::Close { .. }
-            | Ask::Void { .. }
-            | Ask::Refund { .. }
-            | Ask::Totals { .. }
-            | Ask::QueryTotals { .. }
-            | Ask::Details { .. }
-            | Ask::EndDetails { .. }
-            | Ask::Statement { .. }
-            | Ask::QueryRefund { .. } => return,
+            host::CardAsk::Totals { trace, sums, .. } => (*trace, Sent::Totals(*sums)),
+            host::CardAsk::Rows { trace, rows, .. } => (*trace, Sent::Rows(rows.clone())),
+            host::CardAsk::End { trace, .. } => (*trace, Sent::End),
+            host::CardAsk::Charge { .. }
+            | host::CardAsk::Complete { .. }
+            | host::CardAsk::Reverse { .. }
+            | host::CardAsk::Void { .. } => return,
         };
         let entries = self.card_entries(txn);
         let Some(settling) = self.settlements.by_txn.get_mut(&txn) else {
@@ -181,7 +171,10 @@ impl Watch {
         };
         let charges = match card.what {
             CardAsk::Sale(_) | CardAsk::Hold(_) | CardAsk::Completion(_) => true,
-            CardAsk::Reversal { .. } | CardAsk::Void(_) | CardAsk::Refund(_) => false,
+            CardAsk::Reversal { .. }
+            | CardAsk::Void(_)
+            | CardAsk::Refund(_)
+            | CardAsk::Balance(_) => false,
         };
         let batch = card.batch.get();
         let before = self.settlements.by_txn.iter().find(|(txn, settling)| {

@@ -221,6 +221,7 @@ impl Watch {
             FactKind::Started { .. }
             | FactKind::Rebuilt(_)
             | FactKind::Proven { .. }
+            | FactKind::BalanceAsked(_)
             | FactKind::Rechecked { .. }
             | FactKind::AnswerNoted { .. }
             | FactKind::AnswerRefused { .. }

@@ -6,10 +6,73 @@
 
 use super::books::Why;
 use super::order::{Order, Stage};
-use super::{Answer, Host, Wallet};
+use super::{Answer, CardAsk, CardKind, Host, Wallet};
 
 impl Host {
-    pub(super) fn charge_card(
+    /// Takes a message about cards and answers it.
+    pub(super) fn handle_card(&mut self, ask: &CardAsk, now: u64) -> Answer {
+        match ask {
+            CardAsk::Charge {
+                order,
+                fen,
+                batch,
+                trace,
+                card,
+                wallet,
+                hold,
+            } => {
+                if !hold {
+                    let place = (*batch, *trace);
+                    self.card_books.moved(order, CardKind::Sale, place);
+                }
+                self.charge_card(order, (*fen, *batch), (card, *wallet), *hold, now)
+            }
+            CardAsk::Complete {
+                order,
+                fen,
+                batch,
+                trace,
+                of,
+            } => {
+                let place = (*batch, *trace);
+                self.card_books.moved(order, CardKind::Completion, place);
+                self.complete(order, (*fen, *batch), of, now)
+            }
+            CardAsk::Reverse { order } => self.reverse(order, now),
+            CardAsk::Void {
+                number,
+                order,
+                fen,
+                batch,
+                trace,
+            } => {
+                if self.orders.get(order).is_some_and(|known| !known.held) {
+                    let kind = self.card_books.void_of(order);
+                    self.card_books.moved(number, kind, (*batch, *trace));
+                }
+                self.void_card(number, order, (*fen, *batch), now)
+            }
+            CardAsk::Totals {
+                number,
+                batch,
+                trace,
+                sums,
+            } => self.card_totals(number, (*batch, *trace), sums, now),
+            CardAsk::Rows {
+                number,
+                batch,
+                trace,
+                rows,
+            } => self.take_card_rows(number, (*batch, *trace), rows),
+            CardAsk::End {
+                number,
+                batch,
+                trace,
+            } => self.end_card_rows(number, (*batch, *trace), now),
+        }
+    }
+
+    fn charge_card(
         &mut self,
         order: &str,
         (fen, batch): (u64, u32),
@@ -31,13 +94,7 @@ impl Host {
     }
 
     /// 预授权完成: what a card holds is charged, or a part of it, once.
-    pub(super) fn complete(
-        &mut self,
-        order: &str,
-        (fen, batch): (u64, u32),
-        of: &str,
-        now: u64,
-    ) -> Answer {
+    fn complete(&mut self, order: &str, (fen, batch): (u64, u32), of: &str, now: u64) -> Answer {
         if let Some(answer) = self.was_there(order, fen) {
             return answer;
         }
@@ -77,7 +134,7 @@ impl Host {
     }
 
     /// 冲正: whatever became of the charge, nothing of it stays and nothing will come.
-    pub(super) fn reverse(&mut self, order: &str, now: u64) -> Answer {
+    fn reverse(&mut self, order: &str, now: u64) -> Answer {
         if let Some(known) = self.orders.get_mut(order)
             && known.refused_revokes < self.manners.refuses
         {
@@ -94,7 +151,7 @@ impl Host {
     }
 
     /// 消费撤销 of a whole sale.
-    pub(super) fn void_card(
+    fn void_card(
         &mut self,
         number: &str,
         order: &str,

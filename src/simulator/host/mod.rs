@@ -23,7 +23,7 @@ pub use order::{Order, Stage};
 pub use profile::{Manners, Profile};
 pub use refund::{Refund, RefundStage};
 pub use sign::{KEY_ID, SECRET, Signer, sha256};
-pub use words::{Answer, Ask, Wallet};
+pub use words::{Answer, Ask, CardAsk, Wallet};
 
 /// The acquirer.
 #[derive(Debug)]
@@ -141,63 +141,7 @@ impl Host {
                 }
                 self.refund(number, order, (*fen, *batch), now)
             }
-            Ask::ChargeCard {
-                order,
-                fen,
-                batch,
-                trace,
-                card,
-                wallet,
-                hold,
-            } => {
-                if !hold {
-                    let place = (*batch, *trace);
-                    self.card_books.moved(order, CardKind::Sale, place);
-                }
-                self.charge_card(order, (*fen, *batch), (card, *wallet), *hold, now)
-            }
-            Ask::Complete {
-                order,
-                fen,
-                batch,
-                trace,
-                of,
-            } => {
-                let place = (*batch, *trace);
-                self.card_books.moved(order, CardKind::Completion, place);
-                self.complete(order, (*fen, *batch), of, now)
-            }
-            Ask::Reverse { order } => self.reverse(order, now),
-            Ask::VoidCard {
-                number,
-                order,
-                fen,
-                batch,
-                trace,
-            } => {
-                if self.orders.get(order).is_some_and(|known| !known.held) {
-                    let kind = self.card_books.void_of(order);
-                    self.card_books.moved(number, kind, (*batch, *trace));
-                }
-                self.void_card(number, order, (*fen, *batch), now)
-            }
-            Ask::CardTotals {
-                number,
-                batch,
-                trace,
-                sums,
-            } => self.card_totals(number, (*batch, *trace), sums, now),
-            Ask::CardRows {
-                number,
-                batch,
-                trace,
-                rows,
-            } => self.take_card_rows(number, (*batch, *trace), rows),
-            Ask::CardEnd {
-                number,
-                batch,
-                trace,
-            } => self.end_card_rows(number, (*batch, *trace), now),
+            Ask::Card(card) => self.handle_card(card, now),
             Ask::Totals {
                 number,
                 batch,

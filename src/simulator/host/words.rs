@@ -23,22 +23,11 @@ pub enum Wallet {
     },
 }
 
-/// What the acquirer is asked.
+/// What its card host is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// Charge the code.
-    Charge {
-        /// The merchant's number.
-        order: String,
-        /// The price in fen.
-        fen: u64,
-        /// The customer's code.
-        code: String,
-        /// The terminal's batch.
-        batch: u32,
-    },
+pub enum CardAsk {
     /// Charge a card.
-    ChargeCard {
+    Charge {
         /// The merchant's number.
         order: String,
         /// The price in fen.
@@ -73,7 +62,7 @@ pub enum Ask {
         order: String,
     },
     /// Take a card's paid order back.
-    VoidCard {
+    Void {
         /// The void's own number.
         number: String,
         /// The order.
@@ -84,6 +73,69 @@ pub enum Ask {
         batch: u32,
         /// The message's trace.
         trace: u32,
+    },
+    /// Compare the totals of a batch's cards.
+    Totals {
+        /// The settlement's own number; the answer names it for the line, as it names an order.
+        number: String,
+        /// The batch.
+        batch: u32,
+        /// The message's trace.
+        trace: u32,
+        /// The terminal's sums.
+        sums: CardSums,
+    },
+    /// Records of a batch's cards.
+    Rows {
+        /// The settlement's own number.
+        number: String,
+        /// The batch.
+        batch: u32,
+        /// The message's trace.
+        trace: u32,
+        /// Some of them.
+        rows: Vec<CardRow>,
+    },
+    /// The records are complete.
+    End {
+        /// The settlement's own number.
+        number: String,
+        /// The batch.
+        batch: u32,
+        /// The message's trace.
+        trace: u32,
+    },
+}
+
+impl CardAsk {
+    fn about(&self) -> &str {
+        match self {
+            Self::Charge { order, .. }
+            | Self::Complete { order, .. }
+            | Self::Reverse { order }
+            | Self::Void { order, .. } => order,
+            Self::Totals { number, .. } | Self::Rows { number, .. } | Self::End { number, .. } => {
+                number
+            }
+        }
+    }
+}
+
+/// What the acquirer is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Something about cards.
+    Card(CardAsk),
+    /// Charge the code.
+    Charge {
+        /// The merchant's number.
+        order: String,
+        /// The price in fen.
+        fen: u64,
+        /// The customer's code.
+        code: String,
+        /// The terminal's batch.
+        batch: u32,
     },
     /// Make an order that a customer pays by scanning its code.
     Preorder {
@@ -144,37 +196,6 @@ pub enum Ask {
         /// The terminal's sums.
         sums: [(u32, u64); 3],
     },
-    /// Compare the totals of a batch's cards.
-    CardTotals {
-        /// The settlement's own number; the answer names it for the line, as it names an order.
-        number: String,
-        /// The batch.
-        batch: u32,
-        /// The message's trace.
-        trace: u32,
-        /// The terminal's sums.
-        sums: CardSums,
-    },
-    /// Records of a batch's cards.
-    CardRows {
-        /// The settlement's own number.
-        number: String,
-        /// The batch.
-        batch: u32,
-        /// The message's trace.
-        trace: u32,
-        /// Some of them.
-        rows: Vec<CardRow>,
-    },
-    /// The records are complete.
-    CardEnd {
-        /// The settlement's own number.
-        number: String,
-        /// The batch.
-        batch: u32,
-        /// The message's trace.
-        trace: u32,
-    },
     /// What became of a settlement.
     QueryTotals {
         /// Its number.
@@ -214,12 +235,9 @@ impl Ask {
     /// Returns the order or refund that is asked about.
     pub fn about(&self) -> &str {
         match self {
+            Self::Card(card) => card.about(),
             Self::Charge { order, .. }
             | Self::Preorder { order, .. }
-            | Self::ChargeCard { order, .. }
-            | Self::Complete { order, .. }
-            | Self::Reverse { order }
-            | Self::VoidCard { order, .. }
             | Self::Query { order }
             | Self::Revoke { order, .. }
             | Self::Close { order }
@@ -227,9 +245,6 @@ impl Ask {
             | Self::Refund { order, .. } => order,
             Self::QueryRefund { number }
             | Self::Totals { number, .. }
-            | Self::CardTotals { number, .. }
-            | Self::CardRows { number, .. }
-            | Self::CardEnd { number, .. }
             | Self::QueryTotals { number }
             | Self::Details { number, .. }
             | Self::EndDetails { number, .. }

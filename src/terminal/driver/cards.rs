@@ -39,6 +39,9 @@ impl Driver {
     }
 
     async fn card_presented(&mut self, txn: TxnId, card: Box<PresentedCard>) {
+        if self.parts.state.balance.is_some() {
+            return self.feed(Event::CardPresented { txn, card }).await;
+        }
         let mut desk = self.parts.desk.clone();
         let allowed = session::card_allowed(&mut desk, &self.session());
         self.parts.desk = desk;
@@ -51,7 +54,8 @@ impl Driver {
     /// Asks for a card, unless the shop's limits would refuse it: then for none, not even for an older order's.
     pub(super) async fn arm(&mut self, txn: TxnId, amount: Money, hold: bool) {
         let mut desk = self.parts.desk.clone();
-        if !session::card_allowed(&mut desk, &self.session()) {
+        let pays = amount.minor() > 0;
+        if pays && !session::card_allowed(&mut desk, &self.session()) {
             return self.disarm().await;
         }
         let arming = self.armings.arm();

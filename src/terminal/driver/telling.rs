@@ -52,7 +52,8 @@ impl Driver {
         self.parts.desk.link = match event {
             Event::Answered { .. }
             | Event::AnswerRejected { .. }
-            | Event::SettlementAnswered { .. } => Link::Online,
+            | Event::SettlementAnswered { .. }
+            | Event::BalanceAnswered { .. } => Link::Online,
             Event::SendFailed { certainty, .. } if certainty.is_of_the_line() => Link::Offline,
             Event::SendFailed { .. } => self.parts.desk.link,
             Event::SaleRequested { .. }
@@ -67,6 +68,7 @@ impl Driver {
             | Event::Noticed { .. }
             | Event::SettlementRequested { .. }
             | Event::BatchRead { .. }
+            | Event::BalanceRequested { .. }
             | Event::CancelRequested
             | Event::QueryRequested { .. }
             | Event::ParkRequested
@@ -157,6 +159,10 @@ pub(super) fn log_fact(fact: &Fact) {
         FactKind::AttentionRaised { why, .. } => warn!(txn, why, "attention"),
         FactKind::Closed { outcome, .. } => info!(txn, outcome = outcome.key(), "sale closed"),
         FactKind::Rebuilt(rebuilt) => warn!(?rebuilt, "the journal was rebuilt"),
+        FactKind::BalanceAsked(asked) => {
+            let operator = asked.operator.as_str();
+            info!(txn, operator, trace = %asked.trace, "a card's balance is asked for");
+        }
         FactKind::Proven { by } => warn!(?by, "the rebuilt journal counts as complete"),
     }
 }

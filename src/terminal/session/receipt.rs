@@ -2,18 +2,18 @@
 //!
 //! Owns which sale that is. Changes nothing of it.
 
-use super::{SessionTurn, is_free};
+use super::{Act, SessionTurn, is_free};
 use crate::payment::{Outcome, Phase};
 use crate::printing::{ReceiptHead, receipt};
 use crate::view::{Desk, DeskPage};
 
 /// Opens the page, where there is a paid sale to make a receipt of.
-pub(super) fn open(desk: &mut Desk, turn: &SessionTurn<'_>) {
-    let Some(text) = text(desk, turn) else {
-        return;
-    };
-    desk.receipt = Some((text, desk.page));
-    desk.page = DeskPage::Receipt;
+pub(super) fn open(desk: &mut Desk, turn: &SessionTurn<'_>) -> Act {
+    if let Some(text) = text(desk, turn) {
+        desk.receipt = Some((text, desk.page));
+        desk.page = DeskPage::Receipt;
+    }
+    Act::None
 }
 
 fn text(desk: &Desk, turn: &SessionTurn<'_>) -> Option<String> {

@@ -417,6 +417,7 @@ fn fact_word(fact: &Fact) -> String {
         FactKind::UndoClosed { outcome, .. } => format!("+undo:{}", outcome.key()),
         FactKind::Rebuilt(_) => "+rebuilt".to_owned(),
         FactKind::Proven { .. } => "+proven".to_owned(),
+        FactKind::BalanceAsked(_) => "+balance".to_owned(),
         FactKind::Closed { outcome, .. } => format!("+{}", outcome_word(outcome)),
         FactKind::Settlement { .. } => "+settlement".to_owned(),
     }
@@ -465,6 +466,7 @@ fn command_word(command: &Command) -> String {
                 CardAsk::Void(of) if of.business == CardBusiness::Hold => "hold-void".to_owned(),
                 CardAsk::Void(_) => "card-void".to_owned(),
                 CardAsk::Refund(_) => "card-refund".to_owned(),
+                CardAsk::Balance(_) => "card-balance".to_owned(),
             },
             Request::Settlement(_) => "settle".to_owned(),
         },

@@ -99,6 +99,7 @@ impl Watch {
             FactKind::Started { .. }
             | FactKind::Rebuilt(_)
             | FactKind::Proven { .. }
+            | FactKind::BalanceAsked(_)
             | FactKind::AnswerRefused { .. }
             | FactKind::SendFailed { .. }
             | FactKind::Rechecked { .. }

@@ -34,7 +34,7 @@ impl Acquirer for Client {
         let charge = matches!(request, Request::Authorize { .. });
         let reply = self.lakala.ask(request, now).await;
         self.tally.count(match &reply {
-            Reply::Answer(_) | Reply::Settlement(_) => "answered",
+            Reply::Answer(_) | Reply::Settlement(_) | Reply::Balance(_) => "answered",
             Reply::Rejected(_) => "answer not believed",
             Reply::Failed(error) if error.certainty() == Certainty::NotSent => "not sent",
             Reply::Failed(_) => "no answer",
