@@ -165,6 +165,8 @@ impl Driver {
                     Some(Input::Audible(audible)) => self.parts.desk.audible = audible,
                     Some(Input::Printer(note)) => self.parts.desk.printer = note,
                     Some(Input::Clock(doubt)) => self.clock_doubt(doubt),
+                    // Who asked may have gone.
+                    Some(Input::Alive(answer)) => answer.send(()).unwrap_or(()),
                     Some(Input::Shutdown) | None => break,
                 },
                 tap = taps.recv(), if taps_open => match tap {

@@ -27,6 +27,8 @@ pub enum Input {
     Printer(PrinterNote),
     /// What speaks against this terminal's clock has changed.
     Clock(Option<ClockDoubt>),
+    /// Somebody asks whether the driver still turns; it answers.
+    Alive(tokio::sync::oneshot::Sender<()>),
     /// Finish the turn and end.
     Shutdown,
 }
