@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from till import Sandbox, copy_image, is_keypad  # noqa: E402
-from vm import TIMER_HZ, TIMER_WRAPS, Vm  # noqa: E402
+from vm import Vm  # noqa: E402
 
 LIMITS = {"shipped (UEFI)": 12.0, "direct kernel": 8.0}
 STAGES = ["firmware, loader, unpacking", "kernel", "first program, systemd, terminal"]
@@ -47,15 +47,15 @@ def count(vm, name):
     """Prints the stages of one boot and returns its length in giga-instructions."""
     vm.power_on()
     try:
-        marks, clock = {}, Clock(vm)
+        marks = {}
         until = time.monotonic() + 600
         while not is_keypad(vm.screen()):
             assert vm.is_on() and time.monotonic() < until, f"{name}: no keypad"
-            now, stage = clock.now(), where(vm)
+            now, stage = vm.guest_seconds() or 0.0, where(vm)
             for reached in range(stage + 1):
                 marks.setdefault(reached, now)
             vm.pass_time(0.05)
-        total = clock.now()
+        total = vm.guest_seconds()
         vm.screen().save(f"{vm.folder}/first-screen.png")
     finally:
         vm.cut()
@@ -76,19 +76,6 @@ def where(vm):
     place = int(re.search(r"RIP=([0-9a-f]+)", registers)[1], 16)
     ring = int(re.search(r"CPL=(\d)", registers)[1])
     return 2 if ring == PROGRAMS else 1 if place >= KERNEL_BEGINS else 0
-
-
-class Clock:
-    """The guest's time in seconds, from a timer that wraps: it has to be asked often."""
-
-    def __init__(self, vm):
-        self.vm, self.last, self.sum = vm, 0, 0
-
-    def now(self):
-        beats = self.vm.beats() % TIMER_WRAPS
-        self.sum += (beats - self.last) % TIMER_WRAPS
-        self.last = beats
-        return self.sum / TIMER_HZ
 
 
 main()

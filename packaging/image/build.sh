@@ -8,6 +8,7 @@
 # PROVISION=DIR  copies DIR to /data/shouyin (configuration, keys); without it the first screen says what is missing
 # SIGN_KEY, SIGN_CERT  sign the kernel for Secure Boot (PEM); test keys are made where none are given
 # CONSOLE=1      kernel messages on the serial port (looking for a fault)
+# EXTRA=DIR      copies DIR over the root (drills)
 # OUT=DIR        writes there instead of target/image
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -90,8 +91,13 @@ root_tree() {
   (cd "$root" && trim)
   cp -a $here/root/. "$root/"
   install -m644 packaging/systemd/shouyin.service "$root/usr/lib/systemd/system/"
+  [ -z "${EXTRA:-}" ] || cp -a "$EXTRA/." "$root/"
   units
-  install -m755 target/release/shouyin target/release/shouyinctl "$root/usr/bin/"
+  # Line tables stay with the builder, who can place a backtrace with them.
+  local program
+  for program in shouyin shouyinctl; do
+    strip -o "$root/usr/bin/$program" target/release/$program
+  done
   cp ui/fonts/*.otf "$root/usr/share/fonts/shouyin/"
   cp /usr/share/zoneinfo/Asia/Shanghai "$root/usr/share/zoneinfo/Asia/"
   mkdir -p "$root/etc/ssl/certs"

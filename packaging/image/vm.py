@@ -2,6 +2,7 @@
 
 Owns QEMU and the channels to it; knows nothing of payments. Software emulation (TCG): nothing here
 needs KVM."""
+import calendar
 import json
 import os
 import re
@@ -20,6 +21,7 @@ VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 SECURE_FIRMWARE = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"
 # The port of the power management timer of this machine, and its beats in a second.
 TIMER_PORT, TIMER_HZ, TIMER_WRAPS = 0x608, 3579545, 1 << 24
+UNSET = 0xffffffff
 
 
 class Vm:
@@ -35,7 +37,8 @@ class Vm:
         drive += ",snapshot=on" if snapshot else ""
         if counted:
             # The guest's clock then counts instructions, whatever the host's load is.
-            machine = ["-accel", "tcg,thread=single", "-smp", "1", "-icount", "shift=0,sleep=off"]
+            machine = ["-accel", "tcg,thread=single", "-smp", "1", "-icount", "shift=0,sleep=off",
+                       "-rtc", "base=utc,clock=vm"]
         else:
             machine = ["-accel", "tcg,thread=multi", "-smp", "2"]
         if direct:
@@ -58,6 +61,7 @@ class Vm:
             *([] if reboot else ["-no-reboot"]), *extra,
         ]
         self.process, self.lines, self.began, self.events = None, [], None, []
+        self.first_date = None
 
     def _flash(self, secure):
         """A board forgets its firmware's variables as little as a real one does."""
@@ -170,9 +174,19 @@ class Vm:
         """Keys that are pressed together."""
         self.ask("send-key", keys=[{"type": "qcode", "data": name} for name in names])
 
-    def beats(self):
-        """The board's timer: it follows the guest's clock and wraps after 4.7 s."""
-        return int(self.monitor(f"i /w {TIMER_PORT}").split("=")[1].strip(), 16)
+    def guest_seconds(self):
+        """The guest's clock: the board's timer, which wraps after 4.7 s, and the battery-backed clock
+        for how often it did. None until the firmware has set the timer up."""
+        beats = int(self.monitor(f"i /w {TIMER_PORT}").split("=")[1].strip(), 16)
+        date = self.ask("qom-get", path="/machine", property="rtc-time")
+        coarse = calendar.timegm((date["tm_year"], date["tm_mon"] + 1, date["tm_mday"],
+                                  date["tm_hour"], date["tm_min"], date["tm_sec"]))
+        self.first_date = self.first_date or coarse
+        if beats == UNSET:
+            return None
+        fine = beats % TIMER_WRAPS / TIMER_HZ
+        wraps = round((coarse - self.first_date - fine) * TIMER_HZ / TIMER_WRAPS)
+        return fine + max(0, wraps) * TIMER_WRAPS / TIMER_HZ
 
     def is_on(self):
         return self.process is not None and self.process.poll() is None
