@@ -47,8 +47,7 @@ tools() {
 }
 
 programs() {
-  cargo build --release --locked --no-default-features --features panel,live \
-    --bin shouyin --bin shouyinctl
+  cargo build --release --locked --no-default-features --features panel,live --bin shouyin
   RUSTFLAGS="-C target-feature=+crt-static" CARGO_TARGET_DIR=target/init cargo build --release \
     --locked --target x86_64-unknown-linux-gnu --manifest-path $here/init/Cargo.toml
 }
@@ -94,10 +93,7 @@ root_tree() {
   [ -z "${EXTRA:-}" ] || cp -a "$EXTRA/." "$root/"
   units
   # Line tables stay with the builder, who can place a backtrace with them.
-  local program
-  for program in shouyin shouyinctl; do
-    strip -o "$root/usr/bin/$program" target/release/$program
-  done
+  strip -o "$root/usr/bin/shouyin" target/release/shouyin
   cp ui/fonts/*.otf "$root/usr/share/fonts/shouyin/"
   cp /usr/share/zoneinfo/Asia/Shanghai "$root/usr/share/zoneinfo/Asia/"
   mkdir -p "$root/etc/ssl/certs"
@@ -121,7 +117,8 @@ trim() {
     usr/share/{doc,man,locale,bash-completion,zsh,info,lintian,bug,perl*,polkit-1,menu,pam*} \
     usr/share/{common-licenses,gdb,i18n,fonts,sounds} \
     usr/lib/x86_64-linux-gnu/{perl-base,dri,gconv,audit,security,cryptsetup} \
-    usr/lib/udev/hwdb.d usr/lib/systemd/{boot,catalog} usr/lib/kernel usr/lib/locale/[!C]*
+    usr/bin/{dbus*,openssl,localedef,tar,c_rehash,update-*} usr/{games,include,src} \
+    usr/lib/x86_64-linux-gnu/{libfftw3*,libsamplerate*,libdb-*} usr/lib/udev/hwdb.d usr/lib/systemd/{boot,catalog} usr/lib/kernel usr/lib/locale/[!C]*
   local generator
   for generator in cryptsetup debug getty gpt-auto hibernate-resume integritysetup rc-local run \
     system-update sysv veritysetup; do
@@ -148,7 +145,7 @@ units() {
 # The root file system with its hash tree behind it, in one file: what an update writes into a slot.
 slot() {
   local data=$work/root.erofs size file=$out/shouyin-$version.slot
-  mkfs.erofs -zlz4hc,9 -T$SOURCE_DATE_EPOCH -U "$(own_id root)" --all-root "$data" "$root" >/dev/null
+  mkfs.erofs -zlz4hc,12 -C65536 -T$SOURCE_DATE_EPOCH -U "$(own_id root)" --all-root "$data" "$root" >/dev/null
   size=$(stat -c%s "$data")
   blocks=$(((size + 4095) / 4096))
   truncate -s $((blocks * 4096)) "$data"
