@@ -73,7 +73,7 @@ def count(vm, name):
 def where(vm):
     """The farthest stage that the processor can be in: 0, 1 or 2."""
     registers = vm.monitor("info registers")
-    place = int(re.search(r"RIP=([0-9a-f]+)", registers)[1], 16)
+    place = int(re.search(r"[RE]IP=([0-9a-f]+)", registers)[1], 16)
     ring = int(re.search(r"CPL=(\d)", registers)[1])
     return 2 if ring == PROGRAMS else 1 if place >= KERNEL_BEGINS else 0
 

@@ -104,6 +104,7 @@ root_tree() {
   python3 $here/modules.py $here/modules.txt "$base/kernel/lib/modules/$kernel_version" \
     "$root/usr/lib/modules/$kernel_version" "$work/initrd"
   depmod -b "$root" "$kernel_version"
+  python3 $here/prune.py $here/programs.txt "$root"
   ldconfig -r "$root"
   rm -f "$root/var/cache/ldconfig/aux-cache"
   chmod 755 "$root"
@@ -117,8 +118,7 @@ trim() {
     usr/share/{doc,man,locale,bash-completion,zsh,info,lintian,bug,perl*,polkit-1,menu,pam*} \
     usr/share/{common-licenses,gdb,i18n,fonts,sounds} \
     usr/lib/x86_64-linux-gnu/{perl-base,dri,gconv,audit,security,cryptsetup} \
-    usr/bin/{dbus*,openssl,localedef,tar,c_rehash,update-*} usr/{games,include,src} \
-    usr/lib/x86_64-linux-gnu/{libfftw3*,libsamplerate*,libdb-*} usr/lib/udev/hwdb.d usr/lib/systemd/{boot,catalog} usr/lib/kernel usr/lib/locale/[!C]*
+    usr/{games,include,src} usr/lib/udev/hwdb.d usr/lib/systemd/{boot,catalog} usr/lib/kernel usr/lib/locale/[!C]*
   local generator
   for generator in cryptsetup debug getty gpt-auto hibernate-resume integritysetup rc-local run \
     system-update sysv veritysetup; do

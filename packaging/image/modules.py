@@ -2,7 +2,7 @@
 """Copies the kernel modules that modules.txt names, with their dependencies: LIST SOURCE ROOT INITRD.
 
 SOURCE is lib/modules/VERSION of the unpacked kernel package, ROOT the same folder of the image, INITRD the tree of the first
-program, which gets the modules of the stages boot and late and their lists in loading order."""
+program, which gets the modules of the other stages and their lists in loading order."""
 import os
 import shutil
 import sys
@@ -18,7 +18,7 @@ def main():
     by_name = {os.path.basename(path)[:-3].replace("-", "_"): path for path in depends}
     with open(f"{source}/modules.builtin") as lines:
         builtin = {os.path.basename(line.strip())[:-3].replace("-", "_") for line in lines}
-    stages = {"boot": [], "late": [], "root": []}
+    stages = {"boot": [], "disk": [], "late": [], "rescue": [], "root": []}
     with open(listing) as lines:
         for line in lines:
             stage, *names = line.split("#")[0].split() or [""]
@@ -36,11 +36,10 @@ def main():
         copy(f"{source}/{module}", f"{root}/{module}")
     for name in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
         copy(f"{source}/{name}", f"{root}/{name}")
-    stages["late"] = [module for module in stages["late"] if module not in stages["boot"]]
-    for stage, name in (("boot", "modules"), ("late", "modules.late")):
+    for stage in ("boot", "disk", "late", "rescue"):
         for module in stages[stage]:
             copy(f"{source}/{module}", f"{initrd}/m/{os.path.basename(module)}")
-        with open(f"{initrd}/{name}", "w") as out:
+        with open(f"{initrd}/modules.{stage}", "w") as out:
             out.writelines(f"/m/{os.path.basename(module)}\n" for module in stages[stage])
 
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::sync;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
-use crate::{log, parts};
+use crate::{load_modules, log, parts};
 
 /// As many starts without a healthy system are allowed in a row.
 const ALLOWED: u32 = 5;
@@ -46,6 +46,11 @@ pub fn is_hopeless(root_hash: &str) -> bool {
 /// Renames the chosen kernel so that the boot loader counts it as bad and sorts it last; it is still there when nothing
 /// else is.
 pub fn give_up() {
+    // Within the verified root this list is gone, and the kernel finds the modules by itself.
+    load_modules("/modules.rescue");
+    let variables = "/sys/firmware/efi/efivars";
+    // A machine without such firmware has none; it is told below.
+    mount("efivarfs", variables, "efivarfs", MountFlags::NOEXEC, c"").ok();
     // A kernel that was started without a boot loader has no other to fall back to.
     let Some(name) = chosen() else {
         log("no boot loader told which kernel this is");

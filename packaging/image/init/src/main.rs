@@ -45,7 +45,7 @@ fn main() {
 /// Does everything, and returns only with the reason why it could not.
 fn run() -> Result<(), String> {
     early_mounts();
-    load_modules("/modules");
+    load_modules("/modules.boot");
     let arguments = fs::read_to_string("/proc/cmdline").unwrap_or_default();
     let root = verity::Root::named(&arguments)?;
     let slot = match find_root(&root) {
@@ -97,7 +97,7 @@ fn early_mounts() {
 }
 
 /// Loads the modules that a list names, in its order: what a module needs stands before it.
-fn load_modules(list: &str) {
+pub fn load_modules(list: &str) {
     for path in fs::read_to_string(list).unwrap_or_default().lines() {
         let loaded = fs::File::open(path)
             .map_err(|error| error.to_string())
@@ -113,6 +113,9 @@ fn load_modules(list: &str) {
 /// Mounts the verified root at `/root` and returns the name of the slot that held it. Both slots are tried, so the
 /// kernel need not know its own: a slot with another version does not verify.
 fn find_root(root: &verity::Root) -> Result<String, String> {
+    if parts::SLOTS.into_iter().all(|slot| parts::named(slot).is_none()) {
+        load_modules("/modules.disk");
+    }
     let until = Instant::now() + DISKS_WITHIN;
     loop {
         let mut reasons = Vec::new();
