@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from till import Sandbox, Till, compare, copy_image, data_of, journal  # noqa: E402
+from till import Sandbox, Till, compare, copy_image, data_of, is_settled, journal  # noqa: E402
 from vm import Vm  # noqa: E402
 
 CUTS = int(os.environ.get("CUTS", "50"))
@@ -122,7 +122,7 @@ def finish(vm, sandbox, out, disk, left_open):
     vm.power_on()
     till = Till(vm, out)
     till.sells()
-    vm.pass_time(90)
+    till.until(is_settled, "the end of all open sales", 240)
     till.picture("after-all-cuts")
     vm.cut()
     orders = journal(data_of(disk, f"{out}/data"))

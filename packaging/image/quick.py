@@ -11,7 +11,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import stranger  # noqa: E402
 from till import (Sandbox, Till, can_charge, compare, copy_image, data_of,  # noqa: E402
-                  is_keypad, journal)
+                  is_keypad, is_settled, journal)
 from vm import Vm  # noqa: E402
 
 ESCAPES = [("ctrl", "alt", "f1"), ("ctrl", "alt", "f2"), ("ctrl", "alt", "f3"),
@@ -93,7 +93,8 @@ def cut_in_a_sale(vm, sandbox, out, disk):
     till.sells()
     till.picture("after-the-cut")
     till.touches()
-    settle(vm, sandbox, out, till)
+    till.until(is_settled, "the end of the sale that was cut", 180)
+    till.picture("settled")
     vm.cut()
     orders = journal(data_of(disk, f"{out}/data"))
     problems = compare(orders, sandbox.ledger())
@@ -103,12 +104,6 @@ def cut_in_a_sale(vm, sandbox, out, disk):
     assert states[1234] == "paid" and states[2345] in ("paid", "revoked"), states
     print(f"after the cut: the sale went on and ended as {states[2345]}; journal and books are equal",
           flush=True)
-
-
-def settle(vm, sandbox, out, till):
-    """Waits until the resumed sale was asked about, then shows what the terminal says of it."""
-    vm.pass_time(20)
-    till.picture("settled")
 
 
 main()

@@ -19,6 +19,7 @@ KEYS = {"7": (128, 432), "8": (359, 432), "9": (590, 432), "4": (128, 612), "5":
 # 出码 below the prompt, the first wallet that is offered for it, and 下一笔 below an outcome.
 MAKE_CODE, FIRST_WALLET, NEXT = (186, 989), (133, 1040), (470, 1168)
 GREY, WHITE, BLUE, GREEN = (238, 241, 245), (255, 255, 255), (15, 91, 224), (8, 102, 42)
+AMBER = (255, 241, 214)
 SECTOR = 512
 
 
@@ -163,6 +164,11 @@ def is_code(screen):
     """A white field with something black in it."""
     line = [screen.at(x, 432) for x in range(60, 660)]
     return screen.at(60, 360) == WHITE and line.count((0, 0, 0)) > 60 and not is_keypad(screen)
+
+
+def is_settled(screen):
+    """The keypad without the badge for sales that are still open."""
+    return is_keypad(screen) and screen.at(330, 20) != AMBER
 
 
 def is_paid(screen):
