@@ -14,7 +14,7 @@ from vm import VARIABLES, Vm  # noqa: E402
 
 OWNER = "6b1c1f0e-5a0e-4c0c-9a86-5a9d3a3f4c11"
 # Longer than any start takes that succeeds; a start that was refused is watched for so long.
-PATIENCE = 120
+PATIENCE = 80
 
 
 def main():

@@ -116,7 +116,7 @@ fn run_window(options: UiOptions, fullscreen: bool) -> Result<(), UiError> {
         .select()?;
     let window = open(&options)?;
     window.set_kiosk(fullscreen);
-    window.show()?;
+    show_first(&options, &window)?;
     feed(options, window, None)?;
     Ok(slint::run_event_loop()?)
 }
@@ -126,7 +126,7 @@ fn run_panel(options: UiOptions) -> Result<(), UiError> {
     super::panel::select()?;
     let window = open(&options)?;
     window.set_kiosk(true);
-    window.show()?;
+    show_first(&options, &window)?;
     feed(options, window, None)?;
     Ok(slint::run_event_loop()?)
 }
@@ -136,7 +136,7 @@ fn run_web(options: UiOptions, port: u16) -> Result<(), UiError> {
     use slint::ComponentHandle;
     let frames = super::headless::install()?;
     let window = open(&options)?;
-    window.show()?;
+    show_first(&options, &window)?;
     let tones = options.tones.clone();
     let port = super::web::serve(port, frames, tones, window.app().as_weak())?;
     feed(options, window, Some(port))?;
@@ -154,6 +154,20 @@ fn open(options: &UiOptions) -> Result<Window, UiError> {
             tracing::warn!(%error, "a tap was dropped");
         }
     })
+}
+
+/// Makes the window visible with the till's own first screen on it. Until a screen is applied the generated code holds
+/// samples: other people's sums, and an amount that could be charged.
+fn show_first(options: &UiOptions, window: &Window) -> Result<(), UiError> {
+    let mut screens = options.screens.clone();
+    let waiting = tokio::runtime::Builder::new_current_thread().build()?;
+    // A driver that ended without a screen ends the till as well; nothing of it is shown.
+    if let Ok(screen) = waiting.block_on(screens.wait_for(Option::is_some))
+        && let Some(screen) = screen.as_ref()
+    {
+        window.apply(screen);
+    }
+    window.show()
 }
 
 fn beat(Beat { every, mut call }: Beat) -> slint::Timer {
