@@ -195,7 +195,7 @@ keys() {
 
 # The signature holds a time: always the same one.
 sign() {
-  faketime -f "@2026-01-01 00:00:00" sbsign --key "$SIGN_KEY" --cert "$SIGN_CERT" --output "$2" \
+  faketime -f "2026-01-01 00:00:00" sbsign --key "$SIGN_KEY" --cert "$SIGN_CERT" --output "$2" \
     "$1" >/dev/null 2>"$work/sign.log" || { cat "$work/sign.log"; exit 1; }
 }
 
@@ -227,8 +227,7 @@ boot_partition() {
   printf '%s\n' 'timeout 0' 'editor no' 'console-mode keep' 'auto-firmware no' 'auto-entries yes' \
     >"$work/loader.conf"
   touch -d @$SOURCE_DATE_EPOCH "$work/loader.conf" "$work/boot.efi" "$out/shouyin-$version.efi"
-  # Folders get the time of their making: it is told to be the same one.
-  faketime -f "@2026-01-01 00:00:00" mmd -i "$esp" ::/EFI ::/EFI/BOOT ::/EFI/Linux ::/loader
+  mmd -i "$esp" ::/EFI ::/EFI/BOOT ::/EFI/Linux ::/loader
   mcopy -m -i "$esp" "$work/boot.efi" ::/EFI/BOOT/BOOTX64.EFI
   mcopy -m -i "$esp" "$work/loader.conf" ::/loader/loader.conf
   mcopy -m -i "$esp" "$out/shouyin-$version.efi" "::/EFI/Linux/shouyin_$version.efi"
@@ -242,7 +241,7 @@ data_partition() {
   chmod -R go= "$seed/shouyin"
   find "$seed" -exec touch -h -d @$SOURCE_DATE_EPOCH {} +
   truncate -s ${data_mb}M "$data"
-  faketime -f "@2026-01-01 00:00:00" mke2fs -q -t ext4 -U "$(own_id datafs)" -L shouyin-data \
+  faketime -f "2026-01-01 00:00:00" mke2fs -q -t ext4 -U "$(own_id datafs)" -L shouyin-data \
     -E "root_owner=0:0,hash_seed=$(own_id seed)" -O metadata_csum,64bit -d "$seed" "$data"
 }
 
