@@ -174,7 +174,8 @@ kernel() {
     "vt.global_cursor_default=0 systemd.getty_auto=no systemd.gpt_auto=no systemd.firstboot=no" \
     "systemd.show_status=no sysctl.kernel.sysrq=0 random.trust_cpu=on" \
     "${CONSOLE:+console=ttyS0,115200}" >"$work/cmdline"
-  objcopy --add-section .osrel="$root/usr/lib/os-release" --change-section-vma .osrel=0x20000 \
+  # The file's head holds the time of its making.
+  faketime -f "2026-01-01 00:00:00" objcopy --add-section .osrel="$root/usr/lib/os-release" --change-section-vma .osrel=0x20000 \
     --add-section .cmdline="$work/cmdline" --change-section-vma .cmdline=0x30000 \
     --add-section .linux="$work/vmlinuz" --change-section-vma .linux=0x2000000 \
     --add-section .initrd="$work/initrd.zst" --change-section-vma .initrd=0x3000000 \

@@ -90,7 +90,8 @@ class Till:
 
     def sells(self, seconds=300):
         """Waits for the first screen that can take an amount; returns seconds since power-on."""
-        self.until(is_keypad, "a keypad", seconds)
+        first = self.until(is_keypad, "a keypad", seconds)
+        assert not can_charge(first), "the first screen shows an amount that nobody typed"
         return time.monotonic() - self.vm.began
 
     def touches(self, seconds=120):
