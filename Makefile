@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 DIR ?= var
 
-.PHONY: help setup build run demo test bench fuzz screens clean
+.PHONY: help setup build run demo test bench fuzz screens image image-test clean
 
 help:
 	@echo "make run    the sandbox acquirer and the terminal: a window, or a page on loopback without a display"
@@ -14,6 +14,8 @@ help:
 	@echo "make bench  speeds beside peers and limits; the table is target/bench/summary.md (docs/BENCH.md)"
 	@echo "make fuzz   each fuzz target for a minute (needs cargo-fuzz; docs/TESTING.md)"
 	@echo "make screens  draw every state in both languages and orientations into docs/screens"
+	@echo "make image  the boot image, target/image/shouyin-VERSION.raw (docs/INSTALL.md)"
+	@echo "make image-test  boots the image in a virtual machine and sells; STAGE=full does every drill"
 	@echo "make setup  install what the system lacks (apt; sudo where not root)"
 
 # A C compiler for SQLite and ring; a C++ compiler and cmake for the code reader; clang for the camera's bindings; font and keyboard libraries and one font for the screen (without any font the
@@ -86,6 +88,14 @@ fuzz:
 
 screens: setup
 	@$(CARGO) run --locked --example screens
+
+# VERSION is a number that rises; PROVISION a folder with configuration and keys.
+image: setup
+	@packaging/image/build.sh $${VERSION:-1}
+
+# Needs the image of `make image`; says in one line why it does nothing where it cannot run.
+image-test:
+	@packaging/image/test.sh $${STAGE:-quick}
 
 clean:
 	@$(CARGO) clean

@@ -33,6 +33,7 @@ fn main() -> anyhow::Result<()> {
         px_per_mm: shots::PORTRAIT.px_per_mm,
         size: shots::PORTRAIT.size,
         mode,
+        beat: None,
         on_ready: Box::new(|port| {
             let place = port.map_or("a window".to_owned(), |p| format!("http://127.0.0.1:{p}/"));
             writeln!(std::io::stdout(), "ready: {place}").ok();

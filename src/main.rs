@@ -5,6 +5,8 @@
 mod console;
 #[cfg(feature = "ui")]
 mod refusal;
+#[cfg(feature = "ui")]
+mod service;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -138,8 +140,7 @@ fn refuse(arguments: &Arguments, config: Option<&Config>, error: &anyhow::Error)
     if !arguments.console
         && let Ok(runtime) = tokio::runtime::Runtime::new()
     {
-        let (mode, ready) = (mode(arguments), Box::new(say_port));
-        refusal::show(&runtime, mode, config, error, ready);
+        refusal::show(&runtime, mode(arguments), config, error);
     }
     ExitCode::FAILURE
 }
@@ -148,13 +149,6 @@ fn refuse(arguments: &Arguments, config: Option<&Config>, error: &anyhow::Error)
 fn tell(error: &anyhow::Error) {
     let line = telemetry::redact(&format!("shouyin: {error:#}\n"));
     std::io::stderr().write_all(line.as_bytes()).ok();
-}
-
-#[cfg(feature = "ui")]
-fn say_port(port: Option<u16>) {
-    if let Some(port) = port {
-        writeln!(std::io::stdout(), "screen: http://127.0.0.1:{port}/").ok();
-    }
 }
 
 /// A running till without a front end.
@@ -229,7 +223,8 @@ fn on_screen(
         size: config.size_px,
         mode: mode(arguments),
         tones: till.speaker.played(),
-        on_ready: Box::new(say_port),
+        on_ready: service::ready(true),
+        beat: service::beat(&till.inputs),
     })?;
     Ok(())
 }

@@ -25,7 +25,6 @@ pub fn show(
     mode: DisplayMode,
     config: Option<&Config>,
     error: &anyhow::Error,
-    on_ready: Box<dyn FnOnce(Option<u16>)>,
 ) {
     let Some(cause) = cause(error) else { return };
     let (screens, shown) = watch::channel(Some(screen(config, cause)));
@@ -53,7 +52,8 @@ pub fn show(
         size,
         mode,
         tones: watch::channel(Default::default()).1,
-        on_ready,
+        on_ready: crate::service::ready(false),
+        beat: crate::service::beat_alone(),
     });
     let closed = !again.is_finished();
     if ended.is_ok() && !closed && runtime.block_on(again).unwrap_or(false) {

@@ -169,6 +169,8 @@ impl Driver {
                     Some(Input::Printer(note)) => self.parts.desk.printer = note,
                     Some(Input::Export(state)) => self.parts.desk.export = Some(state),
                     Some(Input::Clock(doubt)) => self.clock_doubt(doubt),
+                    // Who asked may have gone.
+                    Some(Input::Alive(answer)) => answer.send(()).unwrap_or(()),
                     Some(Input::Shutdown) | None => break,
                 },
                 tap = taps.recv(), if taps_open => match tap {

@@ -29,6 +29,8 @@ pub enum Input {
     Export(ExportState),
     /// What speaks against this terminal's clock has changed.
     Clock(Option<ClockDoubt>),
+    /// Somebody asks whether the driver still turns; it answers.
+    Alive(tokio::sync::oneshot::Sender<()>),
     /// Finish the turn and end.
     Shutdown,
 }

@@ -22,6 +22,8 @@ pub enum DisplayMode {
         /// Covers the whole panel.
         fullscreen: bool,
     },
+    /// The whole panel, without any other display program (feature `panel`).
+    Panel,
     /// A page on `127.0.0.1` (feature `sim`); port 0 chooses a free one.
     Web {
         /// TCP port.
@@ -30,12 +32,14 @@ pub enum DisplayMode {
 }
 
 impl DisplayMode {
-    /// A window where there is a display, the loopback page elsewhere: on the port that a bookmark keeps, or on a free
-    /// one when another till has it.
+    /// A window where there is a display. Elsewhere the panel itself in a program made for it, else the loopback page:
+    /// on the port that a bookmark keeps, or on a free one when another till has it.
     pub fn choose(fullscreen: bool) -> Self {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         if set("DISPLAY") || set("WAYLAND_DISPLAY") {
             Self::Window { fullscreen }
+        } else if cfg!(feature = "panel") && !cfg!(feature = "sim") {
+            Self::Panel
         } else {
             Self::Web { port: usual_port() }
         }
@@ -75,6 +79,16 @@ pub struct UiOptions {
     pub mode: DisplayMode,
     /// Called once, when the first screen was drawn; for the loopback display, with its port.
     pub on_ready: Box<dyn FnOnce(Option<u16>)>,
+    /// Called again and again by the screen's own loop, so that a hanging screen is noticed.
+    pub beat: Option<Beat>,
+}
+
+/// A call that the screen's loop makes.
+pub struct Beat {
+    /// Time between two calls.
+    pub every: Duration,
+    /// What is called.
+    pub call: Box<dyn FnMut()>,
 }
 
 /// Shows the screen until the window is closed or `shutdown` becomes true. Call it on the main thread.
@@ -84,6 +98,10 @@ pub struct UiOptions {
 pub fn run(options: UiOptions) -> Result<(), UiError> {
     match options.mode {
         DisplayMode::Window { fullscreen } => run_window(options, fullscreen),
+        #[cfg(feature = "panel")]
+        DisplayMode::Panel => run_panel(options),
+        #[cfg(not(feature = "panel"))]
+        DisplayMode::Panel => Err(UiError::NoPanel),
         #[cfg(feature = "sim")]
         DisplayMode::Web { port } => run_web(options, port),
         #[cfg(not(feature = "sim"))]
@@ -98,7 +116,17 @@ fn run_window(options: UiOptions, fullscreen: bool) -> Result<(), UiError> {
         .select()?;
     let window = open(&options)?;
     window.set_kiosk(fullscreen);
-    window.show()?;
+    show_first(&options, &window)?;
+    feed(options, window, None)?;
+    Ok(slint::run_event_loop()?)
+}
+
+#[cfg(feature = "panel")]
+fn run_panel(options: UiOptions) -> Result<(), UiError> {
+    super::panel::select()?;
+    let window = open(&options)?;
+    window.set_kiosk(true);
+    show_first(&options, &window)?;
     feed(options, window, None)?;
     Ok(slint::run_event_loop()?)
 }
@@ -108,7 +136,7 @@ fn run_web(options: UiOptions, port: u16) -> Result<(), UiError> {
     use slint::ComponentHandle;
     let frames = super::headless::install()?;
     let window = open(&options)?;
-    window.show()?;
+    show_first(&options, &window)?;
     let tones = options.tones.clone();
     let port = super::web::serve(port, frames, tones, window.app().as_weak())?;
     feed(options, window, Some(port))?;
@@ -128,12 +156,33 @@ fn open(options: &UiOptions) -> Result<Window, UiError> {
     })
 }
 
+/// Makes the window visible with the till's own first screen on it. Until a screen is applied the generated code holds
+/// samples: other people's sums, and an amount that could be charged.
+fn show_first(options: &UiOptions, window: &Window) -> Result<(), UiError> {
+    let mut screens = options.screens.clone();
+    let waiting = tokio::runtime::Builder::new_current_thread().build()?;
+    // A driver that ended without a screen ends the till as well; nothing of it is shown.
+    if let Ok(screen) = waiting.block_on(screens.wait_for(Option::is_some))
+        && let Some(screen) = screen.as_ref()
+    {
+        window.apply(screen);
+    }
+    window.show()
+}
+
+fn beat(Beat { every, call }: Beat) -> slint::Timer {
+    let timer = slint::Timer::default();
+    timer.start(slint::TimerMode::Repeated, every, call);
+    timer
+}
+
 /// Starts the futures that feed the window; they own it and end with the event loop.
 fn feed(options: UiOptions, window: Window, port: Option<u16>) -> Result<(), UiError> {
     let window = std::rc::Rc::new(window);
     let (mut screens, mut preview) = (options.screens, options.preview);
     let mut shutdown = options.shutdown;
     let shown = std::rc::Rc::clone(&window);
+    let beating = options.beat.map(beat);
     slint::spawn_local(async move {
         let mut on_ready = Some(options.on_ready);
         loop {
@@ -150,6 +199,7 @@ fn feed(options: UiOptions, window: Window, port: Option<u16>) -> Result<(), UiE
         }
     })?;
     slint::spawn_local(async move {
+        let _beating = beating;
         while preview.changed().await.is_ok() {
             let frame = preview.borrow_and_update().clone();
             window.show_preview(frame.as_ref());

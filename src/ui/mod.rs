@@ -24,6 +24,8 @@ mod apply_settle;
 mod apply_wall;
 mod display;
 mod keys;
+#[cfg(feature = "panel")]
+mod panel;
 mod preview;
 
 #[cfg(feature = "sim")]
@@ -57,7 +59,7 @@ use slint::ComponentHandle;
 
 use crate::view::{Language, Screen, Tap, Theme};
 
-pub use display::{DisplayMode, UiOptions, run};
+pub use display::{Beat, DisplayMode, UiOptions, run};
 pub use preview::PreviewFrame;
 
 /// Short side, in millimetres, of a panel that is held in the hand; larger panels are drawn larger.
@@ -80,6 +82,9 @@ pub enum UiError {
     /// The loopback display is not part of this program.
     #[error("this program has no loopback display (feature `sim`)")]
     NoWeb,
+    /// Drawing on the panel itself is not part of this program.
+    #[error("this program cannot draw on a panel without a display program (feature `panel`)")]
+    NoPanel,
 }
 
 /// How large the glass is.

@@ -107,6 +107,18 @@ fn of_the_end() -> Vec<Value> {
     ]
 }
 
+/// A question for a balance: a sale with a PIN, about no amount.
+fn balance(sealed: &str, chip: &str) -> Value {
+    let mut balance = fields(
+        "0200",
+        json!({"3": "310000", "22": "051", "23": "001", "26": "12", "48": sealed,
+            "52": "ABABABABABABABAB", "53": "2600000000000000", "55": chip,
+            "60": "0100004200060"}),
+    );
+    balance.as_object_mut().unwrap().remove("4");
+    balance
+}
+
 #[tokio::test]
 async fn a_decoder_from_outside_reads_every_message_as_it_was_meant() {
     let shop = Shop::open();
@@ -134,13 +146,6 @@ async fn a_decoder_from_outside_reads_every_message_as_it_was_meant() {
     let sealed = "5718D0182C6B2DF9C4D2CD60B774C765AF140E7B53F77839629ADFEE120A62994900750002A00290";
     let (contact, free) = (card(Way::Contact, false), card(Way::Tapped, false));
     let chip = |card: &PresentedCard| HEXUPPER.encode(card.evidence.de55.bytes());
-    let mut balance = fields(
-        "0200",
-        json!({"3": "310000", "22": "051", "23": "001", "26": "12", "48": sealed,
-            "52": "ABABABABABABABAB", "53": "2600000000000000", "55": chip(&contact),
-            "60": "0100004200060"}),
-    );
-    balance.as_object_mut().unwrap().remove("4");
     let expected = [
         json!({"t": "0800", "11": "000001", "41": "A1234567", "42": MERCHANT, "60": "00000042004"}),
         fields(
@@ -169,7 +174,7 @@ async fn a_decoder_from_outside_reads_every_message_as_it_was_meant() {
             json!({"3": "200000", "22": "012", "37": "123456789012", "60": "2500004200060",
                 "61": "000041000005"}),
         ),
-        balance,
+        balance(sealed, &chip(&contact)),
     ];
     let expected: Vec<Value> = expected.into_iter().chain(of_the_end()).collect();
     assert_eq!(decoded.len(), expected.len());

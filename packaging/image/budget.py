@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""Counts the instructions from power-on to the first screen that can take an amount: IMAGE OUT.
+
+Owns the table of stages. One instruction is one nanosecond of the guest's clock, whatever the load of
+this machine is; time in which the guest waits counts, too. Nothing in the image is changed for it: the
+clock is the board's timer, the stage is told by where the processor is."""
+import os
+import re
+import shutil
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from till import Sandbox, copy_image, is_keypad  # noqa: E402
+from vm import Vm  # noqa: E402
+
+LIMITS = {"shipped (UEFI)": 12.0, "direct kernel": 8.0}
+STAGES = ["firmware, loader, unpacking", "kernel", "first program, systemd, terminal"]
+# The upper half of the address space, and the ring in which programs run.
+KERNEL_BEGINS, PROGRAMS = 0xffff800000000000, 3
+
+
+def main():
+    image, out = sys.argv[1:3]
+    shutil.rmtree(out, ignore_errors=True)
+    os.makedirs(out)
+    work = os.path.join(os.path.dirname(image), "work")
+    with open(f"{work}/cmdline") as file:
+        direct = (f"{work}/vmlinuz", f"{work}/initrd.zst", file.read())
+    sandbox = Sandbox(out)
+    failed = False
+    try:
+        disk = f"{out}/disk.raw"
+        copy_image(image, disk, sandbox.provision())
+        for name, way in (("shipped (UEFI)", None), ("direct kernel", direct)):
+            total = count(Vm(disk, f"{out}/vm-{'direct' if way else 'uefi'}", snapshot=True,
+                             counted=True, direct=way), name)
+            failed |= total > LIMITS[name]
+    finally:
+        sandbox.stop()
+    os.unlink(disk)
+    print("image-test budget: " + ("over the budget" if failed else "within the budget"))
+    sys.exit(1 if failed else 0)
+
+
+def count(vm, name):
+    """Prints the stages of one boot and returns its length in giga-instructions."""
+    vm.power_on()
+    try:
+        marks = {}
+        until = time.monotonic() + 600
+        while not is_keypad(vm.screen()):
+            assert vm.is_on() and time.monotonic() < until, f"{name}: no keypad"
+            now, stage = vm.guest_seconds() or 0.0, where(vm)
+            for reached in range(stage + 1):
+                marks.setdefault(reached, now)
+            vm.pass_time(0.05)
+        total = vm.guest_seconds()
+        vm.screen().save(f"{vm.folder}/first-screen.png")
+    finally:
+        vm.cut()
+    wall = time.monotonic() - vm.began
+    ends = [marks.get(1, total), marks.get(2, total), total]
+    print(f"{name}: {total:.1f} G instructions (limit {LIMITS[name]:.0f}), {wall:.0f} s emulated")
+    begin = 0.0
+    for stage, end in zip(STAGES, ends):
+        print(f"  {stage:<34} {end - begin:5.1f} G, until {end:5.1f} G")
+        begin = end
+    sys.stdout.flush()
+    return total
+
+
+def where(vm):
+    """The farthest stage that the processor can be in: 0, 1 or 2."""
+    registers = vm.monitor("info registers")
+    place = int(re.search(r"[RE]IP=([0-9a-f]+)", registers)[1], 16)
+    ring = int(re.search(r"CPL=(\d)", registers)[1])
+    return 2 if ring == PROGRAMS else 1 if place >= KERNEL_BEGINS else 0
+
+
+main()

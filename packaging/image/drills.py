@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""Power cuts during sales, warm reboots, a killed terminal, little memory: IMAGE OUT.
+
+Owns how often and when. CUTS and REBOOTS in the environment change the numbers; the seed is printed,
+so that a run can be repeated. Fails when journal and books differ once."""
+import os
+import random
+import shutil
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from till import Sandbox, Till, compare, copy_image, data_of, is_settled, journal  # noqa: E402
+from vm import Vm  # noqa: E402
+
+CUTS = int(os.environ.get("CUTS", "50"))
+REBOOTS = int(os.environ.get("REBOOTS", "20"))
+SEED = int(os.environ.get("SEED", str(int(time.time()))))
+# A sale takes about so long on an emulated machine.
+SALE_SECONDS = 14
+LITTLE_MEMORY = 256
+
+
+class PowerFails(Exception):
+    """The instant that was drawn has come."""
+
+
+def main():
+    image, out = sys.argv[1:3]
+    shutil.rmtree(out, ignore_errors=True)
+    os.makedirs(out)
+    print(f"seed {SEED}")
+    sandbox = Sandbox(out)
+    disk = f"{out}/disk.raw"
+    try:
+        copy_image(image, disk, sandbox.provision())
+        little_memory(disk, sandbox, out)
+        reboots(disk, out)
+        power_cuts(disk, sandbox, out)
+    finally:
+        sandbox.stop()
+    os.unlink(disk)
+    print("image-test drills: everything passed")
+
+
+def little_memory(disk, sandbox, out):
+    vm = Vm(disk, f"{out}/vm-memory", memory=LITTLE_MEMORY)
+    vm.power_on()
+    try:
+        till = Till(vm, out)
+        till.sells()
+        till.touches()
+        till.sale(sandbox, "5.50")
+        till.picture("256-mb")
+    finally:
+        vm.cut()
+    print(f"{LITTLE_MEMORY} MB of memory: a sale is paid", flush=True)
+
+
+def reboots(disk, out):
+    """Resets without a power cut, one after the other, each until the till sells."""
+    vm = Vm(disk, f"{out}/vm-reboots")
+    vm.power_on()
+    longest = 0.0
+    try:
+        till = Till(vm, out)
+        till.sells()
+        for _ in range(REBOOTS):
+            vm.ask("system_reset")
+            vm.began = time.monotonic()
+            vm.pass_time(3)
+            longest = max(longest, till.sells())
+    finally:
+        vm.cut()
+    print(f"{REBOOTS} warm resets without a hang, the longest {longest:.1f} s", flush=True)
+
+
+def power_cuts(disk, sandbox, out):
+    chance = random.Random(SEED)
+    vm = Vm(disk, f"{out}/vm-cuts")
+    left_open = 0
+    for number in range(1, CUTS + 1):
+        vm.power_on()
+        till = Till(vm, out)
+        till.sells()
+        till.touches()
+        vm.deadline = time.monotonic() + chance.uniform(0.5, SALE_SECONDS)
+        amount = f"{chance.randint(1, 99)}.{chance.randint(10, 69)}"
+        try:
+            fails_in(vm, till, sandbox, amount)
+        except PowerFails:
+            pass
+        vm.cut()
+        orders = journal(data_of(disk, f"{out}/data"))
+        problems = compare(orders, sandbox.ledger())
+        assert not problems, f"cut {number}: {problems}"
+        opened = sum(order["state"] == "open" for order in orders.values())
+        left_open += opened > 0
+        print(f"cut {number}: {len(orders)} sales, {opened} open, nothing differs", flush=True)
+    finish(vm, sandbox, out, disk, left_open)
+
+
+def fails_in(vm, till, sandbox, amount):
+    """Sells until the instant comes."""
+    pass_time = vm.pass_time
+
+    def watched(seconds):
+        pass_time(min(seconds, max(0.01, vm.deadline - time.monotonic())))
+        if time.monotonic() >= vm.deadline:
+            raise PowerFails
+
+    vm.pass_time = watched
+    try:
+        while True:
+            till.sale(sandbox, amount)
+    finally:
+        vm.pass_time = pass_time
+
+
+def finish(vm, sandbox, out, disk, left_open):
+    """Starts once more without a cut: nothing may stay open."""
+    vm.power_on()
+    till = Till(vm, out)
+    till.sells()
+    till.until(is_settled, "the end of all open sales", 240)
+    till.picture("after-all-cuts")
+    vm.cut()
+    orders = journal(data_of(disk, f"{out}/data"))
+    problems = compare(orders, sandbox.ledger())
+    opened = sum(order["state"] == "open" for order in orders.values())
+    assert not problems and opened == 0, (problems, f"{opened} open")
+    print(f"{CUTS} power cuts, {left_open} of them with a sale open: {len(orders)} sales, "
+          "journal and books equal each time, none open at the end", flush=True)
+
+
+main()

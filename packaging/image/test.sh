@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# `make image-test STAGE=quick|reproducible|secure|budget|drills|full`: the boot image in virtual machines, without KVM.
+# Where it cannot run it says why in one line, and what was skipped, and is no failure.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+stage=${1:-quick}
+image=target/image/shouyin-${VERSION:-1}.raw
+out=target/image/test
+skip() {
+  echo "image-test $stage skipped: $1; nothing of the boot image was tested"
+  exit 0
+}
+command -v qemu-system-x86_64 >/dev/null || skip "qemu-system-x86_64 is not installed"
+[ -e /usr/share/OVMF/OVMF_CODE_4M.fd ] || skip "the firmware (package ovmf) is not installed"
+[ -e "$image" ] || skip "$image is missing (make image)"
+[ "$(id -u)" = 0 ] || skip "files of the data partition get their owner, which needs root"
+for tool in zbarimg debugfs sfdisk; do
+  command -v $tool >/dev/null || skip "$tool is not installed"
+done
+${CARGO:-cargo} build --locked --no-default-features --features sim \
+  --bin shouyin-sandbox --bin shouyinctl
+mkdir -p $out
+run() { python3 packaging/image/"$1".py "$image" $out/"$1" "${@:2}"; }
+reproducible() {
+  local again=target/image/again
+  OUT=$again packaging/image/build.sh "${VERSION:-1}"
+  cmp "$image" "$again/$(basename "$image")"
+  rm -rf $again
+  echo "image-test reproducible: two builds, the same bytes"
+}
+case $stage in
+  quick | secure | budget | drills) run "$stage" ;;
+  reproducible) reproducible ;;
+  full) for each in quick budget secure drills; do run $each; done; reproducible ;;
+  *) echo "STAGE is quick, reproducible, secure, budget, drills or full"; exit 2 ;;
+esac

@@ -1,0 +1,259 @@
+"""The terminal in the virtual machine as a cashier and a customer see it, and the sandbox acquirer.
+
+Owns where the keys are on a panel of 720x1280 (docs/screens), what a screen is recognised by, and the
+comparison of the terminal's journal with the acquirer's books. Never reads the guest's memory: what
+is known of the terminal comes from its screen and, without power, from its disk."""
+import json
+import os
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+KEYS = {"7": (128, 432), "8": (359, 432), "9": (590, 432), "4": (128, 612), "5": (359, 612),
+        "6": (590, 612), "1": (128, 792), "2": (359, 792), "3": (590, 792), "00": (128, 972),
+        "0": (359, 972), ".": (590, 972), "charge": (474, 1168), "clear": (74, 158)}
+# 出码 below the prompt, the first wallet that is offered for it, and 下一笔 below an outcome.
+MAKE_CODE, FIRST_WALLET, NEXT = (186, 989), (133, 1040), (470, 1168)
+GREY, WHITE, BLUE, GREEN = (238, 241, 245), (255, 255, 255), (15, 91, 224), (8, 102, 42)
+AMBER = (255, 241, 214)
+SECTOR = 512
+
+
+class Sandbox:
+    """The acquirer on this machine's loopback; a guest of QEMU reaches it as 10.0.2.2."""
+
+    def __init__(self, folder, program="target/debug/shouyin-sandbox", scale=1):
+        os.makedirs(folder, exist_ok=True)
+        command = [program, "serve", "--dir", f"{folder}/sandbox", "--port", "0", "--page-port",
+                   "0", "--time-scale", str(scale)]
+        self.folder = folder
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        told = self.process.stdout.readline()
+        if not told:
+            raise SystemExit(f"{program} did not start")
+        self.pages = json.loads(told)
+
+    def provision(self):
+        """Configuration and keys for an image, as a folder."""
+        out = f"{self.folder}/provision"
+        subprocess.run([f"{HERE}/provision.sh", f"{self.folder}/sandbox", out], check=True)
+        return out
+
+    def ledger(self):
+        with urllib.request.urlopen(self.pages["ledger"], timeout=20) as page:
+            return json.load(page)
+
+    def scan(self, code, wallet="alipay"):
+        """A customer's wallet scans a merchant's code and pays; returns what the wallet says."""
+        asked = urllib.parse.urlencode({"code": code, "wallet": wallet})
+        url = self.pages["wallet"] + "scan?" + asked
+        request = urllib.request.Request(url, method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=20) as page:
+                return page.read().decode()
+        except urllib.error.HTTPError as refused:
+            return f"refused: {refused.read().decode()}"
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+class Till:
+    """Fingers and eyes before a virtual machine. Pictures go to `out` with rising numbers."""
+
+    def __init__(self, vm, out):
+        self.vm, self.out = vm, out
+        self.count = len([name for name in os.listdir(out) if name.endswith(".png")])
+
+    def picture(self, name):
+        self.count += 1
+        return self.vm.screen().save(f"{self.out}/{self.count:02d}-{name}.png")
+
+    def until(self, is_so, what, seconds, every=0.5):
+        """Waits until the screen is so, and returns it."""
+        until = time.monotonic() + seconds
+        while self.vm.is_on():
+            screen = self.vm.screen()
+            if is_so(screen):
+                return screen
+            if time.monotonic() > until:
+                break
+            self.vm.pass_time(every)
+        if self.vm.is_on():
+            self.picture("gave-up")
+        raise SystemExit(f"{what}: not within {seconds} s; the last picture is in {self.out}")
+
+    def sells(self, seconds=300):
+        """Waits for the first screen that can take an amount; returns seconds since power-on."""
+        first = self.until(is_keypad, "a keypad", seconds)
+        assert not can_charge(first), "the first screen shows an amount that nobody typed"
+        return time.monotonic() - self.vm.began
+
+    def touches(self, seconds=120):
+        """Input devices come after the first screen: taps a digit until it is taken, and clears."""
+        until = time.monotonic() + seconds
+        while not can_charge(self.vm.screen()):
+            if time.monotonic() > until:
+                self.picture("gave-up")
+                raise SystemExit(f"no tap was taken within {seconds} s")
+            self.vm.tap(*KEYS["1"])
+        self.vm.tap(*KEYS["clear"])
+        self.until(lambda screen: not can_charge(screen), "an empty amount", 20)
+
+    def charge(self, amount):
+        for key in amount:
+            self.vm.tap(*KEYS[key])
+        self.until(can_charge, f"the amount {amount}", 20)
+
+    def merchant_code(self, amount, pictures=False):
+        """Types an amount, asks for a code, and reads it from the screen as a phone does."""
+        self.charge(amount)
+        if pictures:
+            self.picture("typed")
+        self.vm.tap(*KEYS["charge"])
+        self.until(is_prompt, "the prompt", 40)
+        if pictures:
+            self.picture("prompt")
+        self.vm.tap(*MAKE_CODE)
+        self.vm.pass_time(1)
+        if not is_code(self.vm.screen()):
+            self.vm.tap(*FIRST_WALLET)
+        self.until(is_code, "a code", 40)
+        path = self.picture("code") if pictures else f"{self.out}/code.png"
+        until = time.monotonic() + 40
+        while True:
+            self.vm.screen().save(path)
+            read = subprocess.run(["zbarimg", "-q", "--raw", path], capture_output=True, text=True)
+            if read.stdout.strip():
+                return read.stdout.strip()
+            if time.monotonic() > until:
+                raise SystemExit(f"no code can be read from {path}")
+            self.vm.pass_time(0.5)
+
+    def sale(self, sandbox, amount, pictures=False):
+        """A sale by the merchant's code, until the screen says that it is paid."""
+        told = sandbox.scan(self.merchant_code(amount, pictures))
+        self.until(is_paid, f"paid (the wallet said {told})", 60)
+        if pictures:
+            self.picture("paid")
+        self.vm.tap(*NEXT)
+        self.until(is_keypad, "the keypad after a sale", 30)
+
+
+def is_keypad(screen):
+    """White keys on grey, and the key for charging below."""
+    return (screen.height == 1280 and screen.at(60, 400) == WHITE
+            and screen.at(243, 600) == GREY and screen.at(60, 1100) == WHITE
+            and screen.at(60, 760) == WHITE and screen.at(300, 1100) in (GREY, BLUE))
+
+
+def can_charge(screen):
+    """An amount stands there: the key for charging is blue."""
+    return is_keypad(screen) and screen.at(300, 1100) == BLUE
+
+
+def is_prompt(screen):
+    return screen.at(400, 1100) == BLUE and screen.at(60, 360) != WHITE and not is_keypad(screen)
+
+
+def is_code(screen):
+    """A white field with something black in it."""
+    line = [screen.at(x, 432) for x in range(60, 660)]
+    return screen.at(60, 360) == WHITE and line.count((0, 0, 0)) > 60 and not is_keypad(screen)
+
+
+def is_settled(screen):
+    """The keypad without the badge for sales that are still open."""
+    return is_keypad(screen) and screen.at(330, 20) != AMBER
+
+
+def is_paid(screen):
+    return screen.at(100, 200) == GREEN
+
+
+def partition(image, name):
+    """(first byte, bytes) of a partition."""
+    told = subprocess.run(["sfdisk", "-J", image], capture_output=True, text=True, check=True)
+    for part in json.loads(told.stdout)["partitiontable"]["partitions"]:
+        if part["name"] == name:
+            return part["start"] * SECTOR, part["size"] * SECTOR
+    raise SystemExit(f"{image} has no partition {name}")
+
+
+def copy_image(image, copy, provision=None):
+    """The image as shipped; only its data partition is another one, with a configuration."""
+    os.makedirs(os.path.dirname(copy), exist_ok=True)
+    subprocess.run(["cp", "--sparse=always", image, copy], check=True)
+    if provision is None:
+        return
+    start, size = partition(copy, "shouyin-data")
+    seed, data = f"{copy}.seed", f"{copy}.data"
+    shutil.rmtree(seed, ignore_errors=True)
+    shutil.copytree(provision, f"{seed}/shouyin")
+    subprocess.run(["chown", "-R", "900:900", f"{seed}/shouyin"], check=True)
+    subprocess.run(["chmod", "-R", "go=", f"{seed}/shouyin"], check=True)
+    with open(data, "wb") as file:
+        file.truncate(size)
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-O", "metadata_csum,64bit", "-E",
+                    "root_owner=0:0", "-L", "shouyin-data", "-d", seed, data], check=True)
+    subprocess.run(["dd", f"if={data}", f"of={copy}", "bs=1M", f"seek={start >> 20}",
+                    "conv=notrunc", "status=none"], check=True)
+    os.unlink(data)
+    shutil.rmtree(seed)
+
+
+def data_of(image, folder):
+    """What is on the data partition of a machine without power, after its file system's recovery."""
+    start, size = partition(image, "shouyin-data")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    data = f"{folder}/data.img"
+    subprocess.run(["dd", f"if={image}", f"of={data}", "bs=1M", f"skip={start >> 20}",
+                    f"count={size >> 20}", "conv=sparse", "status=none"], check=True)
+    checked = subprocess.run(["e2fsck", "-p", data], capture_output=True, text=True)
+    if checked.returncode > 1:
+        raise SystemExit(f"the data partition needs a repair by hand: {checked.stdout}")
+    subprocess.run(["debugfs", "-R", f"rdump /shouyin {folder}", data], check=True,
+                   capture_output=True)
+    os.unlink(data)
+    return f"{folder}/shouyin"
+
+
+def journal(folder, ctl="target/debug/shouyinctl"):
+    """Order number to what the journal says of it: open, or its outcome, with the amount."""
+    database = f"{folder}/journal.db"
+    subprocess.run([ctl, "journal", "verify", database, "--mirror", f"{folder}/mirror.log"],
+                   check=True, stdout=subprocess.DEVNULL)
+    told = subprocess.run([ctl, "journal", "export", database], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
+    orders, numbers = {}, {}
+    for line in told.splitlines():
+        fact = json.loads(json.loads(line)["body"])
+        if fact["fact"] == "intent_recorded":
+            numbers[fact["txn"]] = fact["order_no"]
+            orders[fact["order_no"]] = {"amount": fact["amount"], "state": "open"}
+        elif fact["fact"] == "closed":
+            orders[numbers[fact["txn"]]]["state"] = fact["outcome"]
+    return orders
+
+
+def compare(orders, ledger):
+    """What differs between journal and books, order by order; an open sale differs from nothing."""
+    booked = {order["out_trade_no"]: order["net_charged"] for order in ledger["orders"]}
+    problems = []
+    for number in sorted(set(orders) | set(booked)):
+        sale, charged = orders.get(number), booked.get(number, 0)
+        if sale is None:
+            problems.append(f"{number}: {charged} fen in the books, nothing in the journal")
+        elif sale["state"] != "open":
+            expected = sale["amount"] if sale["state"] == "paid" else 0
+            if expected != charged:
+                problems.append(f"{number}: {sale['state']} in the journal, {charged} fen booked")
+    if ledger["sum"] != 0:
+        problems.append(f"the acquirer's own books differ by {ledger['sum']}")
+    return problems
