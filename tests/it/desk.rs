@@ -276,6 +276,8 @@ fn a_receipt_says_what_was_paid_stays_until_somebody_leaves_and_exists_for_paid_
         till.tap(Intent::Back).await;
         till.wait("the record again", record).await;
         till.tap(Intent::Back).await;
+        let list = |page: &Page| matches!(page, Page::Records(_));
+        till.wait("the list", list).await;
         till.tap(Intent::Back).await;
         // There is none of a sale that was not paid.
         let declined = till.sell(877, "281234567890410002").await;
