@@ -1,7 +1,8 @@
 //! What the terminal tells the service manager that started it: that it is ready, and that it is alive.
 //!
-//! Owns the words to systemd. The watchdog is fed by the screen's own loop, and only after the driver answered since the
-//! last time: a terminal that shows an old picture or takes no tap is killed and started again, and its journal resumes.
+//! Owns the words to systemd. The watchdog is fed by the screen's own loop, and only after the driver answered since
+//! the last time: a terminal that shows an old picture or takes no tap is killed and started again, and its journal
+//! resumes.
 //! Started by hand there is nobody to tell, and nothing happens.
 
 use std::io::Write;

@@ -194,9 +194,10 @@ fn coverage_line(totals: &Totals) -> String {
         .collect();
     format!(
         "coverage: {} cells of state, event and durable point; of {expected} that are expected, {thin} were reached \
-         less than 100 times in a million sales, {} never: {}{}",
+         less than 100 times in a million sales, {} never{}{}{}",
         totals.coverage.0.len(),
         holes.len(),
+        if holes.is_empty() { "" } else { ": " },
         listed.join("; "),
         if holes.len() > HOLES_LISTED {
             "; ..."

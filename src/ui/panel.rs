@@ -23,5 +23,8 @@ pub(super) fn select() -> Result<(), UiError> {
 }
 
 fn is_kept_away(event: &input::Event) -> bool {
-    matches!(event, input::Event::Keyboard(KeyboardEvent::Key(key)) if KEPT_AWAY.contains(&key.key()))
+    let input::Event::Keyboard(KeyboardEvent::Key(key)) = event else {
+        return false;
+    };
+    KEPT_AWAY.contains(&key.key())
 }

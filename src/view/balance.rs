@@ -34,17 +34,6 @@ pub enum BalanceNote {
 }
 
 impl BalanceNote {
-    pub(super) const fn code(&self) -> &'static str {
-        match self {
-            Self::Declined(_) => "Q01",
-            Self::WrongPin(_) => "Q02",
-            Self::Unknown => "Q03",
-            Self::NotSent => "Q04",
-            Self::Reader => "Q05",
-            Self::Session => "Q06",
-        }
-    }
-
     pub(super) fn detail(self) -> String {
         match self {
             Self::Declined(code) | Self::WrongPin(code) => code,

@@ -261,6 +261,17 @@ const fn export_code(fault: ExportFault) -> &'static str {
     }
 }
 
+const fn balance_code(note: &BalanceNote) -> &'static str {
+    match note {
+        BalanceNote::Declined(_) => "Q01",
+        BalanceNote::WrongPin(_) => "Q02",
+        BalanceNote::Unknown => "Q03",
+        BalanceNote::NotSent => "Q04",
+        BalanceNote::Reader => "Q05",
+        BalanceNote::Session => "Q06",
+    }
+}
+
 const fn limit_code(kind: LimitKind) -> &'static str {
     match kind {
         LimitKind::Single => "A04",
@@ -317,7 +328,7 @@ impl Cause {
             Self::Reprinting => "D10",
             Self::ListQueued => "D11",
             Self::Export(fault) => export_code(*fault),
-            Self::Balance(note) => note.code(),
+            Self::Balance(note) => balance_code(note),
             Self::CodeEnded => "P23",
             Self::RefusalUnproved(_) => "P13",
             Self::LateSuccess(_) => "P33",

@@ -197,8 +197,8 @@ fn an_action_that_does_not_exist_is_not_there() {
         assert_eq!(actions("waiting-password-asked"), ["停止等待"]);
         assert_eq!(actions("waiting-stopping"), ["立即核实", "下一笔"]);
         assert_eq!(actions("waiting-revoking"), ["下一笔"]);
-        assert_eq!(actions("outcome-paid"), ["重打小票", "下一笔"]);
-        assert_eq!(actions("outcome-paid-discount"), ["下一笔"]);
+        assert_eq!(actions("outcome-paid"), ["电子小票", "重打小票", "下一笔"]);
+        assert_eq!(actions("outcome-paid-discount"), ["电子小票", "下一笔"]);
         assert!(actions("out-of-service-disk").is_empty());
         till.show("pending", 1, Language::Chinese);
         let opens = |label: &String| label.starts_with("待核实");

@@ -69,7 +69,8 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sound", EDGE),
     // The terminal program's console front end.
     ("console", &["view"]),
-    ("refusal", &["view"]),
+    ("refusal", &["view", "service"]),
+    ("service", &["terminal", "ui"]),
     (
         "ui",
         &["domain", "limits", "code", "view", "terminal", "sound"],

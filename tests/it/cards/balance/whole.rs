@@ -29,7 +29,8 @@ impl Counter {
         self.stage("the reader wants a PIN", hint(CardHint::Pin))
             .await;
         // Whoever types before the reader asks is not heard.
-        let typed = |page: &Page| !matches!(page, Page::Balance(page) if matches!(page.stage, BalanceStage::Card(_)));
+        let asks = |page: &Page| matches!(page, Page::Balance(page) if matches!(page.stage, BalanceStage::Card(_)));
+        let typed = |page: &Page| !asks(page);
         loop {
             self.does(pin).await;
             let leaves = self
