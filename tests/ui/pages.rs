@@ -210,11 +210,11 @@ fn what_is_not_allowed_has_no_button() {
         );
         assert_eq!(
             actions("record-part"),
-            only(&["返回", "退款", "重打小票", "经过", "核实到账"])
+            only(&["返回", "退款", "重打小票", "经过", "核实到账", "电子小票"])
         );
         assert_eq!(
             actions("record-returning"),
-            only(&["返回", "立即核实", "重打小票", "经过"])
+            only(&["返回", "立即核实", "重打小票", "经过", "电子小票"])
         );
         assert!(!actions("undo-too-much").contains("下一步"));
         assert_eq!(actions("undo-change-way"), only(&["返回", "下一步"]));

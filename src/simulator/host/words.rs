@@ -258,8 +258,8 @@ impl Ask {
 pub struct Answer {
     /// One word: `paid`, `paying`, `waiting`, `declined`, `not-found`, `failed`, `closed`, `revoked`, `refunded`,
     /// `accepted`, `returned`, `returning`, `return-failed`, `balanced`, `differs`, `taken`, `taken-all`, `page`,
-    /// `last-page`, `cards-balanced`, `cards-unbalanced`, `cards-taken`, `cards-agree`, `cards-differ`, or a code that no
-    /// list of the terminal holds.
+    /// `last-page`, `cards-balanced`, `cards-unbalanced`, `cards-taken`, `cards-agree`, `cards-differ`, or a code that
+    /// no list of the terminal holds.
     pub word: String,
     /// Who is meant.
     pub merchant: Option<String>,

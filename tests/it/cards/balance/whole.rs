@@ -29,8 +29,12 @@ impl Counter {
         self.stage("the reader wants a PIN", hint(CardHint::Pin))
             .await;
         // Whoever types before the reader asks is not heard.
-        let asks = |page: &Page| matches!(page, Page::Balance(page) if matches!(page.stage, BalanceStage::Card(_)));
-        let typed = |page: &Page| !asks(page);
+        let typed = |page: &Page| {
+            let Page::Balance(page) = page else {
+                return true;
+            };
+            !matches!(page.stage, BalanceStage::Card(_))
+        };
         loop {
             self.does(pin).await;
             let leaves = self
