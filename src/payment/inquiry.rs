@@ -81,7 +81,10 @@ pub(super) fn learned(sale: &mut Sale, turn: &mut Turn<'_>, ticket: Ticket, lear
         return;
     };
     let under_way = ticket.kind == RequestKind::Inquire && polling.in_flight == Some(ticket.number);
-    let mut stop = false;
+    // A code of ours that a restart took off the screen is not shown again. Its order is ended when the acquirer has
+    // answered, or with the schedule: a machine that starts faster than its network has not asked yet.
+    let asked = !matches!(learned, Learned::Nothing);
+    let mut stop = under_way && asked && sale.intent.entry.is_merchant_code();
     match learned {
         Learned::Paid(evidence) => return close(sale, turn, Outcome::Paid(evidence)),
         Learned::Undone { host_code } => {

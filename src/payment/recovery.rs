@@ -110,8 +110,6 @@ pub(super) fn fingerprint(intent: &Intent) -> Option<Fingerprint> {
 fn take_over(trail: Trail, returning: Option<TxnId>, now: Now, policy: &Policy) -> Option<Sale> {
     let intent = trail.intent?;
     let timing = policy.timing(intent.channel);
-    // A code of ours that a restart took off the screen is not shown again: the order is asked about, then closed.
-    let cancel_wanted = trail.stop || intent.entry.is_merchant_code();
     let phase = match (returning, trail.revoke) {
         (Some(undo), revoke) => Phase::Returning {
             undo,
@@ -139,7 +137,7 @@ fn take_over(trail: Trail, returning: Option<TxnId>, now: Now, policy: &Policy) 
         sent: now.tick,
         requests: 0,
         asked: 0,
-        cancel_wanted,
+        cancel_wanted: trail.stop,
         attention: trail.attention,
         returned: returning.is_some(),
         reversal: ReversalReason::NoAnswer,
