@@ -257,3 +257,11 @@ def compare(orders, ledger):
     if ledger["sum"] != 0:
         problems.append(f"the acquirer's own books differ by {ledger['sum']}")
     return problems
+
+
+def equal_books(disk, out, sandbox):
+    """The journal of a machine without power, after it was seen to agree with the acquirer's books."""
+    orders = journal(data_of(disk, f"{out}/data"))
+    problems = compare(orders, sandbox.ledger())
+    assert not problems, problems
+    return orders

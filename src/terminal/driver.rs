@@ -236,7 +236,7 @@ impl Driver {
             | Phase::Provisional(_) => None,
         });
         // Whoever scans a receipt has the time for it.
-        let shown = shown.filter(|_| self.parts.desk.receipt.is_none());
+        let shown = shown.filter(|_| self.parts.desk.page != DeskPage::Receipt);
         let now = self.now().tick;
         let since = self.paid.filter(|(txn, _)| shown == Some(*txn));
         self.paid = since.or(shown.map(|txn| (txn, now)));

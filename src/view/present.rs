@@ -159,7 +159,7 @@ fn page(
     if let Some(cause) = &desk.out_of_service {
         return Page::OutOfService(cause.clone().into());
     }
-    if let Some((text, _)) = desk.receipt.as_ref().filter(|_| is_at_rest(state)) {
+    if let Some((text, _)) = desk.receipt.as_ref().filter(|_| is_on_receipt(desk, state)) {
         return Page::Receipt(ReceiptPage { text: text.clone() });
     }
     if let Some(sale) = state.foreground_sale() {
@@ -209,12 +209,12 @@ fn page(
         .unwrap_or_else(|| Page::Keypad(keypad(state, desk, records)))
 }
 
-/// Tells whether nothing at the till waits for anybody.
-fn is_at_rest(state: &State) -> bool {
-    let open = state
-        .foreground_sale()
-        .is_some_and(|sale| !sale.phase.is_closed());
-    !open && state.draft.is_none() && state.foreground_undo().is_none()
+/// Tells whether a receipt was asked for, and nothing at the till waits for anybody.
+fn is_on_receipt(desk: &Desk, state: &State) -> bool {
+    let mut foreground = state.foreground_sale().into_iter();
+    let ended = foreground.all(|sale| sale.phase.is_closed());
+    let free = state.draft.is_none() && state.foreground_undo().is_none();
+    desk.page == DeskPage::Receipt && ended && free
 }
 
 /// The list of closed batches, or one of them.
