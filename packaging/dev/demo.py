@@ -247,8 +247,8 @@ def hold_and_charge():
     read("Pre-auth: ask")
     picture("hold-prompt")
     at_reader("tap debit")
-    wait("pin")
     # The reader takes one PIN in thirty seconds, and says so; before that nobody can type.
+    wait("pin", 60)
     until = time.monotonic() + 60
     while not shows("Pre-authorised") and time.monotonic() < until:
         at_reader("pin 123456")

@@ -30,6 +30,8 @@ const JOBS_MAX: usize = 16;
 const PAUSE_MS: u64 = 2_000;
 /// Between an ask that the reader refused and the next one.
 const TROUBLE_MS: u64 = 5_000;
+/// For the way of an ask to the reader and back: nobody is told to type before the reader takes a PIN.
+const PIN_ROUND_MS: u64 = 500;
 /// Approved, for the chip (ISO 8583 field 39).
 const APPROVED: [u8; 2] = *b"00";
 const AUTHENTICATION: Tag = Tag(0x91);
@@ -434,7 +436,7 @@ impl CardDesk {
             self.pin_at = Some((self.pin_free, order, card));
             return;
         }
-        self.pin_free = at.after_ms(PIN_PAUSE_MS);
+        self.pin_free = at.after_ms(PIN_PAUSE_MS + PIN_ROUND_MS);
         self.hint(Some(CardHint::Pin));
         let request = PinRequest {
             key: PinKey::Session,
@@ -466,9 +468,15 @@ impl CardDesk {
             // The reader's own rule against guessing: the card stays where it is.
             End::Failed(ReaderError::PinTooSoon { wait_ms }) => {
                 self.hint(Some(CardHint::Wait));
-                self.pin_at = Some((at.after_ms(wait_ms), order, card));
+                // None was begun: the pause is the rest of the last one, not another whole one.
+                self.pin_free = at.after_ms(wait_ms);
+                self.pin_at = Some((self.pin_free, order, card));
             }
-            _ => self.again(CardHint::Away, at, TROUBLE_MS),
+            _ => {
+                // No PIN was begun as far as is known; the conversation knows better whether one may begin.
+                self.pin_free = at;
+                self.again(CardHint::Away, at, TROUBLE_MS);
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the driver reads from the journal for the pages beside the sale, and the supervisor's approval.
 //!
-//! Owns no payment state. A record that cannot be read leaves the page as it was and says so in the log.
+//! Owns no payment state. A record that cannot be read is not shown, and says so.
 
 use tracing::error;
 use zeroize::Zeroizing;
@@ -38,7 +38,7 @@ impl Driver {
                 self.records.sent_back_fen = back;
             }
             (Err(problem), _) | (_, Err(problem)) => {
-                error!(error = %chain(&problem), "a record could not be read");
+                self.unread("a record", &problem);
                 self.parts.desk.page = DeskPage::Till;
             }
         }

@@ -119,6 +119,7 @@ pub fn causes() -> Vec<Cause> {
         Cause::DiskFull,
         Cause::JournalBroken,
         Cause::JournalAltered,
+        Cause::RecordUnreadable,
         Cause::CopyFails,
         Cause::JournalRebuilt,
         Cause::JournalUnproven,
@@ -198,7 +199,9 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
             vec![outcome(OutcomeKind::NotPaid)]
         }
         Cause::Balance(_) => vec![super::samples_balance::telling(cause.clone())],
-        Cause::Export(_) => vec![super::samples_batch::telling(cause.clone())],
+        Cause::RecordUnreadable | Cause::Export(_) => {
+            vec![super::samples_batch::telling(cause.clone())]
+        }
         Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],
         Cause::JournalBroken | Cause::SettingsWrong => {
             vec![Page::OutOfService(cause.clone().into())]

@@ -162,6 +162,8 @@ pub enum Cause {
     JournalBroken,
     /// An altered record was found in the journal: no new sales.
     JournalAltered,
+    /// A record that a page asks for cannot be read, or was altered; the page shows nothing of it.
+    RecordUnreadable,
     /// The second copy of the journal cannot be written: no new sales.
     CopyFails,
     /// The journal was damaged and was rebuilt; nothing is missing.
@@ -361,6 +363,7 @@ impl Cause {
             Self::CopyFails => "J04",
             Self::JournalRebuilt => "J05",
             Self::JournalUnproven => "J06",
+            Self::RecordUnreadable => "J07",
             Self::ClockWrong => "K01",
             Self::ClockHoldsUp => "K02",
             Self::SettingsWrong => "S01",
@@ -427,6 +430,7 @@ impl Cause {
             | Self::DiskFull
             | Self::JournalBroken
             | Self::JournalAltered
+            | Self::RecordUnreadable
             | Self::CopyFails
             | Self::JournalUnproven
             | Self::ClockWrong
@@ -507,6 +511,7 @@ fn detail(cause: Cause) -> String {
         | Cause::DiskFull
         | Cause::JournalBroken
         | Cause::JournalAltered
+        | Cause::RecordUnreadable
         | Cause::CopyFails
         | Cause::JournalRebuilt
         | Cause::JournalUnproven

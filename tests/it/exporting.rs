@@ -1,9 +1,10 @@
 //! 导出 on the page of a closed batch, over the whole till: the files are what the batch is, to the fen; a stick that is
-//! not in, cannot be written or holds an older file; and a batch whose record was altered.
+//! not in, cannot be written or holds an older file; and an altered record.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rusqlite::Connection;
 use serde_json::Value;
 use shouyin::domain::TxnId;
 use shouyin::view::{BatchPage, ExportShown, Intent, Page};
@@ -133,7 +134,44 @@ fn a_closed_batch_goes_to_the_stick_and_the_files_have_its_sum() {
 }
 
 #[test]
-fn a_folder_that_takes_nothing_and_a_record_that_was_altered_leave_no_file() {
+fn a_batch_with_an_altered_record_has_no_page_and_says_so() {
+    runtime().block_on(async {
+        let dir = TempDir::new().unwrap();
+        let _sandbox = sandbox(&dir).await;
+        let mut till = with_stick(&dir, dir.path()).await;
+        till.home().await;
+        till.sell(1_280, "281234567890153412").await;
+        till.sell(4_300, "281234567890153413").await;
+        let last = till.close_batch(PIN).await.last.unwrap();
+        till.stop().await;
+        // Somebody with a tool for databases changes how the first sale ended.
+        let journal = Connection::open(dir.path().join("data/journal.db")).unwrap();
+        journal
+            .execute_batch("DROP TRIGGER fact_no_update")
+            .unwrap();
+        let first = "(SELECT txn FROM fact WHERE txn IS NOT NULL ORDER BY number LIMIT 1)";
+        let spoil = format!(
+            "UPDATE fact SET body = CAST(body || x'20' AS BLOB) \
+             WHERE number = (SELECT max(number) FROM fact WHERE txn = {first})"
+        );
+        assert_eq!(journal.execute(&spoil, []).unwrap(), 1);
+        drop(journal);
+        let mut till = with_stick(&dir, dir.path()).await;
+        till.home().await;
+        till.open_settlement().await;
+        till.tap(Intent::OpenBatch(last.txn)).await;
+        let code = |page: &Page| match page {
+            Page::Settlement(page) => page.notice.as_ref().map(|notice| notice.code),
+            _ => None,
+        };
+        till.wait("no page of it", |page| code(page) == Some("J07"))
+            .await;
+        till.stop().await;
+    });
+}
+
+#[test]
+fn a_folder_that_takes_nothing_is_told_and_a_till_without_one_offers_no_export() {
     runtime().block_on(async {
         let dir = TempDir::new().unwrap();
         let _sandbox = sandbox(&dir).await;
@@ -144,7 +182,6 @@ fn a_folder_that_takes_nothing_and_a_record_that_was_altered_leave_no_file() {
         let last = till.close_batch(PIN).await.last.unwrap();
         till.closed_batch(last.txn).await;
         assert_eq!(till.export().await, Err("E03"));
-        // Another page of another batch is not told of it.
         till.tap(Intent::Back).await;
         till.home().await;
         till.stop().await;

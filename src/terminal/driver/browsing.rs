@@ -8,7 +8,7 @@ use tracing::{error, info};
 use super::{Driver, chain};
 use crate::domain::{Days, LocalDay, OrderNo, TxnId};
 use crate::evidence::{Claim, ClaimState, Verified};
-use crate::journal::{ListRow, UndoItem};
+use crate::journal::{JournalError, ListRow, UndoItem};
 use crate::payment::{Event, Request, RequestKind, Ticket};
 use crate::settlement::{EntryKind, net, tally_lines};
 use crate::terminal::records::{row, undo_state};
@@ -24,6 +24,12 @@ const LIST_MAX: usize = 300;
 const OPERATOR_DAYS: i64 = 62;
 
 impl Driver {
+    /// What a page asked for cannot be read: the person is told, and the log says which record it is.
+    pub(in crate::terminal) fn unread(&mut self, what: &str, problem: &JournalError) {
+        error!(error = %chain(problem), "{what} could not be read");
+        self.parts.desk.told = Some(Cause::RecordUnreadable);
+    }
+
     pub(super) async fn browse(&mut self, wanted: Browsed) {
         match wanted {
             Browsed::List => self.read_list(false).await,
@@ -58,7 +64,7 @@ impl Driver {
                 let rows = page.rows.iter().map(|found| list_row(found, dates));
                 self.records.list.extend(rows);
             }
-            Err(problem) => error!(error = %chain(&problem), "the list could not be read"),
+            Err(problem) => self.unread("the list", &problem),
         }
         if !more {
             self.read_sums().await;
@@ -92,7 +98,7 @@ impl Driver {
                 let count = lines.iter().map(|line| u64::from(line.count)).sum();
                 self.records.sums = Some((count, net(&lines)));
             }
-            Err(problem) => error!(error = %chain(&problem), "the sums could not be read"),
+            Err(problem) => self.unread("the sums", &problem),
         }
     }
 
@@ -104,7 +110,7 @@ impl Driver {
         };
         match self.parts.journal.operators(days).await {
             Ok(operators) => self.records.operators = operators,
-            Err(problem) => error!(error = %chain(&problem), "the operators could not be read"),
+            Err(problem) => self.unread("the operators", &problem),
         }
     }
 
@@ -138,7 +144,7 @@ impl Driver {
         let days = browse.span.days(browse.day);
         match self.parts.journal.tally(days).await {
             Ok(rows) => self.records.tally = rows,
-            Err(problem) => error!(error = %chain(&problem), "the statistics could not be read"),
+            Err(problem) => self.unread("the statistics", &problem),
         }
     }
 
@@ -146,7 +152,7 @@ impl Driver {
         match self.parts.journal.story(txn).await {
             Ok(facts) => self.records.story = crate::view::story(&facts),
             Err(problem) => {
-                error!(error = %chain(&problem), "the facts of a sale could not be read");
+                self.unread("the facts of a sale", &problem);
                 self.parts.desk.page = DeskPage::Record;
             }
         }

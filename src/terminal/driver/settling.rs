@@ -1,7 +1,7 @@
 //! Closing a batch: the supervisor's word or the set time, what the settlement page shows, and the reading that a
 //! settlement wants.
 //!
-//! Owns no state of a settlement. A journal that cannot be read leaves the page as it was and says so in the log.
+//! Owns no state of a settlement. A journal that cannot be read leaves the page as it was and says so.
 
 use tracing::error;
 use zeroize::Zeroizing;
@@ -54,9 +54,7 @@ impl Driver {
                 let terms = self.parts.shop.fees.as_ref();
                 self.records.batches = Batches::of(open, under_way, last, terms);
             }
-            (Err(problem), _) | (_, Err(problem)) => {
-                error!(error = %chain(&problem), "the batches could not be read");
-            }
+            (Err(problem), _) | (_, Err(problem)) => self.unread("the batches", &problem),
         }
     }
 
@@ -93,18 +91,16 @@ impl Driver {
                 let rows = closed.map(|batch| BatchRow::of(&batch));
                 self.records.closed.extend(rows);
             }
-            Err(problem) => {
-                error!(error = %chain(&problem), "the closed batches could not be read");
-            }
+            Err(problem) => self.unread("the closed batches", &problem),
         }
     }
 
-    /// Reads a closed batch for its page. One that cannot be read shows no page.
+    /// Reads a closed batch for its page. One that cannot be read shows no page, and says so.
     pub(super) async fn read_sheet(&mut self, txn: TxnId) {
         self.records.sheet = match self.parts.journal.sheet(txn).await {
             Ok(found) => found,
             Err(problem) => {
-                error!(error = %chain(&problem), "a closed batch could not be read");
+                self.unread("a closed batch", &problem);
                 None
             }
         };
@@ -127,7 +123,7 @@ impl Driver {
         let unsettled = match self.parts.journal.unsettled().await {
             Ok(unsettled) => unsettled,
             Err(problem) => {
-                error!(error = %chain(&problem), "what is not settled could not be read");
+                self.unread("what is not settled", &problem);
                 return;
             }
         };

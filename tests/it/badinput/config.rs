@@ -3,7 +3,7 @@
 use super::*;
 
 /// Text of the second file, what the message must hold.
-const REFUSED: [(&str, &[&str]); 56] = [
+const REFUSED: [(&str, &[&str]); 59] = [
     (
         "[printer]\naddress = \"127.0.0.1:9100\"\n",
         &["printer.kind", "\"network\""],
@@ -235,6 +235,18 @@ const REFUSED: [(&str, &[&str]); 56] = [
     (
         "[acquirer]\nplatform_certificate_files = []\n",
         &["more.toml:2", "at least one certificate"],
+    ),
+    (
+        "[export]\nfolder = \"stick\"\n",
+        &["more.toml:2", "export.folder", "the whole path"],
+    ),
+    (
+        "[export]\nfolder = 7\n",
+        &["more.toml:2", "folder", "integer `7`"],
+    ),
+    (
+        "[export]\npath = \"/media/stick\"\n",
+        &["more.toml:2", "path", "expected `folder`"],
     ),
 ];
 

@@ -1,9 +1,9 @@
 //! Nothing secret of a card is in any byte that the terminal writes: invariant I10 for cards.
 //!
-//! Owns the scanner. A till sells by tap and with a PIN, is declined, voids and refunds, prints its slips, and logs
-//! all that it can; then every file that it left and everything that it said is searched for card numbers, tracks,
-//! PINs and keys in clear, backwards, as UTF-16, hexadecimal, base64 and packed decimals. That the scanner finds each
-//! of these is proven on planted leaks.
+//! Owns the scanner. A till sells by tap and with a PIN, is declined, voids and refunds, asks for a balance, prints its
+//! slips, and logs all that it can; then every file that it left and everything that it said is searched for card
+//! numbers, tracks, PINs, balances and keys in clear, backwards, as UTF-16, hexadecimal, base64 and packed decimals.
+//! That the scanner finds each of these is proven on planted leaks.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use shouyin::acquirer::iso::Message;
 use shouyin::card::tlv::{Tag, split};
 use shouyin::sim::reader::{CARDS, MASTER, packed, untdes};
 use shouyin::sim::{PrinterOptions, serve_printer};
-use shouyin::view::OutcomeKind;
+use shouyin::view::{BalanceStage, OutcomeKind};
 use tempfile::TempDir;
 
 use super::counter::{Counter, cards_file, link};
@@ -225,6 +225,9 @@ fn a_till_with_secrets() {
             let sale = counter.till.last_sale().await;
             counter.till.undo(sale, part, PIN).await;
         }
+        let told = counter.balance("insert debit", "pin 123456").await;
+        assert!(matches!(told, BalanceStage::Told { .. }), "{told:?}");
+        counter.till.home().await;
         counter.till.rest().await;
         let mut secrets = String::new();
         for (name, bytes) in of_the_line(&counter) {
@@ -236,11 +239,27 @@ fn a_till_with_secrets() {
     });
 }
 
-/// Keys of the session, sealed and opened; the PIN block and the enciphered track.
+/// Keys of the session, sealed and opened; PIN blocks, enciphered tracks, and what is on the card's account.
 fn of_the_line(counter: &Counter) -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();
     for frame in counter.came.lock().unwrap().iter() {
         let answer = Message::decode(&frame[13..]).unwrap();
+        if let Some(balances) = answer.field(54) {
+            let fen: u64 = String::from_utf8_lossy(&balances[8..]).parse().unwrap();
+            all.push(("a balance".to_owned(), balances.to_vec()));
+            for text in [
+                format!("{fen:012}"),
+                format!("{}.{:02}", fen / 100, fen % 100),
+                format!(
+                    "{},{:03}.{:02}",
+                    fen / 100_000,
+                    fen / 100 % 1_000,
+                    fen % 100
+                ),
+            ] {
+                all.push(("a balance".to_owned(), text.into_bytes()));
+            }
+        }
         // Of a sign-in only.
         let keys = answer.field(62).unwrap_or_default();
         for (name, key) in ["PIN", "MAC", "data"].iter().zip(keys.chunks(20)) {
@@ -370,6 +389,7 @@ fn own_secrets(dir: &Path) -> Vec<(String, Vec<u8>)> {
         "the sealed PIN key",
         "a PIN block",
         "an enciphered track",
+        "a balance",
     ] {
         assert!(own.iter().any(|(own, _)| own == name), "{name}: {own:?}");
     }

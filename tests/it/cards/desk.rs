@@ -255,8 +255,30 @@ fn a_cancelled_pin_pays_nothing_and_the_next_one_waits_for_the_reader() {
         Some(CardHint::Wait),
         "one PIN in thirty seconds; the card stays"
     );
-    shop.pass(30_000);
+    shop.pass(31_000);
     assert_eq!(shop.hint, Some(CardHint::Pin));
+    shop.act("pin 123456");
+    assert_eq!(shop.masked(), ["621626*********0018"]);
+}
+
+#[test]
+fn a_reader_that_took_the_last_pin_late_is_not_asked_too_soon() {
+    let mut shop = Shop::with_keys();
+    shop.arm(128_000);
+    shop.pair.slow_ms = 900;
+    shop.act("insert debit");
+    shop.act("pin cancel");
+    shop.pair.slow_ms = 0;
+    shop.act("pull");
+    shop.pass(5_500);
+    shop.act("insert debit");
+    assert_eq!(shop.hint, Some(CardHint::Wait));
+    shop.pass(26_500);
+    assert_eq!(
+        shop.hint,
+        Some(CardHint::Pin),
+        "a refusal would begin the thirty seconds again"
+    );
     shop.act("pin 123456");
     assert_eq!(shop.masked(), ["621626*********0018"]);
 }

@@ -14,6 +14,8 @@ pub struct Pair {
     pub talk: Conversation,
     pub device: Device,
     pub now: u64,
+    /// Milliseconds that a command of ours needs to the reader.
+    pub slow_ms: u64,
     pub told: Vec<ReaderEvent>,
 }
 
@@ -30,6 +32,7 @@ impl Pair {
         for output in outputs {
             match output {
                 Output::Send(bytes) => {
+                    self.now += self.slow_ms;
                     let outs = self.device.hear(&bytes, self.now);
                     self.reader(outs);
                 }

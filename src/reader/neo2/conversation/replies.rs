@@ -10,7 +10,7 @@ use crate::reader::neo2::frame::{Frame, Reply, UiFrame};
 use crate::reader::neo2::questions::Questions;
 use crate::reader::neo2::result::{CardTransaction, Tapped, read_result};
 use crate::reader::neo2::status::Status;
-use crate::reader::neo2::{CardDecision, command, completion, mac, pin};
+use crate::reader::neo2::{CardDecision, PinKey, command, completion, mac, pin};
 
 impl Conversation {
     pub(super) fn frame(&mut self, frame: Frame, at: Tick) {
@@ -121,9 +121,19 @@ impl Conversation {
         };
         let end = match refused(reply.status) {
             Some(_) if reply.status == Status::TimedOut => End::TimedOut,
-            Some(error) => End::Failed(error),
+            Some(error) => {
+                if !*accepted && *key == PinKey::Session {
+                    // Nothing began, so nothing has to be waited for.
+                    self.next_pin = at;
+                }
+                End::Failed(error)
+            }
             None if !*accepted && reply.data.is_empty() => {
                 *accepted = true;
+                if *key == PinKey::Session {
+                    // The reader counts from when it took the command, which may be long after we wrote it.
+                    self.next_pin = at.after_ms(super::PIN_PAUSE_MS);
+                }
                 running.deadline = at.after_ms(*timeout_ms + super::PIN_GRACE_MS);
                 self.state = State::Running(running);
                 return;
