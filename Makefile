@@ -19,7 +19,7 @@ help:
 	@echo "make setup  install what the system lacks (apt; sudo where not root)"
 
 # A C compiler for SQLite and ring; a C++ compiler and cmake for the code reader; clang for the camera's bindings; font and keyboard libraries and one font for the screen (without any font the
-# toolkit cannot start); a player of tones where there is a sound device; Python's cryptography and openssl as outside peers of the wire tests, its jsonschema for profiles, zbar for the codes that we draw.
+# toolkit cannot start); a player of tones where there is a sound device; Python's cryptography and openssl as outside peers of the wire tests, its jsonschema for profiles, its openpyxl for exports, zbar for the codes that we draw.
 setup:
 	@missing=()
 	command -v cc >/dev/null || missing+=(gcc libc6-dev)
@@ -40,6 +40,7 @@ setup:
 	command -v openssl >/dev/null || missing+=(openssl)
 	python3 -c 'import cryptography' 2>/dev/null || missing+=(python3-cryptography)
 	python3 -c 'import jsonschema' 2>/dev/null || missing+=(python3-jsonschema)
+	python3 -c 'import openpyxl' 2>/dev/null || missing+=(python3-openpyxl)
 	command -v zbarimg >/dev/null || missing+=(zbar-tools)
 	if [ $${#missing[@]} -gt 0 ]; then
 	  command -v apt-get >/dev/null || { echo "please install: $${missing[*]}"; exit 1; }

@@ -32,12 +32,15 @@ tools() {
   local missing=() tool
   for tool in mmdebstrap:mmdebstrap mkfs.erofs:erofs-utils veritysetup:cryptsetup-bin \
     sbsign:sbsigntool mcopy:mtools mkfs.vfat:dosfstools objcopy:binutils zstd:zstd sfdisk:fdisk \
-    mke2fs:e2fsprogs cpio:cpio depmod:kmod faketime:faketime openssl:openssl; do
+    mke2fs:e2fsprogs cpio:cpio depmod:kmod faketime:faketime openssl:openssl \
+    make:make gcc:gcc flex:flex bison:bison bc:bc xz:xz-utils; do
     command -v "${tool%%:*}" >/dev/null || missing+=("${tool##*:}")
   done
   [ -e /usr/lib/systemd/boot/efi/linuxx64.efi.stub ] || missing+=(systemd-boot-efi)
   pkg-config --exists libinput 2>/dev/null || missing+=(libinput-dev)
   pkg-config --exists libudev 2>/dev/null || missing+=(libudev-dev)
+  pkg-config --exists libelf 2>/dev/null || missing+=(libelf-dev)
+  pkg-config --exists libcrypto 2>/dev/null || missing+=(libssl-dev)
   if [ ${#missing[@]} -gt 0 ]; then
     local sudo=
     [ "$(id -u)" = 0 ] || sudo=sudo
@@ -62,6 +65,12 @@ packages() {
   key=$( (echo "$versions"; declare -f unpack) | sha256sum | cut -c1-16)
   base=$cache/$key
   [ -e "$base/complete" ] || unpack
+  kernel_version=$(ls "$base/kernel/lib/modules")
+  local way
+  way=$(sha256sum $here/repack.sh | cut -c1-16)
+  packed=$base/vmlinuz-$way
+  [ -e "$packed" ] || $here/repack.sh "$base/kernel/boot/vmlinuz-$kernel_version" \
+    "$base/kernel/boot/config-$kernel_version" "$(cat "$base/kernel/version")" "$kernel_version" "$packed"
 }
 
 # Packages are only unpacked: none of their scripts runs.
@@ -70,7 +79,8 @@ unpack() {
   [ -e $sources ] || sources=/etc/apt/sources.list
   rm -rf "$base"
   mkdir -p "$base/debs"
-  (cd "$base/debs" && apt-get download -q "$kernel" && dpkg-deb -x "$kernel"_*.deb ../kernel)
+  (cd "$base/debs" && apt-get download -q "$kernel" && dpkg-deb -x "$kernel"_*.deb ../kernel &&
+    dpkg-deb -f "$kernel"_*.deb Version >../kernel/version)
   rm -rf "$base/debs"
   depmod -b "$base/kernel" "$(ls "$base/kernel/lib/modules")"
   mmdebstrap --quiet --variant=extract --include="$list" --mode=root \
@@ -83,7 +93,6 @@ unpack() {
 
 root_tree() {
   root=$work/root
-  kernel_version=$(ls "$base/kernel/lib/modules")
   rm -rf "$work"
   mkdir -p "$work"
   cp -a "$base/root" "$root"
@@ -169,7 +178,7 @@ kernel() {
   find "$initrd" -exec touch -h -d @$SOURCE_DATE_EPOCH {} +
   (cd "$initrd" && find . -print0 | sort -z |
     cpio --null -o -H newc --quiet --owner=0:0 --reproducible | zstd -q -19) >"$work/initrd.zst"
-  cp "$base/kernel/boot/vmlinuz-$kernel_version" "$work/vmlinuz"
+  cp "$packed" "$work/vmlinuz"
   echo -n "shouyin.root=$blocks:$hash:$salt quiet loglevel=3 panic=5 oops=panic fbcon=map:9" \
     "vt.global_cursor_default=0 systemd.getty_auto=no systemd.gpt_auto=no systemd.firstboot=no" \
     "systemd.show_status=no sysctl.kernel.sysrq=0 random.trust_cpu=on" \
