@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 DIR ?= var
 
-.PHONY: help setup build run demo test bench fuzz screens image image-test clean
+.PHONY: help setup build run demo test bench fuzz screens image image-test deb clean
 
 help:
 	@echo "make run    the sandbox acquirer and the terminal: a window, or a page on loopback without a display"
@@ -16,6 +16,7 @@ help:
 	@echo "make screens  draw every state in both languages and orientations into docs/screens"
 	@echo "make image  the boot image, target/image/shouyin-VERSION.raw (docs/INSTALL.md)"
 	@echo "make image-test  boots the image in a virtual machine and sells; STAGE=full does every drill"
+	@echo "make deb    the terminal as a package for an existing Debian (docs/INSTALL.md)"
 	@echo "make setup  install what the system lacks (apt; sudo where not root)"
 
 # A C compiler for SQLite and ring; a C++ compiler and cmake for the code reader; clang for the camera's bindings; font and keyboard libraries and one font for the screen (without any font the
@@ -93,6 +94,15 @@ screens: setup
 # VERSION is a number that rises; PROVISION a folder with configuration and keys.
 image: setup
 	@packaging/image/build.sh $${VERSION:-1}
+
+# The same terminal and service for a Debian that is there already: target/debian/shouyin_*.deb.
+deb: setup
+	@pkg-config --exists libinput libudev || {
+	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo
+	  $$sudo apt-get install -y -q libinput-dev libudev-dev
+	}
+	command -v cargo-deb >/dev/null || $(CARGO) install --locked cargo-deb
+	$(CARGO) deb --locked
 
 # Needs the image of `make image`; says in one line why it does nothing where it cannot run.
 image-test:

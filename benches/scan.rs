@@ -20,7 +20,7 @@ mod report;
 #[path = "../tests/support/rqrr_peer.rs"]
 mod rqrr_peer;
 
-use phone_frames::{CONDITIONS, HEIGHT, Kind, WIDTH, draw};
+use phone_frames::{CONDITIONS, Condition, HEIGHT, Kind, WIDTH, draw};
 use report::{Limit, Report, Row, median};
 
 const SEED: u64 = 20_261_125;
@@ -50,6 +50,20 @@ fn frames() -> Vec<Drawn> {
             }
         })
         .collect()
+}
+
+/// The same frame without a code as often as a live look takes to go through all its ways.
+fn empty() -> Vec<Drawn> {
+    let drawn = || Drawn {
+        frame: GreyFrame::new(
+            WIDTH,
+            HEIGHT,
+            draw(6, 0, (Kind::Empty, Condition::Clean, 1)).pixels,
+        )
+        .expect("a valid size"),
+        truth: String::new(),
+    };
+    std::iter::repeat_with(drawn).take(21).collect()
 }
 
 /// Times one look at each frame; returns the median CPU milliseconds a frame.
@@ -101,6 +115,11 @@ fn main() -> ExitCode {
     let live = timed(&mut group, "ours, live look", &frames, |f| {
         decoder.next_frame(f).seen.len()
     });
+    let empty = empty();
+    let mut decoder = Decoder::new();
+    let without = timed(&mut group, "ours, live look without a code", &empty, |f| {
+        decoder.next_frame(f).seen.len()
+    });
     let zxing = timed(&mut group, "zxing-cpp, all options", &frames, |f| {
         yardstick(f).len()
     });
@@ -122,6 +141,11 @@ fn main() -> ExitCode {
         }
     }
     report.row(bounded("decode, live look, CPU a frame", live, LIVE_MS_MAX));
+    report.row(bounded(
+        "decode, live look without a code, CPU a frame",
+        without,
+        LIVE_MS_MAX,
+    ));
     slowest(&frames, &mut report);
     shares(&frames, &mut report);
     criterion.final_summary();

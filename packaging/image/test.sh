@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make image-test STAGE=quick|reproducible|secure|budget|drills|full`: the boot image in virtual machines, without KVM.
+# `make image-test STAGE=quick|reproducible|secure|budget|watchdog|drills|full`: the boot image in virtual machines, without KVM.
 # Where it cannot run it says why in one line, and what was skipped, and is no failure.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -28,9 +28,15 @@ reproducible() {
   rm -rf $again
   echo "image-test reproducible: two builds, the same bytes"
 }
+watchdog() {
+  local hurts=target/image/drill
+  OUT=$hurts EXTRA=packaging/image/drill packaging/image/build.sh "${VERSION:-1}" >/dev/null
+  python3 packaging/image/watchdog.py "$hurts/$(basename "$image")" $out/watchdog
+  rm -rf $hurts
+}
 case $stage in
   quick | secure | budget | drills) run "$stage" ;;
-  reproducible) reproducible ;;
-  full) for each in quick budget secure drills; do run $each; done; reproducible ;;
-  *) echo "STAGE is quick, reproducible, secure, budget, drills or full"; exit 2 ;;
+  reproducible | watchdog) $stage ;;
+  full) for each in quick budget secure drills; do run $each; done; watchdog; reproducible ;;
+  *) echo "STAGE is quick, reproducible, secure, budget, watchdog, drills or full"; exit 2 ;;
 esac

@@ -30,15 +30,17 @@ class Vm:
     def __init__(self, image, folder, size=(720, 1280), memory=512, snapshot=False, reboot=True,
                  counted=False, direct=None, secure=None, extra=()):
         """`direct` is (kernel, initrd, command line) without firmware; `secure` a file of variables
-        with keys enrolled; `counted` makes one instruction one nanosecond."""
+        with keys enrolled; `counted` makes one instruction one nanosecond, and "rests" lets
+        the guest's clock go with ours while it has nothing to do."""
         self.image, self.folder, self.size = image, folder, size
         os.makedirs(folder, exist_ok=True)
         drive = f"file={image},if=none,id=disk,format=raw,cache=writeback"
         drive += ",snapshot=on" if snapshot else ""
         if counted:
             # The guest's clock then counts instructions, whatever the host's load is.
-            machine = ["-accel", "tcg,thread=single", "-smp", "1", "-icount", "shift=0,sleep=off",
-                       "-rtc", "base=utc,clock=vm"]
+            sleep = "on" if counted == "rests" else "off"
+            machine = ["-accel", "tcg,thread=single", "-smp", "1", "-icount",
+                       f"shift=0,sleep={sleep}", "-rtc", "base=utc,clock=vm"]
         else:
             machine = ["-accel", "tcg,thread=multi", "-smp", "2"]
         if direct:

@@ -262,6 +262,7 @@ fn a_receipt_says_what_was_paid_stays_until_somebody_leaves_and_exists_for_paid_
         let result = |page: &Page| matches!(page, Page::Outcome(_));
         till.wait("the result again", result).await;
         till.tap(Intent::Dismiss).await;
+        till.wait("the keypad", is_keypad).await;
         // The record of the same sale gives the same receipt.
         let row = till.journal.recent(1).await.unwrap().remove(0).txn;
         till.tap(Intent::OpenRecord(row)).await;
@@ -279,6 +280,7 @@ fn a_receipt_says_what_was_paid_stays_until_somebody_leaves_and_exists_for_paid_
         let list = |page: &Page| matches!(page, Page::Records(_));
         till.wait("the list", list).await;
         till.tap(Intent::Back).await;
+        till.wait("the keypad again", is_keypad).await;
         // There is none of a sale that was not paid.
         let declined = till.sell(877, "281234567890410002").await;
         assert_eq!(declined, Some(OutcomeKind::NotPaid));
