@@ -11,6 +11,7 @@
 //! payment                   <- domain, limits, evidence, code, card, settlement
 //! profile                   <- domain, evidence, code, payment (its timings)
 //! people                    <- domain, limits, entropy
+//! update                    <- nothing of ours; its `shared` is built into the installer, too
 //! view                      <- domain, limits, code, payment, settlement (and evidence through it)
 //! printing                  <- domain, limits, evidence, card, payment, settlement, view
 //! journal, acquirer, reader, scanner, sound <- domain, limits, evidence, code, card, payment, settlement, entropy;
@@ -56,4 +57,5 @@ pub mod telemetry;
 pub mod terminal;
 #[cfg(feature = "ui")]
 pub mod ui;
+pub mod update;
 pub mod view;

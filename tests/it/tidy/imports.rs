@@ -37,6 +37,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("acquirer", EDGE),
     ("profile", &["domain", "evidence", "code", "payment"]),
     ("people", &["domain", "limits", "entropy"]),
+    ("update", &[]),
     (
         "config",
         &[
