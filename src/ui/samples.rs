@@ -74,6 +74,7 @@ pub fn all() -> Vec<Sample> {
     all.extend(super::samples_settle::all());
     all.extend(super::samples_batch::all());
     all.extend(super::samples_balance::all());
+    all.extend(super::samples_update::all());
     all.extend(super::samples_browse::all());
     all.push(Sample {
         name: "pending",
@@ -135,6 +136,7 @@ pub fn causes() -> Vec<Cause> {
     causes.extend(super::samples_settle::causes());
     causes.extend(super::samples_batch::causes());
     causes.extend(super::samples_balance::causes());
+    causes.extend(super::samples_update::causes());
     causes
 }
 
@@ -199,6 +201,7 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         }
         Cause::Balance(_) => vec![super::samples_balance::telling(cause.clone())],
         Cause::Export(_) => vec![super::samples_batch::telling(cause.clone())],
+        Cause::Update(_) => vec![super::samples_update::telling(cause.clone()), keypad()],
         Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],
         Cause::JournalBroken | Cause::SettingsWrong => {
             vec![Page::OutOfService(cause.clone().into())]

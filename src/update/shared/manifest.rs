@@ -1,8 +1,8 @@
 //! `update.json`: which version there is, what it consists of, and who says so.
 //!
-//! Owns the form of the file and the check of its Ed25519 signature, which is over the file's exact bytes and is checked
-//! before any of them is understood. What a file of an update may be called follows from the version, so a manifest
-//! cannot name a place. Never reads a file itself.
+//! Owns the form of the file and the check of its Ed25519 signature, which is over the file's exact bytes and is
+//! checked before any of them is understood. What a file of an update may be called follows from the version, so a
+//! manifest cannot name a place. Never reads a file itself.
 
 use data_encoding::{BASE64, HEXLOWER};
 use ring::signature::{ED25519, UnparsedPublicKey};

@@ -37,7 +37,8 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("acquirer", EDGE),
     ("profile", &["domain", "evidence", "code", "payment"]),
     ("people", &["domain", "limits", "entropy"]),
-    ("update", &[]),
+    ("update", &["limits"]),
+    ("updater", &["update"]),
     (
         "config",
         &[
@@ -48,6 +49,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
             "view",
             "printing",
             "settlement",
+            "update",
         ],
     ),
     (
@@ -106,6 +108,7 @@ const TERMINAL: &[&str] = &[
     "printing",
     "export",
     "settlement",
+    "update",
 ];
 
 /// The terminal without its edges; its model acquirer imports nothing (`tests/it/simulator.rs`).

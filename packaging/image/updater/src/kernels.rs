@@ -1,7 +1,7 @@
 //! The kernels on the boot partition, as their names tell them: version, and how often the boot loader may still try.
 //!
-//! Owns the names `shouyin_VERSION.efi` (proved itself), `shouyin_VERSION+LEFT.efi` and `…+LEFT-DONE.efi` (Automatic Boot
-//! Assessment of systemd), and the order in which the boot loader takes them. Touches no disk.
+//! Owns the names `shouyin_VERSION.efi` (proved itself), `shouyin_VERSION+LEFT.efi` and `…+LEFT-DONE.efi` (Automatic
+//! Boot Assessment of systemd), and the order in which the boot loader takes them. Touches no disk.
 
 /// So often the boot loader starts a new version before it takes the other one.
 pub const TRIES: u32 = 5;

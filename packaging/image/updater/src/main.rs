@@ -1,8 +1,9 @@
 //! `shouyin-updater`, the only program of the boot image that writes to slots and boot partition.
 //!
-//! Owns where things are on a machine, and the words to the system's log. The terminal has no right to any of it; it writes
-//! a wish into its data directory, and this program checks signature, hashes and version for itself, with the keys of
-//! the verified root. It has no network, takes no arguments from the terminal and starts nothing but the restart.
+//! Owns where things are on a machine, and the words to the system's log. The terminal has no right to any of it; it
+//! writes a wish into its data directory, and this program checks signature, hashes and version for itself, with the
+//! keys of the verified root. It has no network, takes no arguments from the terminal and starts nothing but the
+//! restart.
 
 mod disk;
 mod folder;
@@ -65,8 +66,10 @@ fn places() -> io::Result<Places> {
 }
 
 fn restart() -> ExitCode {
+    // Not `reboot`, which asks a login manager first that is not there.
     let asked = Command::new("/usr/bin/systemctl")
-        .args(["--no-block", "reboot"])
+        .args(["--no-block", "--job-mode=replace-irreversibly", "start"])
+        .arg("reboot.target")
         .status();
     match asked {
         Ok(status) if status.success() => ExitCode::SUCCESS,

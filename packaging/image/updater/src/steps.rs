@@ -2,9 +2,9 @@
 //! starts.
 //!
 //! Owns the order, and every check that stands before a step. The order is: look at everything first; take the kernel
-//! away that belongs to the slot; write the slot and read it back; write the kernel under a name that the boot loader does
-//! not know, and read it back; give it its name. The running version's kernel and slot are never touched. Knows no paths:
-//! the disk is a trait, which `tests/it/update/installer.rs` cuts after each step.
+//! away that belongs to the slot; write the slot and read it back; write the kernel under a name that the boot loader
+//! does not know, and read it back; give it its name. The running version's kernel and slot are never touched. Knows
+//! no paths: the disk is a trait, which `tests/it/update/installer.rs` cuts after each step.
 
 use std::io;
 
@@ -88,11 +88,9 @@ pub trait Staged {
 pub type Stopped = (Failure, String);
 
 fn disk(error: io::Error) -> Stopped {
-    let failure = match error.kind() {
-        io::ErrorKind::StorageFull => Failure::Full,
-        // Everything else leaves the same to do.
-        _ => Failure::Disk,
-    };
+    // Everything else leaves the same to do.
+    let full = error.kind() == io::ErrorKind::StorageFull;
+    let failure = if full { Failure::Full } else { Failure::Disk };
     (failure, error.to_string())
 }
 
@@ -154,8 +152,8 @@ pub fn install(
     machine.sync_boot().map_err(disk)
 }
 
-/// Makes the other version the one that starts from now on. One rename does it, and it is the boot loader's own mark for
-/// what is started last: whatever happens to the other version, this one is still there.
+/// Makes the other version the one that starts from now on. One rename does it, and it is the boot loader's own mark
+/// for what is started last: whatever happens to the other version, this one is still there.
 ///
 /// # Errors
 /// [`Stopped`]; nothing was changed.
