@@ -9,12 +9,14 @@
 mod cards;
 mod error;
 mod export;
+mod figures;
 mod merchant;
 mod notices;
 mod printer;
 mod refunds;
 mod settlement;
 mod told;
+mod update;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -23,10 +25,9 @@ use serde::Deserialize;
 
 use crate::code::OwnCodes;
 use crate::domain::fee::MerchantClass;
-use crate::domain::{EntryMode, MerchantNo, Money, OperatorNo, TermNo};
+use crate::domain::{EntryMode, MerchantNo, OperatorNo, TermNo};
 use crate::payment::{CARD_WORD_MS, Ceilings, Policy, VoidRules};
-use crate::profile::guard::LimitRow;
-use crate::profile::{Profile, TimingLayer, Trust};
+use crate::profile::{Profile, TimingLayer};
 use crate::settlement::Rules;
 use crate::view::{Language, Theme};
 
@@ -35,6 +36,7 @@ pub use error::ConfigError;
 pub use notices::NoticesConfig;
 pub use printer::PrinterSettings;
 pub use settlement::Closings;
+pub use update::UpdateConfig;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,6 +69,8 @@ struct Layer {
     cards: CardsLayer,
     #[serde(default)]
     export: ExportLayer,
+    #[serde(default)]
+    update: UpdateLayer,
 }
 
 macro_rules! layer {
@@ -149,6 +153,13 @@ layer!(CardsLayer {
     device_counts: bool,
 });
 layer!(ExportLayer { folder: PathBuf });
+layer!(UpdateLayer {
+    url: String,
+    ca_file: PathBuf,
+    key_file: PathBuf,
+    window: String,
+    check_h: u32,
+});
 layer!(NoticesLayer {
     port: u16,
     address: String,
@@ -247,6 +258,8 @@ pub struct Config {
     pub cards: Option<CardsConfig>,
     /// Where 导出 on the screen writes; without one there is no such button.
     pub export_folder: Option<PathBuf>,
+    /// Where updates of the boot image come from; none by default.
+    pub update: Option<UpdateConfig>,
 }
 
 impl Config {
@@ -292,6 +305,7 @@ impl Config {
             merged.printer.over(layer.printer);
             merged.cards.over(layer.cards);
             merged.export.over(layer.export);
+            merged.update.over(layer.update);
         }
         check(merged, &Checker { texts })
     }
@@ -411,8 +425,8 @@ fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
         let problem = format!("use 1 to {SHOP_MAX} characters on one line");
         return Err(c.bad("terminal.shop", problem));
     }
-    let profile = check_profile(c, &layer.profile, layer.acquirer.environment.as_deref())?;
-    let profile = own_figures(c, profile, &layer.limits, &layer.timing)?;
+    let profile = figures::check_profile(c, &layer.profile, layer.acquirer.environment.as_deref())?;
+    let profile = figures::own_figures(c, profile, &layer.limits, &layer.timing)?;
     let result_s = c.need("terminal.result_s", t.result_s)?;
     if result_s > 60 {
         return Err(c.bad("terminal.result_s", "use 0 (until touched) to 60 seconds"));
@@ -449,78 +463,9 @@ fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
         closings,
         printer: printer::check(c, layer.printer)?,
         export_folder: export::check(c, layer.export)?,
+        update: update::check(c, layer.update)?,
         profile,
     })
-}
-
-fn check_profile(
-    c: &Checker<'_>,
-    layer: &ProfileLayer,
-    environment: Option<&str>,
-) -> Result<Profile, ConfigError> {
-    let keys = layer.trusted_key_files.as_deref().unwrap_or_default();
-    let Some(file) = &layer.file else {
-        return Ok(Profile::built_in());
-    };
-    if keys.is_empty() && environment == Some("production") {
-        let problem = "with real money a profile must be signed; name the key of its author";
-        return Err(c.bad("profile.trusted_key_files", problem));
-    }
-    let trust = Trust::load(keys, layer.version_min.unwrap_or(0))?;
-    Ok(Profile::load(file, &trust)?)
-}
-
-/// Puts `[limits]` and `[timing]` of the terminal over the profile; a wait named here holds for every wallet.
-fn own_figures(
-    c: &Checker<'_>,
-    mut profile: Profile,
-    limits: &LimitsLayer,
-    timing: &TimingLayer,
-) -> Result<Profile, ConfigError> {
-    let money = |key, fen: Option<u64>| {
-        let checked = fen.map(|fen| match Money::from_fen(fen) {
-            Ok(money) if fen > 0 => Ok(money),
-            Ok(_) => Err(c.bad(key, "use 1 fen or more")),
-            Err(error) => Err(c.bad(key, error.to_string())),
-        });
-        checked.transpose()
-    };
-    profile.limits.override_general(LimitRow {
-        single: money("limits.amount_max_fen", limits.amount_max_fen)?,
-        day: money("limits.day_max_fen", limits.day_max_fen)?,
-        month: money("limits.month_max_fen", limits.month_max_fen)?,
-        ..LimitRow::default()
-    });
-    let large = money("limits.large_amount_fen", limits.large_amount_fen)?;
-    profile.limits.large_amount = large.or(profile.limits.large_amount);
-    profile.limits.repeat_ms = limits.repeat_ms.unwrap_or(profile.limits.repeat_ms);
-    if let Some(life_ms) = limits.code_life_ms {
-        if !(1_000..=3_600_000).contains(&life_ms) {
-            let problem = format!("{life_ms} is out of range; use 1000 to 3600000");
-            return Err(c.bad("limits.code_life_ms", problem));
-        }
-        profile.lives.payment_code_ms = life_ms;
-    }
-    let all = std::iter::once(&mut profile.timing).chain(profile.timing_of.values_mut());
-    for waits in all {
-        *waits = timing.on(waits).map_err(|(key, problem)| {
-            let key = match key {
-                "answer_wait_ms" => "timing.answer_wait_ms",
-                "poll_ms" => "timing.poll_ms",
-                "revoke_not_before_ms" => "timing.revoke_not_before_ms",
-                "park_after_ms" => "timing.park_after_ms",
-                "revoke_retry_ms" => "timing.revoke_retry_ms",
-                "revoke_idle_ms" => "timing.revoke_idle_ms",
-                "recheck_ms" => "timing.recheck_ms",
-                "recheck_count" => "timing.recheck_count",
-                "code_shown_ms" => "timing.code_shown_ms",
-                "code_poll_ms" => "timing.code_poll_ms",
-                _ => "timing",
-            };
-            c.bad(key, problem)
-        })?;
-    }
-    Ok(profile)
 }
 
 /// Tells whether an address is `https://`, names a host, and holds none of the `odd` letters.

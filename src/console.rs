@@ -222,6 +222,7 @@ fn words(page: &Page) -> String {
         | Page::Settlement(_)
         | Page::Batches(_)
         | Page::Batch(_)
+        | Page::Update(_)
         | Page::Balance(_)
         | Page::Record(_)
         | Page::Undo(_)

@@ -11,13 +11,14 @@
 //! payment                   <- domain, limits, evidence, code, card, settlement
 //! profile                   <- domain, evidence, code, payment (its timings)
 //! people                    <- domain, limits, entropy
+//! update                    <- limits; its `shared` names nothing of ours and is built into the installer, too
 //! view                      <- domain, limits, code, payment, settlement (and evidence through it)
 //! printing                  <- domain, limits, evidence, card, payment, settlement, view
 //! journal, acquirer, reader, scanner, sound <- domain, limits, evidence, code, card, payment, settlement, entropy;
 //!                              never each other
 //! export                    <- evidence, settlement, reconcile (its days), journal
 //! terminal                  <- all of the above, clock, entropy
-//! config                    <- domain, code, payment, profile, view, printing, settlement
+//! config                    <- domain, code, payment, profile, view, printing, settlement, update
 //! ui                        <- view, domain, limits, code (samples only), sound; the only user of slint
 //! sim                       <- domain and nothing of the edges: it is the world outside
 //! simulator                 <- the terminal without its edges, journal included; its model acquirer imports nothing
@@ -56,4 +57,5 @@ pub mod telemetry;
 pub mod terminal;
 #[cfg(feature = "ui")]
 pub mod ui;
+pub mod update;
 pub mod view;

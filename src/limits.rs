@@ -12,6 +12,10 @@ pub const JOURNAL_QUEUE: usize = 64;
 pub const PRINT_QUEUE: usize = 16;
 /// Batches waiting for the exporter; one more is refused.
 pub const EXPORT_QUEUE: usize = 1;
+/// Orders waiting for the updater; one more is refused.
+pub const UPDATE_QUEUE: usize = 4;
+/// Space that a fetched update leaves free for the journal, in bytes.
+pub const UPDATE_FREE_BYTES: u64 = 64 * 1024 * 1024;
 /// Records that the exporter reads from the journal at once: a sale waits so long at the most.
 pub const EXPORT_ROWS: usize = 50;
 /// Requests waiting for the acquirer's task.
@@ -74,6 +78,8 @@ pub const CODES_REMEMBERED: usize = 64;
 const _: () = assert!(VOUCHER_RESTART < VOUCHER_LAST_ASKED);
 // Each open sale may come too late, and be returned.
 const _: () = assert!(VOUCHER_LAST_ASKED as usize + OPEN_SALES < VOUCHER_LAST as usize);
+// A download never touches what the journal keeps back.
+const _: () = assert!(UPDATE_FREE_BYTES > RESERVE_BYTES);
 const _: () = assert!(INTENT_QUEUE <= INPUT_QUEUE);
 const _: () = assert!(NOTICE_QUEUE <= NOTICES_REMEMBERED);
 const _: () = assert!(ACQUIRER_IN_FLIGHT <= ACQUIRER_QUEUE);

@@ -7,6 +7,7 @@ mod console;
 mod refusal;
 #[cfg(feature = "ui")]
 mod service;
+mod updater;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -294,6 +295,7 @@ async fn start(
     let told = speaker.clone();
     let printer = printer(config, data, &journal, clock, inputs.clone())?;
     let export = exporter(config, &journal, inputs.clone())?;
+    let update = updater::start(config, data, (clock.now().utc.0, inputs.clone()))?;
     let driver = Driver::new(DriverParts {
         cards,
         state,
@@ -315,6 +317,7 @@ async fn start(
         }),
         printer,
         export,
+        update,
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));
     Ok(Till {

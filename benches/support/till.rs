@@ -105,6 +105,7 @@ impl Till {
             sound: Box::new(|_| {}),
             printer: Box::new(NoPrinter),
             export: None,
+            update: None,
         });
         let driving = tokio::spawn(driver.run(inbox, tapped));
         Self {

@@ -3,10 +3,13 @@
 # root rights but those that unpacking needs. The same inputs give the same bytes: times, identifiers and salts are
 # fixed or are made of the contents. docs/INSTALL.md explains the parts.
 #
-#   build.sh VERSION        writes target/image/shouyin-VERSION.raw and what an update consists of (slot, kernel)
+#   build.sh VERSION        writes target/image/shouyin-VERSION.raw, and target/image/update: what a server offers
 #
 # PROVISION=DIR  copies DIR to /data/shouyin (configuration, keys); without it the first screen says what is missing
 # SIGN_KEY, SIGN_CERT  sign the kernel for Secure Boot (PEM); test keys are made where none are given
+# UPDATE_KEY     signs updates (Ed25519 private key, PEM); a test key is made where none is given
+# UPDATE_TRUST   public keys that this image takes updates from (PEM, several while keys change); of UPDATE_KEY by default
+# MINIMUM, NOTES_ZH, NOTES_EN  the lowest version that this one may be installed on, and what the screen says of it
 # CONSOLE=1      kernel messages on the serial port (looking for a fault)
 # EXTRA=DIR      copies DIR over the root (drills)
 # OUT=DIR        writes there instead of target/image
@@ -51,8 +54,11 @@ tools() {
 
 programs() {
   cargo build --release --locked --no-default-features --features panel,live --bin shouyin
-  RUSTFLAGS="-C target-feature=+crt-static" CARGO_TARGET_DIR=target/init cargo build --release \
-    --locked --target x86_64-unknown-linux-gnu --manifest-path $here/init/Cargo.toml
+  local own
+  for own in init updater; do
+    RUSTFLAGS="-C target-feature=+crt-static" CARGO_TARGET_DIR=target/init cargo build --release \
+      --locked --target x86_64-unknown-linux-gnu --manifest-path $here/$own/Cargo.toml
+  done
 }
 
 # The unpacked packages and the kernel, kept by their versions and by the way they are unpacked.
@@ -103,6 +109,9 @@ root_tree() {
   units
   # Line tables stay with the builder, who can place a backtrace with them.
   strip -o "$root/usr/bin/shouyin" target/release/shouyin
+  install -m755 target/init/x86_64-unknown-linux-gnu/release/shouyin-updater "$root/usr/bin/"
+  update_keys
+  install -m644 "$UPDATE_TRUST" "$root/etc/shouyin/update.pem"
   cp ui/fonts/*.otf "$root/usr/share/fonts/shouyin/"
   cp /usr/share/zoneinfo/Asia/Shanghai "$root/usr/share/zoneinfo/Asia/"
   mkdir -p "$root/etc/ssl/certs"
@@ -203,6 +212,28 @@ keys() {
     -out "$SIGN_CERT" -subj "/CN=Shouyin test key, not for shops" 2>/dev/null
 }
 
+# The keys of updates are others than those of the firmware: they need not lie on the machine that builds.
+update_keys() {
+  UPDATE_KEY=${UPDATE_KEY:-$parts/keys/update.key}
+  if [ ! -e "$UPDATE_KEY" ]; then
+    mkdir -p "$(dirname "$UPDATE_KEY")"
+    openssl genpkey -algorithm ed25519 -out "$UPDATE_KEY"
+  fi
+  [ -n "${UPDATE_TRUST:-}" ] && return
+  UPDATE_TRUST=$work/update.pem
+  openssl pkey -in "$UPDATE_KEY" -pubout -out "$UPDATE_TRUST"
+}
+
+# What a server offers: the manifest, its signature, and the two files that it names.
+offer() {
+  local to=$out/update
+  rm -rf "$to"
+  mkdir -p "$to"
+  ln "$out/shouyin-$version.slot" "$out/shouyin-$version.efi" "$to/"
+  python3 $here/manifest.py "$version" "${MINIMUM:-0}" "${NOTES_ZH:-}" "${NOTES_EN:-}" "$to"
+  $here/sign.sh "$UPDATE_KEY" "$to/update.json"
+}
+
 # The signature holds a time: always the same one.
 sign() {
   faketime -f "2026-01-01 00:00:00" sbsign --key "$SIGN_KEY" --cert "$SIGN_CERT" --output "$2" \
@@ -261,6 +292,7 @@ tell() {
   echo "image:  $image, $(mb "$image") MB"
   echo "parts:  slot $(mb "$out/shouyin-$version.slot") MB," \
     "kernel $(mb "$out/shouyin-$version.efi") MB, root hash $hash"
+  echo "update: $out/update, to be served as it is"
   echo "sha256: $(sha256sum "$image" | cut -c1-64)"
 }
 
@@ -271,4 +303,5 @@ root_tree
 slot
 kernel
 disk
+offer
 tell

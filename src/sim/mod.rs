@@ -26,6 +26,7 @@ mod server;
 mod statement;
 mod story;
 mod trades;
+mod updates;
 mod wallet;
 mod wire;
 

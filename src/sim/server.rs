@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::any;
+use axum::routing::{any, get};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 
@@ -22,6 +22,7 @@ use super::identity::Identity;
 use super::line::Lines;
 use super::notices::{self, Queue};
 use super::page;
+use super::updates;
 use super::wallet::Wallet;
 use super::wire::Nonces;
 
@@ -95,6 +96,8 @@ pub(super) struct Sandbox {
     pub(super) desk: Desk,
     /// Keys of the card host.
     pub(super) cards: cards::Host,
+    /// Where the files of updates are.
+    pub(super) updates: PathBuf,
     books: Mutex<Books>,
     wallet: Mutex<Wallet>,
     time_scale: u64,
@@ -160,6 +163,7 @@ pub async fn serve_with(options: Options, errors: Errors) -> io::Result<Running>
         notices: Mutex::default(),
         desk: desk.clone(),
         cards: cards::Host::default(),
+        updates: options.dir.join("update"),
         books: Mutex::new(books),
         wallet: Mutex::new(Wallet::open(&options.dir)?),
         time_scale: options.time_scale.max(1),
@@ -168,6 +172,7 @@ pub async fn serve_with(options: Options, errors: Errors) -> io::Result<Running>
     let handles = [Handle::new(), Handle::new()];
     let services = Router::new()
         .route(cards::PATH, any(cards::answer))
+        .route(updates::PATH, get(updates::answer))
         .fallback(door::answer)
         .with_state(Arc::clone(&sandbox));
     let secure = axum_server::from_tcp_rustls(api, tls)?

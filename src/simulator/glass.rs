@@ -112,6 +112,7 @@ fn word_of(page: &Page) -> Option<Word> {
         | Page::Settlement(_)
         | Page::Batches(_)
         | Page::Batch(_)
+        | Page::Update(_)
         | Page::Balance(_)
         | Page::Undo(_)
         | Page::Approve(_)

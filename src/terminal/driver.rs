@@ -12,6 +12,7 @@ mod printing;
 mod refusing;
 mod settling;
 mod telling;
+mod updating;
 
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
@@ -24,6 +25,7 @@ use super::input::{CardCommand, Cue, Input, ScanCommand};
 use super::print::PrintQueue;
 use super::records::row;
 use super::session::{self, Act, SessionTurn};
+use super::updates::UpdateDesk;
 use crate::clock::Clock;
 use crate::code::CodeTable;
 use crate::domain::{BatchNo, Money, Now, OperatorNo, Tick, TxnId};
@@ -78,6 +80,8 @@ pub struct DriverParts {
     pub printer: Box<dyn PrintQueue>,
     /// Batches to export; none where no folder is set up for it.
     pub export: Option<mpsc::Sender<BatchNo>>,
+    /// The updater; none where no server is set up for it.
+    pub update: Option<UpdateDesk>,
 }
 
 /// A hint is repeated about once a second while it holds.
@@ -112,6 +116,8 @@ pub struct Driver {
     pub(super) to_read: Option<(TxnId, BatchNo, Vec<String>)>,
     /// When the set time of a settlement is looked at next.
     look_at_time: Tick,
+    /// When it is looked next whether an update may be installed.
+    look_at_update: Tick,
     /// Wall clock less ticks when the clock was found wrong, in milliseconds.
     wrong_since: Option<i64>,
 }
@@ -138,6 +144,7 @@ impl Driver {
             paid: None,
             to_read: None,
             look_at_time: Tick(0),
+            look_at_update: Tick(0),
             wrong_since: None,
         }
     }
@@ -152,6 +159,7 @@ impl Driver {
             self.refuse_sales = Some(no_sales(reason));
             self.parts.desk.late.clone_from(&self.refuse_sales);
         }
+        self.begin_updates();
         self.refresh_records().await;
         self.refresh_usage().await;
         self.publish();
@@ -168,6 +176,7 @@ impl Driver {
                     Some(Input::Audible(audible)) => self.parts.desk.audible = audible,
                     Some(Input::Printer(note)) => self.parts.desk.printer = note,
                     Some(Input::Export(state)) => self.parts.desk.export = Some(state),
+                    Some(Input::Update(state)) => self.update_news(state),
                     Some(Input::Clock(doubt)) => self.clock_doubt(doubt),
                     // Who asked may have gone.
                     Some(Input::Alive(answer)) => answer.send(()).unwrap_or(()),
@@ -181,6 +190,7 @@ impl Driver {
             }
             self.try_to_return().await;
             self.settle_at_the_time().await;
+            self.update_at_the_time().await;
             self.read_batch().await;
             self.deadlines().await;
             self.carry.forget_unless(self.parts.state.foreground);
@@ -267,10 +277,12 @@ impl Driver {
             Act::Browse(wanted) => self.browse(wanted).await,
             Act::Record(txn) => self.read_record(txn).await,
             Act::Batch(act) => self.batch_act(act).await,
-            Act::Approve(pin) if self.parts.desk.approves == Approves::Settlement => {
-                self.approve_settlement(pin).await;
-            }
-            Act::Approve(pin) => self.approve(pin).await,
+            Act::Update(act) => self.update_act(act).await,
+            Act::Approve(pin) => match self.parts.desk.approves {
+                Approves::Settlement => self.approve_settlement(pin).await,
+                Approves::Update | Approves::UpdateBack => self.approve_update(pin).await,
+                Approves::Undo => self.approve(pin).await,
+            },
             Act::SendBack => self.send_back_unapproved().await,
             Act::Print => self.print_wall(),
             Act::PrintSlips(txn) => self.print_slips(txn).await,

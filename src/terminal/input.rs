@@ -6,7 +6,7 @@ use crate::code::Scanned;
 use crate::domain::{Money, TxnId};
 use crate::evidence::{Claim, Verified};
 use crate::payment::{CardWord, Event, Sound};
-use crate::view::{AimHint, CardHint, ExportState, PrinterNote};
+use crate::view::{AimHint, CardHint, ExportState, PrinterNote, UpdateState};
 
 use super::arming::Arming;
 
@@ -27,6 +27,8 @@ pub enum Input {
     Printer(PrinterNote),
     /// How an export stands.
     Export(ExportState),
+    /// How it stands with updates.
+    Update(UpdateState),
     /// What speaks against this terminal's clock has changed.
     Clock(Option<ClockDoubt>),
     /// Somebody asks whether the driver still turns; it answers.

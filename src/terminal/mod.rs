@@ -17,6 +17,9 @@ mod records;
 #[cfg(feature = "live")]
 mod scanning;
 mod session;
+mod updates;
+#[cfg(feature = "live")]
+mod updating;
 
 pub use arming::{Arming, Armings};
 pub use boot::{BootError, device_salt, next_start, recover};
@@ -31,3 +34,6 @@ pub use printing::start_printer;
 pub use reading::{ReaderAtTill, ReaderKeys, sign_in_when_asked, start_reader};
 #[cfg(feature = "live")]
 pub use scanning::carry_scans;
+pub use updates::{UpdateDesk, UpdateOrder};
+#[cfg(feature = "live")]
+pub use updating::{UpdaterParts, start_updater};

@@ -8,9 +8,11 @@ mod balance;
 mod batches;
 mod browse;
 mod receipt;
+mod updates;
 
 pub(super) use batches::BatchAct;
 pub(super) use browse::{Browsed, shows_dates};
+pub(super) use updates::UpdateAct;
 
 use zeroize::Zeroizing;
 
@@ -52,6 +54,8 @@ pub(super) enum Act {
     Record(TxnId),
     /// Read batches, or print a slip of one.
     Batch(BatchAct),
+    /// Look for an update, install one, or go back.
+    Update(UpdateAct),
     /// Check the PIN, then do what it was asked for.
     Approve(Zeroizing<String>),
     /// Send the money back: so much needs no PIN.
@@ -141,6 +145,7 @@ fn wish(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
         | Intent::OpenBatch(_)
         | Intent::PrintBatch(_)
         | Intent::ExportBatch => batches::tap(desk, turn, intent),
+        Intent::Update(wish) => updates::tap(desk, wish),
         Intent::PinDigit(_) | Intent::PinBackspace | Intent::PinSend => {
             back::pin(desk, turn, intent)
         }
@@ -208,14 +213,19 @@ fn back(desk: &mut Desk) {
     desk.pin.take();
     desk.verdict = None;
     desk.page = match desk.page {
-        DeskPage::Record | DeskPage::Wall | DeskPage::Settlement => DeskPage::Records,
+        DeskPage::Record | DeskPage::Wall | DeskPage::Settlement | DeskPage::Update => {
+            DeskPage::Records
+        }
         DeskPage::Batches => DeskPage::Settlement,
         DeskPage::Batch => desk.batch_from,
-        DeskPage::Approve if desk.approves == Approves::Settlement => DeskPage::Settlement,
         DeskPage::Look => desk.look_from,
         DeskPage::Receipt => receipt::leave(desk),
         DeskPage::Undo => DeskPage::Record,
-        DeskPage::Approve => DeskPage::Undo,
+        DeskPage::Approve => match desk.approves {
+            Approves::Undo => DeskPage::Undo,
+            Approves::Settlement => DeskPage::Settlement,
+            Approves::Update | Approves::UpdateBack => DeskPage::Update,
+        },
         DeskPage::Filter
         | DeskPage::Choose
         | DeskPage::Number

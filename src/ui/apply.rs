@@ -7,7 +7,9 @@ use std::rc::Rc;
 use shouyin_ui as ui;
 use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
 
-use super::{apply_balance, apply_batch, apply_browse, apply_more, apply_settle, apply_wall};
+use super::{
+    apply_balance, apply_batch, apply_browse, apply_more, apply_settle, apply_update, apply_wall,
+};
 use crate::domain::Channel;
 use crate::view::{
     AimHint, CardHint, Keypad, Language, Link, Manual, Notice, OutcomeKind, OutcomePage, Page,
@@ -45,6 +47,7 @@ pub fn apply(app: &ui::App, screen: &Screen) {
         Page::Batches(page) => apply_batch::batches(app, page),
         Page::Batch(page) => apply_batch::batch(app, page),
         Page::Balance(page) => apply_balance::balance(app, page),
+        Page::Update(page) => apply_update::update(app, page),
         Page::OutOfService(told) => {
             let adapter = app.global::<ui::OutOfServiceAdapter<'_>>();
             adapter.set_notice(notice(Some(told)));

@@ -11,11 +11,12 @@ use slint::{
 };
 
 use super::apply::{channel, count, notice, row, seconds, text};
+use super::apply_update::number;
 use crate::domain::{Channel, Role};
 use crate::view::Prompt;
 use crate::view::pages::{
-    ApprovePage, CodePage, ConfirmPage, FeeWord, InstalmentsPage, RecordPage, UndoKind, UndoLine,
-    UndoPage, UndoStateView, UndoWaiting,
+    Approval, ApprovePage, CodePage, ConfirmPage, FeeWord, InstalmentsPage, RecordPage, UndoKind,
+    UndoLine, UndoPage, UndoStateView, UndoWaiting,
 };
 use crate::view::qr::{QrError, QrMatrix, QrPicture};
 
@@ -145,8 +146,16 @@ pub(super) fn undo(app: &ui::App, page: &UndoPage) -> ui::PageId {
 pub(super) fn approve(app: &ui::App, page: &ApprovePage) -> ui::PageId {
     let adapter = app.global::<ui::ApproveAdapter<'_>>();
     adapter.set_amount(text(&page.amount));
-    adapter.set_kind(undo_kind(page.kind));
-    adapter.set_settlement(page.kind.is_none());
+    let (kind, version, is_back) = match page.of {
+        Approval::Undo(kind) => (Some(kind), None, false),
+        Approval::Settlement => (None, None, false),
+        Approval::Update(version) => (None, Some(version), false),
+        Approval::UpdateBack(version) => (None, Some(version), true),
+    };
+    adapter.set_kind(undo_kind(kind));
+    adapter.set_settlement(page.of == Approval::Settlement);
+    adapter.set_version(number(version));
+    adapter.set_version_back(is_back);
     adapter.set_manager(page.role == Role::Manager);
     adapter.set_typed(count(page.typed));
     adapter.set_can_send(page.can_send);

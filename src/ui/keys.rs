@@ -79,6 +79,7 @@ pub fn intent(app: &ui::App, text: &str, held: bool) -> Option<Intent> {
         | ui::PageId::Settlement
         | ui::PageId::Batches
         | ui::PageId::Balance
+        | ui::PageId::Update
         | ui::PageId::Batch => (key == Pressed::Escape).then_some(Intent::Back),
         ui::PageId::Waiting | ui::PageId::Undoing | ui::PageId::OutOfService => None,
     }

@@ -21,6 +21,7 @@ mod apply_batch;
 mod apply_browse;
 mod apply_more;
 mod apply_settle;
+mod apply_update;
 mod apply_wall;
 mod display;
 mod keys;
@@ -44,6 +45,8 @@ mod samples_cards;
 mod samples_more;
 #[cfg(feature = "sim")]
 mod samples_settle;
+#[cfg(feature = "sim")]
+mod samples_update;
 #[cfg(feature = "sim")]
 mod samples_wall;
 #[cfg(feature = "sim")]

@@ -74,6 +74,7 @@ pub fn all() -> Vec<Sample> {
     all.extend(super::samples_settle::all());
     all.extend(super::samples_batch::all());
     all.extend(super::samples_balance::all());
+    all.extend(super::samples_update::all());
     all.extend(super::samples_browse::all());
     all.push(Sample {
         name: "pending",
@@ -136,6 +137,7 @@ pub fn causes() -> Vec<Cause> {
     causes.extend(super::samples_settle::causes());
     causes.extend(super::samples_batch::causes());
     causes.extend(super::samples_balance::causes());
+    causes.extend(super::samples_update::causes());
     causes
 }
 
@@ -202,6 +204,7 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         Cause::RecordUnreadable | Cause::Export(_) => {
             vec![super::samples_batch::telling(cause.clone())]
         }
+        Cause::Update(_) => vec![super::samples_update::telling(cause.clone()), keypad()],
         Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],
         Cause::JournalBroken | Cause::SettingsWrong => {
             vec![Page::OutOfService(cause.clone().into())]

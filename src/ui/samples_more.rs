@@ -4,8 +4,8 @@ use super::samples::{Sample, row, sample};
 use crate::domain::Channel;
 use crate::domain::{Role, TxnId};
 use crate::view::pages::{
-    ApprovePage, CodePage, ConfirmPage, FeeWord, InstalmentsPage, PlanRow, RecordPage, RecordsPage,
-    UndoKind, UndoLine, UndoPage, UndoStateView, UndoWaiting,
+    Approval, ApprovePage, CodePage, ConfirmPage, FeeWord, InstalmentsPage, PlanRow, RecordPage,
+    RecordsPage, UndoKind, UndoLine, UndoPage, UndoStateView, UndoWaiting,
 };
 use crate::view::{AimHint, Cause, LimitKind, Page, Period, Prompt, RowState};
 
@@ -199,6 +199,7 @@ fn records() -> Vec<Sample> {
             can_scan: true,
             can_wall,
             can_balance: can_wall,
+            can_update: can_wall,
         })
     };
     let mut all = vec![
@@ -236,6 +237,7 @@ fn mixed(mut rows: Vec<crate::view::Row>) -> Page {
         can_scan: true,
         can_wall: true,
         can_balance: true,
+        can_update: true,
     })
 }
 
@@ -379,7 +381,7 @@ fn approvals() -> Vec<Sample> {
     let asks = |role, typed: usize, checking: bool, cause: Option<Cause>| {
         Page::Approve(ApprovePage {
             amount: "128.50".to_owned(),
-            kind: Some(UndoKind::Void),
+            of: Approval::Undo(UndoKind::Void),
             role,
             typed,
             can_send: typed >= 6 && !checking,
@@ -393,7 +395,7 @@ fn approvals() -> Vec<Sample> {
             "approve-settlement",
             Page::Approve(ApprovePage {
                 amount: "9,338.70".to_owned(),
-                kind: None,
+                of: Approval::Settlement,
                 role: Role::Supervisor,
                 typed: 3,
                 can_send: false,

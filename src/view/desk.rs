@@ -10,6 +10,7 @@ use super::export::ExportState;
 use super::notice::Cause;
 use super::printer::PrinterNote;
 use super::screen::{AimHint, CardHint, Language, Link, Theme};
+use super::update::UpdateState;
 use crate::code::WallCode;
 use crate::domain::{Money, TxnId};
 use crate::limits::{AMOUNT_DIGITS, CODE_DIGITS_MAX};
@@ -55,6 +56,8 @@ pub enum DeskPage {
     Batches,
     /// One of them.
     Batch,
+    /// The versions of the terminal's own software.
+    Update,
     /// Our wall code.
     Wall,
     /// 电子小票.
@@ -70,6 +73,10 @@ pub enum Approves {
     Undo,
     /// The batch is closed.
     Settlement,
+    /// Another version is installed.
+    Update,
+    /// The version in the other slot is started again.
+    UpdateBack,
 }
 
 /// What the camera looks for outside a sale.
@@ -293,6 +300,10 @@ pub struct Desk {
     pub printer: PrinterNote,
     /// How an export stands; none where no folder is set up for it.
     pub export: Option<ExportState>,
+    /// How it stands with updates; none where no server is set up for them.
+    pub update: Option<UpdateState>,
+    /// It was told that the batch is open: the next wish to install means it.
+    pub update_despite: bool,
     /// Whether the acquirer answers.
     pub link: Link,
     /// Whether the clock can be right.
@@ -337,6 +348,8 @@ impl Desk {
             audible: true,
             printer: PrinterNote::default(),
             export: None,
+            update: None,
+            update_despite: false,
             link: Link::Untried,
             clock: ClockState::Trusted,
             language,

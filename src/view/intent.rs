@@ -6,6 +6,7 @@ use super::batches::BatchSlip;
 use super::browse::Field;
 use super::screen::{Language, Theme};
 use super::statistics::{By, Span};
+use super::update::UpdateWish;
 
 /// A wish, as tapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +148,8 @@ pub enum Intent {
     PrintBatch(BatchSlip),
     /// 导出: the records of the batch on the page, as files.
     ExportBatch,
+    /// About the terminal's own software.
+    Update(UpdateWish),
     /// Switch the words.
     SetLanguage(Language),
     /// Switch the colours.

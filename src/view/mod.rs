@@ -17,6 +17,7 @@ mod settlement;
 mod show;
 pub mod statistics;
 mod story;
+mod update;
 
 pub use crate::domain::{FilterKind, FilterState};
 /// What a reader lacked, and what an acquirer was asked for; the words for them are the screen's.
@@ -46,3 +47,4 @@ pub use story::{
     Agreement, Happened, Proof, StoryLine, StoryPage, TheirWord, Theirs, Verification, VerifyPage,
     story, verify_page,
 };
+pub use update::{Offer, UpdateNote, UpdatePage, UpdateStage, UpdateState, UpdateWish};

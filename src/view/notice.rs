@@ -6,6 +6,7 @@
 use super::balance::BalanceNote;
 use super::export::ExportFault;
 use super::printer::PrinterTrouble;
+use super::update::UpdateNote;
 use crate::code::WrongCode;
 use crate::payment::Unmade;
 pub use crate::profile::guard::LimitKind;
@@ -126,6 +127,8 @@ pub enum Cause {
     Balance(BalanceNote),
     /// Nothing was exported.
     Export(ExportFault),
+    /// About the terminal's own software.
+    Update(UpdateNote),
     /// The PIN is wrong; tries left.
     PinWrong(u32),
     /// Too many wrong PINs; whole minutes to wait.
@@ -263,6 +266,22 @@ const fn export_code(fault: ExportFault) -> &'static str {
     }
 }
 
+const fn update_code(note: UpdateNote) -> &'static str {
+    match note {
+        UpdateNote::Updated(_) => "V01",
+        UpdateNote::FellBack(_) => "V02",
+        UpdateNote::Unreachable => "V03",
+        UpdateNote::Foreign => "V04",
+        UpdateNote::Damaged => "V05",
+        UpdateNote::Full => "V06",
+        UpdateNote::SalesOpen => "V07",
+        UpdateNote::BatchOpen => "V08",
+        UpdateNote::NotInstalled => "V09",
+        UpdateNote::Restarting => "V10",
+        UpdateNote::TooFar(_) => "V11",
+    }
+}
+
 const fn balance_code(note: &BalanceNote) -> &'static str {
     match note {
         BalanceNote::Declined(_) => "Q01",
@@ -330,6 +349,7 @@ impl Cause {
             Self::Reprinting => "D10",
             Self::ListQueued => "D11",
             Self::Export(fault) => export_code(*fault),
+            Self::Update(note) => update_code(*note),
             Self::Balance(note) => balance_code(note),
             Self::CodeEnded => "P23",
             Self::RefusalUnproved(_) => "P13",
@@ -372,7 +392,9 @@ impl Cause {
 
     const fn severity(&self) -> Severity {
         match self {
-            Self::LatePaid(_) | Self::Settled(_) => Severity::Good,
+            Self::LatePaid(_) | Self::Settled(_) | Self::Update(UpdateNote::Updated(_)) => {
+                Severity::Good
+            }
             Self::NothingToSettle
             | Self::NumbersUsedUp
             | Self::SettledUncompared(_)
@@ -382,6 +404,7 @@ impl Cause {
             | Self::Hold(HoldNote::Released)
             | Self::Printing
             | Self::Reprinting
+            | Self::Update(UpdateNote::Restarting | UpdateNote::Unreachable)
             | Self::ListQueued => Severity::Hint,
             Self::SettledUnequal(_)
             | Self::AmountTooLarge
@@ -408,6 +431,7 @@ impl Cause {
             | Self::PrintQueueAnew
             | Self::PrintQueueBroken
             | Self::Export(_)
+            | Self::Update(_)
             | Self::Balance(_)
             | Self::TooManyOpen
             | Self::WrongCode(_)
@@ -469,6 +493,7 @@ fn detail(cause: Cause) -> String {
         | Cause::SettledUnequal(text)
         | Cause::SettledUncompared(text) => text,
         Cause::Balance(note) => note.detail(),
+        Cause::Update(note) => note.detail(),
         Cause::Printer(_, waiting) => waiting.to_string(),
         Cause::PinWrong(left) => left.to_string(),
         Cause::PinLocked(minutes) => minutes.to_string(),

@@ -94,6 +94,8 @@ pub struct RecordsPage {
     pub can_wall: bool,
     /// 余额查询 exists.
     pub can_balance: bool,
+    /// Whether 更新 exists.
+    pub can_update: bool,
 }
 
 /// The camera looks for a code outside a sale.
@@ -250,13 +252,26 @@ pub struct UndoPage {
     pub notice: Option<Notice>,
 }
 
+/// What a supervisor is asked to approve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Approval {
+    /// Money goes back.
+    Undo(UndoKind),
+    /// The batch is to be closed.
+    Settlement,
+    /// This version is to be installed.
+    Update(u32),
+    /// This version is to be gone back to.
+    UpdateBack(u32),
+}
+
 /// A supervisor types the PIN.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApprovePage {
-    /// What goes back, or what the batch comes to; ready to show.
+    /// What goes back, or what the batch comes to; ready to show. Empty where no money is meant.
     pub amount: String,
-    /// Void or refund; none when the batch is to be closed.
-    pub kind: Option<UndoKind>,
+    /// What is approved.
+    pub of: Approval,
     /// Whose PIN is asked for; one of a higher role counts as well.
     pub role: Role,
     /// How many digits were typed; never which.

@@ -18,6 +18,7 @@ use super::settlement;
 use super::settlement::{Batches, FeeNote};
 use super::show::{self, Record, UndoRules};
 use super::story::{StoryLine, Verification};
+use super::update;
 use crate::code::OwnCodes;
 use crate::domain::{Channel, EntryMode, Money, Now, OperatorNo, Place};
 use crate::limits::CODE_DIGITS_MIN;
@@ -197,6 +198,11 @@ fn page(
     }
     if let Some(page) = closed_batches(desk, records, shop) {
         return page;
+    }
+    if desk.page == DeskPage::Update
+        && let Some(known) = &desk.update
+    {
+        return Page::Update(update::page(known, desk));
     }
     let rules = UndoRules {
         policy,

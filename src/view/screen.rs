@@ -16,6 +16,7 @@ use super::pages::{
 use super::settlement::SettlementPage;
 use super::statistics::StatisticsPage;
 use super::story::{StoryPage, VerifyPage};
+use super::update::UpdatePage;
 
 /// Everything on the screen at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,6 +132,8 @@ pub enum Page {
     Batches(BatchesPage),
     /// One of them.
     Batch(BatchPage),
+    /// The versions of the terminal's own software.
+    Update(UpdatePage),
     /// 余额查询.
     Balance(BalancePage),
     /// How much goes back.

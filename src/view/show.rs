@@ -8,8 +8,9 @@ use super::desk::{Approves, Desk, DeskPage};
 use super::format;
 use super::notice::{Cause, HoldNote, Notice, ReaderFault};
 use super::pages::{
-    ApprovePage, CodePage, ConfirmPage, FeeWord, InstalmentsPage, LookPage, PlanRow, RecordPage,
-    RecordsPage, UndoLine, UndoPage, UndoStateView, UndoWaiting, VerdictPage, WallPage, Whose,
+    Approval, ApprovePage, CodePage, ConfirmPage, FeeWord, InstalmentsPage, LookPage, PlanRow,
+    RecordPage, RecordsPage, UndoLine, UndoPage, UndoStateView, UndoWaiting, VerdictPage, WallPage,
+    Whose,
 };
 use super::present::{Records, Shop, can_hold};
 use super::screen::{AimHint, Page, Row, RowState};
@@ -167,6 +168,7 @@ pub(super) fn chosen(
         | DeskPage::Settlement
         | DeskPage::Batches
         | DeskPage::Batch
+        | DeskPage::Update
         | DeskPage::Receipt => None,
         DeskPage::Confirm => Some(Page::Confirm(ConfirmPage {
             amount: desk.amount.shown(),
@@ -200,24 +202,12 @@ pub(super) fn chosen(
             let paid = records.record.as_ref()?.paid.as_ref()?;
             Some(Page::Undo(undo_page(desk, paid, rules)))
         }
-        DeskPage::Approve if desk.approves == Approves::Settlement => {
-            Some(Page::Approve(ApprovePage {
-                amount: settlement::open_net(&records.batches),
-                kind: None,
-                role: Role::Supervisor,
-                typed: desk.pin.typed(),
-                can_send: desk.pin.typed() >= PIN_DIGITS_MIN && !desk.checking,
-                checking: desk.checking,
-                notice: told(),
-            }))
-        }
         DeskPage::Approve => {
-            let paid = records.record.as_ref()?.paid.as_ref()?;
-            let amount = desk.amount.money()?;
+            let (amount, of, role) = approval(desk, records, rules)?;
             Some(Page::Approve(ApprovePage {
-                amount: format::amount(amount),
-                kind: Some(rules.kind(paid, amount)?),
-                role: rules.role(paid, amount)?,
+                amount,
+                of,
+                role,
                 typed: desk.pin.typed(),
                 can_send: desk.pin.typed() >= PIN_DIGITS_MIN && !desk.checking,
                 checking: desk.checking,
@@ -225,6 +215,41 @@ pub(super) fn chosen(
             }))
         }
     }
+}
+
+/// What the PIN is typed for, and whose it has to be.
+fn approval(
+    desk: &Desk,
+    records: &Records,
+    rules: UndoRules<'_>,
+) -> Option<(String, Approval, Role)> {
+    let update = desk.update.as_ref();
+    let found = match desk.approves {
+        Approves::Settlement => (
+            settlement::open_net(&records.batches),
+            Approval::Settlement,
+            Role::Supervisor,
+        ),
+        Approves::Update => {
+            let version = update?.offer.as_ref()?.version;
+            (String::new(), Approval::Update(version), Role::Supervisor)
+        }
+        Approves::UpdateBack => {
+            let version = update?.back?;
+            (
+                String::new(),
+                Approval::UpdateBack(version),
+                Role::Supervisor,
+            )
+        }
+        Approves::Undo => {
+            let paid = records.record.as_ref()?.paid.as_ref()?;
+            let amount = desk.amount.money()?;
+            let of = Approval::Undo(rules.kind(paid, amount)?);
+            (format::amount(amount), of, rules.role(paid, amount)?)
+        }
+    };
+    Some(found)
 }
 
 fn records_page(desk: &Desk, records: &Records, (policy, shop): (&Policy, &Shop)) -> RecordsPage {
@@ -242,6 +267,7 @@ fn records_page(desk: &Desk, records: &Records, (policy, shop): (&Policy, &Shop)
         can_scan: true,
         can_wall: may.show || may.check,
         can_balance: can_ask_balance(policy, &shop.profile),
+        can_update: desk.update.is_some(),
     }
 }
 
@@ -285,6 +311,7 @@ fn browsing(desk: &Desk, records: &Records, today: LocalDay, notice: Option<Noti
         | DeskPage::Batches
         | DeskPage::Batch
         | DeskPage::Wall
+        | DeskPage::Update
         | DeskPage::Receipt
         | DeskPage::Look => Page::Filter(filter_page(browse)),
     }

@@ -69,4 +69,5 @@ mod tidy;
 mod till;
 #[cfg(feature = "live")]
 mod undo;
+mod update;
 mod world;

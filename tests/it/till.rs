@@ -22,7 +22,7 @@ use shouyin::people::{Approver, Pin, PinHash, Pins, Role, TriesFile};
 use shouyin::sim::{Options, Running, serve};
 use shouyin::terminal::{
     CardCommand, Cue, Driver, DriverParts, ExportPlace, Input, NoPrinter, PrintQueue, ScanCommand,
-    ScanNews, recover, start_exporter,
+    ScanNews, UpdateDesk, UpdaterParts, recover, start_exporter, start_updater,
 };
 use shouyin::view::{
     Desk, ExportState, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap, Theme,
@@ -71,6 +71,7 @@ pub struct Plan {
     pub sound: Box<dyn FnMut(Cue) + Send>,
     pub printer: Box<dyn PrintQueue>,
     pub cards: Option<mpsc::Sender<CardCommand>>,
+    pub update: Option<UpdaterParts>,
 }
 
 impl Plan {
@@ -90,6 +91,7 @@ impl Plan {
             sound: Box::new(|_| {}),
             printer: Box::new(NoPrinter),
             cards: None,
+            update: None,
         }
     }
 }
@@ -160,6 +162,7 @@ async fn started<A: Acquirer>(
     let (scanner, orders) = mpsc::channel(8);
     let camera = watched(orders);
     let export = exporter(&config, &journal, &mut desk, inputs.clone());
+    let update = plan.update.map(|parts| updater(parts, inputs.clone()));
     let driver = Driver::new(DriverParts {
         cards: plan.cards,
         state,
@@ -178,6 +181,7 @@ async fn started<A: Acquirer>(
         sound: plan.sound,
         printer: plan.printer,
         export,
+        update,
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));
     Till {
@@ -200,16 +204,31 @@ fn exporter(
 ) -> Option<mpsc::Sender<BatchNo>> {
     let folder = config.export_folder.clone()?;
     let term = config.acquirer.term.clone();
-    let (orders, mut states) =
-        start_exporter(ExportPlace { folder, term }, journal.clone()).unwrap();
+    let (orders, states) = start_exporter(ExportPlace { folder, term }, journal.clone()).unwrap();
     desk.export = Some(ExportState::Idle);
+    pass_on(states, inputs, Input::Export);
+    Some(orders)
+}
+
+/// Starts the updater, as the program does.
+fn updater(parts: UpdaterParts, inputs: mpsc::Sender<Input>) -> UpdateDesk {
+    let (desk, states) = start_updater(parts).unwrap();
+    pass_on(states, inputs, Input::Update);
+    desk
+}
+
+/// Tells the driver of every change.
+fn pass_on<T: Clone + Send + Sync + 'static>(
+    mut news: watch::Receiver<T>,
+    inputs: mpsc::Sender<Input>,
+    wrap: fn(T) -> Input,
+) {
     tokio::spawn(async move {
-        while states.changed().await.is_ok() {
-            let now = states.borrow_and_update().clone();
-            inputs.send(Input::Export(now)).await.ok();
+        while news.changed().await.is_ok() {
+            let now = news.borrow_and_update().clone();
+            inputs.send(wrap(now)).await.ok();
         }
     });
-    Some(orders)
 }
 
 /// Starts the receiver of notices when one is configured, as the program does.

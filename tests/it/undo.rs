@@ -71,6 +71,7 @@ impl Till {
                 | Page::Settlement(_)
                 | Page::Batches(_)
                 | Page::Batch(_)
+                | Page::Update(_)
                 | Page::Balance(_) => Intent::Back,
                 _ => Intent::QueryNow,
             };

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use shouyin::domain::Channel;
-use shouyin::view::BatchSlip;
+use shouyin::view::{BatchSlip, UpdateWish};
 
 use std::path::Path;
 
@@ -104,6 +104,25 @@ fn presses_after_a_sale_become_their_intents() {
         ("batch-exported", "导出", Intent::ExportBatch),
         ("batch-exporting", "返回", Intent::Back),
         ("batch-no-printer", "返回", Intent::Back),
+        ("records", "更新", Intent::Update(UpdateWish::Show)),
+        ("update-none", "检查更新", Intent::Update(UpdateWish::Look)),
+        (
+            "update-none",
+            "退回版本 11",
+            Intent::Update(UpdateWish::Back),
+        ),
+        (
+            "update-ready",
+            "立即更新",
+            Intent::Update(UpdateWish::Install),
+        ),
+        (
+            "update-batch-open",
+            "仍要更新",
+            Intent::Update(UpdateWish::Install),
+        ),
+        ("update-package", "返回", Intent::Back),
+        ("approve-update", "返回", Intent::Back),
         ("approve-settlement", "返回", Intent::Back),
         ("records-none-wall", "码牌", Intent::ShowWall),
         ("look-slip", "返回", Intent::Back),

@@ -40,6 +40,9 @@ fn pages_once() -> Vec<&'static str> {
         "statistics-channel",
         "story",
         "verify-same",
+        "update-ready",
+        "update-fetching",
+        "approve-update",
     ]
 }
 

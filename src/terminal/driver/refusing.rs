@@ -6,13 +6,18 @@ use tracing::{error, info};
 
 use super::Driver;
 use crate::journal::NoSales;
-use crate::view::{Cause, ClockState};
+use crate::view::{Cause, ClockState, UpdateNote, UpdateStage};
 
 impl Driver {
     /// Tells why no new sale may be opened now. What the journal refused it for may be mended since.
     pub(in crate::terminal) async fn refused_sale(&mut self) -> Option<Cause> {
         if self.parts.desk.clock == ClockState::Wrong {
             return Some(Cause::ClockWrong);
+        }
+        if let Some(state) = &self.parts.desk.update
+            && state.stage == UpdateStage::Restarting
+        {
+            return Some(Cause::Update(UpdateNote::Restarting));
         }
         if self.refuse_sales.is_some()
             && let Ok(reason) = self.parts.journal.may_sell().await

@@ -184,6 +184,7 @@ pub(super) fn up(desk: &Desk) -> DeskPage {
         | DeskPage::Batches
         | DeskPage::Batch
         | DeskPage::Wall
+        | DeskPage::Update
         | DeskPage::Receipt
         | DeskPage::Look => DeskPage::Till,
     }

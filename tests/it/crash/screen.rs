@@ -62,6 +62,7 @@ async fn counter(bench: &Bench) -> Counter {
         sound: Box::new(|_| {}),
         printer: Box::new(shouyin::terminal::NoPrinter),
         export: None,
+        update: None,
     });
     tokio::spawn(driver.run(inbox, tapped));
     Counter {

@@ -37,6 +37,8 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("acquirer", EDGE),
     ("profile", &["domain", "evidence", "code", "payment"]),
     ("people", &["domain", "limits", "entropy"]),
+    ("update", &["limits"]),
+    ("updater", &["update"]),
     (
         "config",
         &[
@@ -47,6 +49,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
             "view",
             "printing",
             "settlement",
+            "update",
         ],
     ),
     (
@@ -105,6 +108,7 @@ const TERMINAL: &[&str] = &[
     "printing",
     "export",
     "settlement",
+    "update",
 ];
 
 /// The terminal without its edges; its model acquirer imports nothing (`tests/it/simulator.rs`).

@@ -1,0 +1,126 @@
+//! When a version that lies ready may be installed: the one decision that keeps updates out of business hours.
+//!
+//! Owns the window and the order of the reasons against it. Pure: time and the till's state are passed in.
+
+/// Minutes of a day.
+const DAY: u16 = 24 * 60;
+
+/// The hours of the shop in which the terminal may update itself, in minutes after midnight; the end is not part of
+/// them. It may go over midnight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    from_min: u16,
+    to_min: u16,
+}
+
+impl Window {
+    /// Makes a window; none when it is empty or a time is not of a day.
+    pub const fn new(from_min: u16, to_min: u16) -> Option<Self> {
+        if from_min >= DAY || to_min >= DAY || from_min == to_min {
+            return None;
+        }
+        Some(Self { from_min, to_min })
+    }
+
+    /// Reads `03:00-05:00`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (from, to) = text.split_once('-')?;
+        Self::new(minutes(from)?, minutes(to)?)
+    }
+
+    /// Tells whether a minute of the day is in it.
+    pub const fn holds(&self, minute: u16) -> bool {
+        if self.from_min < self.to_min {
+            self.from_min <= minute && minute < self.to_min
+        } else {
+            self.from_min <= minute || minute < self.to_min
+        }
+    }
+
+    /// Returns its first minute.
+    pub const fn from_min(&self) -> u16 {
+        self.from_min
+    }
+}
+
+impl std::fmt::Display for Window {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (from, to) = (self.from_min, self.to_min);
+        let (from_h, from_m, to_h, to_m) = (from / 60, from % 60, to / 60, to % 60);
+        write!(f, "{from_h:02}:{from_m:02}-{to_h:02}:{to_m:02}")
+    }
+}
+
+fn minutes(text: &str) -> Option<u16> {
+    let (hour, minute) = text.split_once(':')?;
+    let two = |part: &str| -> Option<u16> {
+        let digits = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| part.parse().ok()).flatten()
+    };
+    let (hour, minute) = (two(hour)?, two(minute)?);
+    (hour < 24 && minute < 60).then_some(hour * 60 + minute)
+}
+
+/// Who wants it to be installed now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Nobody: the window is there for it.
+    ByItself,
+    /// A supervisor, whose PIN was checked.
+    Supervisor {
+        /// Also while the batch is open, which was shown.
+        despite_batch: bool,
+    },
+}
+
+/// What the decision depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Who asks.
+    pub asked: Asked,
+    /// The merchant's window; without one nothing is installed by itself.
+    pub window: Option<Window>,
+    /// Minutes after midnight in the shop; none while the clock is known to be wrong.
+    pub minute: Option<u16>,
+    /// Sales, returns, balances and settlements without an end, or something on the glass that somebody works on.
+    pub open: usize,
+    /// What the open batch counts.
+    pub unsettled: u64,
+    /// The version was installed once, and another one runs now.
+    pub tried: bool,
+}
+
+/// Why not now, the strongest reason first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Something is open. Nobody can overrule that.
+    Open,
+    /// It fell back once. A supervisor may try again.
+    Tried,
+    /// The batch is not closed. A supervisor may say that it does not matter.
+    Batch,
+    /// It is not the time. A supervisor need not wait for it.
+    Window,
+}
+
+/// Decides whether the version that lies ready may be installed at this moment.
+///
+/// # Errors
+/// The strongest reason against it.
+pub fn may_install(moment: &Moment) -> Result<(), Wait> {
+    if moment.open > 0 {
+        return Err(Wait::Open);
+    }
+    let closed = moment.unsettled == 0;
+    match moment.asked {
+        Asked::Supervisor { despite_batch } if closed || despite_batch => Ok(()),
+        Asked::Supervisor { .. } => Err(Wait::Batch),
+        Asked::ByItself if moment.tried => Err(Wait::Tried),
+        Asked::ByItself if !closed => Err(Wait::Batch),
+        Asked::ByItself => {
+            let hour = moment.window.zip(moment.minute);
+            let now = hour.is_some_and(|(window, minute)| window.holds(minute));
+            now.then_some(()).ok_or(Wait::Window)
+        }
+    }
+}
