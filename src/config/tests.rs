@@ -1,6 +1,7 @@
 //! Layers over layers, and what is refused with which words.
 
 use super::*;
+use crate::domain::Money;
 use crate::payment::Timing;
 
 const GOOD: &str = r#"

@@ -85,10 +85,7 @@ pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Ac
 
 fn wish(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
     match intent {
-        Intent::SetLanguage(_) | Intent::SetTheme(_) => {
-            language_or_theme(desk, intent);
-            Act::None
-        }
+        Intent::SetLanguage(_) | Intent::SetTheme(_) => language_or_theme(desk, intent),
         Intent::QueryNow
         | Intent::StopWaiting
         | Intent::NextSale
@@ -581,11 +578,12 @@ fn send_code(desk: &mut Desk, turn: &SessionTurn<'_>) -> Option<Event> {
     presented(desk, turn, found, Presentment::Manual)
 }
 
-fn language_or_theme(desk: &mut Desk, intent: Intent) {
+fn language_or_theme(desk: &mut Desk, intent: Intent) -> Act {
     if let Intent::SetLanguage(language) = intent {
         desk.language = language;
     }
     if let Intent::SetTheme(theme) = intent {
         desk.theme = theme;
     }
+    Act::None
 }

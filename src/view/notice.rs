@@ -293,6 +293,17 @@ const fn balance_code(note: &BalanceNote) -> &'static str {
     }
 }
 
+const fn wrong_code(wrong: WrongCode) -> &'static str {
+    match wrong {
+        WrongCode::Collection => "A31",
+        WrongCode::Contact => "A32",
+        WrongCode::Link => "A33",
+        WrongCode::Length => "A34",
+        WrongCode::Prefix => "A35",
+        WrongCode::Other => "A36",
+    }
+}
+
 const fn limit_code(kind: LimitKind) -> &'static str {
     match kind {
         LimitKind::Single => "A04",
@@ -358,12 +369,7 @@ impl Cause {
             Self::Undone => "P41",
             Self::UndoRefused(_) => "P42",
             Self::UndoNotSent => "P43",
-            Self::WrongCode(WrongCode::Collection) => "A31",
-            Self::WrongCode(WrongCode::Contact) => "A32",
-            Self::WrongCode(WrongCode::Link) => "A33",
-            Self::WrongCode(WrongCode::Length) => "A34",
-            Self::WrongCode(WrongCode::Prefix) => "A35",
-            Self::WrongCode(WrongCode::Other) => "A36",
+            Self::WrongCode(wrong) => wrong_code(*wrong),
             Self::CodeUsed => "A37",
             Self::CameraLost => "C01",
             Self::ResultUnknown => "P10",
