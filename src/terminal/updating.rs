@@ -22,6 +22,8 @@ use crate::view::{Offer, UpdateNote, UpdateStage, UpdateState};
 const RETRY: Duration = Duration::from_secs(300);
 /// The installer's report is looked for so often.
 const LISTEN: Duration = Duration::from_millis(250);
+/// While nothing is wished for, it is looked at so often.
+const GLANCE: Duration = Duration::from_secs(20);
 /// Writing a slot on the slowest card takes a few minutes.
 const PATIENCE: Duration = Duration::from_secs(1800);
 /// A machine that was asked to start anew is gone by then.
@@ -103,13 +105,16 @@ impl Worker {
             return;
         };
         self.begin(running);
+        let mut looks = true;
         loop {
             // An order ends a look; what was fetched until then stays.
             let order = tokio::select! {
                 biased;
                 order = orders.recv() => order,
-                () = self.look_and_rest(running) => Some(UpdateOrder::Look),
+                () = self.look_and_rest(running, looks) => Some(UpdateOrder::Look),
             };
+            // What became of a wish is on the page for a while before the next look tells something else.
+            looks = order == Some(UpdateOrder::Look);
             match order {
                 None => return,
                 Some(UpdateOrder::Look) => {}
@@ -169,22 +174,34 @@ impl Worker {
             state.offer = Some(offer(manifest));
             state.tried = tried;
             state.stage = UpdateStage::Ready;
+            forget_failure(state);
         });
     }
 
     /// The installer says at each start what can be gone back to.
     fn listen_for_back(&self) {
         if let Some(report) = report(&self.parts.report) {
-            self.change(|state| state.back = report.back);
+            self.tell.send_if_modified(|state| {
+                let before = std::mem::replace(&mut state.back, report.back);
+                before != report.back
+            });
         }
     }
 
-    async fn look_and_rest(&mut self, running: u32) {
-        let rest = match self.look(running).await {
-            true => self.parts.every,
-            false => self.parts.every.min(RETRY),
+    async fn look_and_rest(&mut self, running: u32, looks: bool) {
+        let rest = if looks && self.look(running).await {
+            self.parts.every
+        } else {
+            self.parts.every.min(RETRY)
         };
-        tokio::time::sleep(rest).await;
+        // The installer says what can be gone back to some time after the terminal has started.
+        let mut left = rest;
+        while !left.is_zero() {
+            let part = left.min(GLANCE);
+            tokio::time::sleep(part).await;
+            left -= part;
+            self.listen_for_back();
+        }
     }
 
     /// Looks once; tells whether it worked.
@@ -201,7 +218,6 @@ impl Worker {
             Ok(Some(manifest)) => {
                 info!(version = manifest.version, "an update lies ready");
                 self.ready(&manifest);
-                self.change(forget_failure);
                 true
             }
             Ok(None) => {
@@ -285,6 +301,10 @@ impl Worker {
     }
 
     async fn install(&mut self, version: u32) {
+        // An order that was given twice is followed once.
+        if self.tell.borrow().stage != UpdateStage::Ready {
+            return;
+        }
         let ready = self.parts.store.ready(&self.parts.keys);
         if ready.is_none_or(|manifest| manifest.version != version) {
             warn!(version, "this version does not lie ready any more");

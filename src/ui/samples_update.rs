@@ -82,7 +82,7 @@ pub(super) fn all() -> Vec<Sample> {
     };
     let tried = UpdatePage {
         tried: true,
-        notes: "说明很长。".repeat(100),
+        notes: "说明很长。".repeat(40),
         ..page(UpdateStage::Ready)
     };
     let package = UpdatePage {

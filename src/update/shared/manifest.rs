@@ -16,7 +16,8 @@ pub const SIGNATURE_BYTES: usize = 128;
 const PRODUCT: &str = "shouyin";
 const FORMAT: u32 = 1;
 const VERSION_LAST: u32 = 999_999;
-const NOTES_CHARS: usize = 500;
+/// What one page of the till has room for.
+const NOTES_CHARS: usize = 200;
 const KEYS_MAX: usize = 8;
 /// The hash tree of a slot counts blocks of so many bytes.
 const SLOT_BLOCK: u64 = 4096;
@@ -124,9 +125,9 @@ pub struct Manifest {
     pub version: u32,
     /// The lowest version that it may be installed on.
     pub minimum: u32,
-    /// What is new, in Chinese; at most 500 characters.
+    /// What is new, in Chinese; at most 200 characters.
     pub notes_zh: String,
-    /// What is new, in English; at most 500 characters.
+    /// What is new, in English; at most 200 characters.
     pub notes_en: String,
     /// What goes into a slot: the root with its hash tree.
     pub slot: Part,
@@ -256,7 +257,7 @@ impl Written {
 /// The words go to the screen as they are.
 fn notes(text: String) -> Result<String, &'static str> {
     if text.chars().count() > NOTES_CHARS {
-        return Err("its notes are longer than 500 characters");
+        return Err("its notes are longer than 200 characters");
     }
     if text
         .chars()
