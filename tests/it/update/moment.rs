@@ -51,96 +51,33 @@ fn a_window_is_written_as_two_times_and_may_go_over_midnight() {
 
 #[test]
 fn the_reasons_against_it_come_in_their_order() {
-    for (moment, wanted) in [
-        (NIGHT, Ok(())),
+    type Change = fn(&mut Moment);
+    let table: [(Change, Result<(), Wait>); 12] = [
+        (|_| {}, Ok(())),
+        (|at| at.minute = Some(600), Err(Wait::Window)),
+        (|at| at.minute = None, Err(Wait::Window)),
+        (|at| at.window = None, Err(Wait::Window)),
+        (|at| at.unsettled = 1, Err(Wait::Batch)),
+        (|at| (at.tried, at.unsettled) = (true, 1), Err(Wait::Tried)),
         (
-            Moment {
-                minute: Some(600),
-                ..NIGHT
-            },
-            Err(Wait::Window),
-        ),
-        (
-            Moment {
-                minute: None,
-                ..NIGHT
-            },
-            Err(Wait::Window),
-        ),
-        (
-            Moment {
-                window: None,
-                ..NIGHT
-            },
-            Err(Wait::Window),
-        ),
-        (
-            Moment {
-                unsettled: 1,
-                ..NIGHT
-            },
-            Err(Wait::Batch),
-        ),
-        (
-            Moment {
-                tried: true,
-                unsettled: 1,
-                ..NIGHT
-            },
-            Err(Wait::Tried),
-        ),
-        (
-            Moment {
-                open: 1,
-                tried: true,
-                unsettled: 1,
-                ..NIGHT
-            },
+            |at| (at.open, at.tried, at.unsettled) = (1, true, 1),
             Err(Wait::Open),
         ),
+        (|at| (at.asked, at.minute) = (WORD, Some(600)), Ok(())),
         (
-            Moment {
-                asked: WORD,
-                minute: Some(600),
-                ..NIGHT
-            },
+            |at| (at.asked, at.minute, at.window, at.tried) = (WORD, None, None, true),
             Ok(()),
         ),
+        (|at| (at.asked, at.unsettled) = (WORD, 1), Err(Wait::Batch)),
+        (|at| (at.asked, at.unsettled) = (WORD_DESPITE, 1), Ok(())),
         (
-            Moment {
-                asked: WORD,
-                minute: None,
-                window: None,
-                tried: true,
-                ..NIGHT
-            },
-            Ok(()),
-        ),
-        (
-            Moment {
-                asked: WORD,
-                unsettled: 1,
-                ..NIGHT
-            },
-            Err(Wait::Batch),
-        ),
-        (
-            Moment {
-                asked: WORD_DESPITE,
-                unsettled: 1,
-                ..NIGHT
-            },
-            Ok(()),
-        ),
-        (
-            Moment {
-                asked: WORD_DESPITE,
-                open: 1,
-                ..NIGHT
-            },
+            |at| (at.asked, at.open) = (WORD_DESPITE, 1),
             Err(Wait::Open),
         ),
-    ] {
+    ];
+    for (change, wanted) in table {
+        let mut moment = NIGHT;
+        change(&mut moment);
         assert_eq!(may_install(&moment), wanted, "{moment:?}");
     }
 }
