@@ -201,9 +201,7 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
             vec![outcome(OutcomeKind::NotPaid)]
         }
         Cause::Balance(_) => vec![super::samples_balance::telling(cause.clone())],
-        Cause::RecordUnreadable | Cause::Export(_) => {
-            vec![super::samples_batch::telling(cause.clone())]
-        }
+        Cause::Export(_) => vec![super::samples_batch::telling(cause.clone())],
         Cause::Update(_) => vec![super::samples_update::telling(cause.clone()), keypad()],
         Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],
         Cause::JournalBroken | Cause::SettingsWrong => {
@@ -212,6 +210,7 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         Cause::DiskFull => vec![Page::OutOfService(cause.clone().into()), keypad()],
         Cause::AmountMissing
         | Cause::JournalAltered
+        | Cause::RecordUnreadable
         | Cause::CopyFails
         | Cause::JournalRebuilt
         | Cause::JournalUnproven
