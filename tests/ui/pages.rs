@@ -104,25 +104,6 @@ fn presses_after_a_sale_become_their_intents() {
         ("batch-exported", "导出", Intent::ExportBatch),
         ("batch-exporting", "返回", Intent::Back),
         ("batch-no-printer", "返回", Intent::Back),
-        ("records", "更新", Intent::Update(UpdateWish::Show)),
-        ("update-none", "检查更新", Intent::Update(UpdateWish::Look)),
-        (
-            "update-none",
-            "退回版本 11",
-            Intent::Update(UpdateWish::Back),
-        ),
-        (
-            "update-ready",
-            "立即更新",
-            Intent::Update(UpdateWish::Install),
-        ),
-        (
-            "update-batch-open",
-            "仍要更新",
-            Intent::Update(UpdateWish::Install),
-        ),
-        ("update-package", "返回", Intent::Back),
-        ("approve-update", "返回", Intent::Back),
         ("approve-settlement", "返回", Intent::Back),
         ("records-none-wall", "码牌", Intent::ShowWall),
         ("look-slip", "返回", Intent::Back),
@@ -159,6 +140,31 @@ fn presses_after_a_sale_become_their_intents() {
         ("undoing", "立即核实", Intent::QueryNow),
         ("undoing", "下一笔", Intent::NextSale),
         ("undoing-done", "知道了", Intent::Dismiss),
+    ]);
+}
+
+#[test]
+fn presses_around_an_update_become_their_intents() {
+    check_presses(&[
+        ("records", "更新", Intent::Update(UpdateWish::Show)),
+        ("update-none", "检查更新", Intent::Update(UpdateWish::Look)),
+        (
+            "update-none",
+            "退回版本 11",
+            Intent::Update(UpdateWish::Back),
+        ),
+        (
+            "update-ready",
+            "立即更新",
+            Intent::Update(UpdateWish::Install),
+        ),
+        (
+            "update-batch-open",
+            "仍要更新",
+            Intent::Update(UpdateWish::Install),
+        ),
+        ("update-package", "返回", Intent::Back),
+        ("approve-update", "返回", Intent::Back),
     ]);
 }
 

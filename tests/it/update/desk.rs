@@ -114,7 +114,7 @@ impl Till {
         self.update_page("updates", |_| true).await;
     }
 
-    async fn pin(&mut self, pin: &str) {
+    async fn approves(&mut self, pin: &str) {
         self.wait("approve", |page| matches!(page, Page::Approve(_)))
             .await;
         for digit in pin.bytes() {
@@ -123,7 +123,7 @@ impl Till {
         self.tap(Intent::PinSend).await;
     }
 
-    async fn told(&mut self, code: &'static str) {
+    async fn is_told(&mut self, code: &'static str) {
         let tells = move |page: &Page| {
             let notice = match page {
                 Page::Update(page) => page.notice.as_ref(),
@@ -155,12 +155,12 @@ fn a_supervisor_installs_what_lies_ready_and_the_machine_starts_anew() {
         assert!(page.can_install && !page.despite);
         // The batch holds a sale: it has to be closed, or meant.
         till.tap(Intent::Update(UpdateWish::Install)).await;
-        till.told("V08").await;
+        till.is_told("V08").await;
         till.tap(Intent::Update(UpdateWish::Install)).await;
-        till.pin("111222").await;
-        till.told("A11").await;
+        till.approves("111222").await;
+        till.is_told("A11").await;
         assert!(!machine.wish().exists(), "nobody approved");
-        till.pin(PIN).await;
+        till.approves(PIN).await;
         assert_eq!(machine.install().await, After::Nothing(None));
         assert_eq!(std::fs::read(&machine.places.slot).unwrap(), slot(3));
         assert!(machine.places.boot.join(kernels::new(3)).exists());
@@ -216,7 +216,7 @@ fn the_version_before_is_gone_back_to_with_a_supervisors_word() {
             .await;
         assert_eq!((page.back, page.offered), (Some(1), None));
         till.tap(Intent::Update(UpdateWish::Back)).await;
-        till.pin(PIN).await;
+        till.approves(PIN).await;
         assert_eq!(machine.install().await, After::Nothing(None));
         assert!(
             machine
@@ -263,7 +263,7 @@ fn what_the_installer_refuses_is_told_and_not_tried_again_by_itself() {
             panic!("it was installed");
         };
         till.show_update().await;
-        till.told("V09").await;
+        till.is_told("V09").await;
         let page = till.update_page("still ready", is_ready).await;
         assert!(page.tried, "only a supervisor begins it again");
         assert_eq!(std::fs::read(&machine.places.slot).unwrap(), slot(1));
@@ -279,17 +279,17 @@ fn failures_of_the_server_have_their_codes_and_another_system_is_left_alone() {
         machine.stand.fault("hash");
         let mut till = machine.till(Some(RUNNING), None).await;
         till.show_update().await;
-        till.told("V05").await;
+        till.is_told("V05").await;
         machine.stand.fault("cut");
         till.update_page("it can be asked", |page| page.can_look)
             .await;
         till.tap(Intent::Update(UpdateWish::Look)).await;
-        till.told("V03").await;
+        till.is_told("V03").await;
         machine.stand.serve(9, 8, &machine.stand.signer);
         till.update_page("it can be asked", |page| page.can_look)
             .await;
         till.tap(Intent::Update(UpdateWish::Look)).await;
-        till.told("V11").await;
+        till.is_told("V11").await;
         till.stop().await;
         let mut till = machine.till(None, Some(now())).await;
         till.show_update().await;
