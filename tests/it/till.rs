@@ -152,12 +152,8 @@ async fn started<A: Acquirer>(
     let heard_at = receiver.map(|at| format!("https://{at}/notice"));
     own.notify_url = heard_at.or(own.notify_url);
     let lakala = Lakala::open(own, post, entropy.clone()).unwrap();
-    tokio::spawn(acquirer::serve(
-        Arc::new(client(lakala)),
-        asked,
-        events,
-        move || clock.now(),
-    ));
+    let client = Arc::new(client(lakala));
+    tokio::spawn(acquirer::serve(client, asked, events, move || clock.now()));
     forward(told, inputs.clone(), Input::Acquirer);
     let (scanner, orders) = mpsc::channel(8);
     let camera = watched(orders);
