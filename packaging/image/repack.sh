@@ -30,8 +30,8 @@ size, = struct.unpack_from("<I", packed, length - 4)
 kernel = subprocess.run(["xz", "-dc"], input=packed[:-4], stdout=subprocess.PIPE, check=True).stdout
 if len(kernel) != size or kernel[:4] != b"\x7fELF":
     sys.exit(f"{sys.argv[1]}: no ELF kernel of {size} bytes in it")
-open("kernel", "wb").write(kernel)
-open("kernel.size", "wb").write(struct.pack("<I", size))
+open("payload", "wb").write(kernel)
+open("payload.size", "wb").write(struct.pack("<I", size))
 parts_at, sections_at = struct.unpack_from("<QQ", kernel, 32)
 _, parts, _, sections, names = struct.unpack_from("<5H", kernel, 54)
 parts = [struct.unpack_from("<IIQQQQQQ", kernel, parts_at + 56 * i) for i in range(parts)]
@@ -44,7 +44,7 @@ with open("symbols.s", "w") as out:
     for name, address in symbols.items():
         out.write(f".globl {name}\n.set {name}, {address:#x}\n")
 PY
-{ zstd -q -22 --ultra <kernel && cat kernel.size; } >kernel.zst
+{ zstd -q -22 --ultra <payload && cat payload.size; } >payload.zst
 
 # What is only for compiling a whole kernel stays out: keys, type information.
 cp "$config" .config
@@ -60,7 +60,7 @@ cp "$config" .config
   as symbols.s -o vmlinux
   # `vmlinux` is not made, and the packed kernel is ours: nothing of it is compiled.
   make -s -o vmlinux bzImage KERNELRELEASE="$release" 'cmd_relocs=touch $@' \
-    "cmd_zstd22_with_size=cp $PWD/kernel.zst \$@"
+    "cmd_zstd22_with_size=cp $PWD/payload.zst \$@"
 } >"$work/make.log" 2>&1 || { tail -20 "$work/make.log" >&2; exit 1; }
 
 # What was packed is what the package had.
@@ -70,7 +70,7 @@ old, new = (open(path, "rb").read() for path in sys.argv[1:])
 at, length = struct.unpack_from("<II", new, 0x248)
 packed = new[(new[0x1F1] + 1) * 512 + at:][:length - 4]
 kernel = subprocess.run(["zstd", "-dcq", "--long=27"], input=packed, stdout=subprocess.PIPE, check=True).stdout
-if kernel != open("kernel", "rb").read():
+if kernel != open("payload", "rb").read():
     sys.exit("the packed kernel is not the package's")
 # Alignment, address, room at the start and the abilities that firmware asks for.
 for name, form, field in (("alignment", "<I", 0x230), ("abilities", "<H", 0x236), ("address", "<Q", 0x258)):

@@ -118,6 +118,8 @@ pub struct Driver {
     look_at_time: Tick,
     /// When it is looked next whether an update may be installed.
     look_at_update: Tick,
+    /// A supervisor began what the updater does: the machine need not wait for the merchant's hours.
+    update_word: bool,
     /// Wall clock less ticks when the clock was found wrong, in milliseconds.
     wrong_since: Option<i64>,
 }
@@ -145,6 +147,7 @@ impl Driver {
             to_read: None,
             look_at_time: Tick(0),
             look_at_update: Tick(0),
+            update_word: false,
             wrong_since: None,
         }
     }

@@ -103,6 +103,14 @@ pub enum Wait {
     Window,
 }
 
+impl Moment {
+    /// Whether these are the merchant's hours: nothing that a customer waits for begins by itself in others.
+    pub fn is_in_window(&self) -> bool {
+        let hour = self.window.zip(self.minute);
+        hour.is_some_and(|(window, minute)| window.holds(minute))
+    }
+}
+
 /// Decides whether the version that lies ready may be installed at this moment.
 ///
 /// # Errors
@@ -117,10 +125,6 @@ pub fn may_install(moment: &Moment) -> Result<(), Wait> {
         Asked::Supervisor { .. } => Err(Wait::Batch),
         Asked::ByItself if moment.tried => Err(Wait::Tried),
         Asked::ByItself if !closed => Err(Wait::Batch),
-        Asked::ByItself => {
-            let hour = moment.window.zip(moment.minute);
-            let now = hour.is_some_and(|(window, minute)| window.holds(minute));
-            now.then_some(()).ok_or(Wait::Window)
-        }
+        Asked::ByItself => moment.is_in_window().then_some(()).ok_or(Wait::Window),
     }
 }

@@ -104,13 +104,16 @@ impl Driver {
                 let waited = self.is_idle() || self.parts.desk.page == DeskPage::Update;
                 if open == 0 && waited {
                     self.look_at_update = Tick(now.0).after_ms(LOOK_EVERY_MS);
-                    self.order(UpdateOrder::Restart);
+                    if self.may_restart().await {
+                        self.order(UpdateOrder::Restart);
+                    }
                 }
             }
             Some(UpdateStage::Ready) => {
                 self.look_at_update = Tick(now.0).after_ms(LOOK_EVERY_MS);
                 let moment = self.moment(Asked::ByItself).await;
                 if moment.is_some_and(|moment| may_install(&moment).is_ok()) {
+                    self.update_word = false;
                     self.install();
                 }
             }
@@ -123,6 +126,12 @@ impl Driver {
             )
             | None => {}
         }
+    }
+
+    /// What was installed at night and was not started before the shop opened waits for the next night.
+    async fn may_restart(&mut self) -> bool {
+        let moment = self.moment(Asked::ByItself).await;
+        self.update_word || moment.is_some_and(|moment| moment.is_in_window())
     }
 
     fn install(&mut self) {
@@ -210,11 +219,13 @@ impl Driver {
         info!(?approver, back, "a supervisor begins an update");
         if let Some(version) = to {
             if self.open_now() == 0 {
+                self.update_word = true;
                 self.order(UpdateOrder::Back(version));
             } else {
                 self.parts.desk.told = Some(Cause::Update(UpdateNote::SalesOpen));
             }
         } else if !back && self.supervisor_may_install().await {
+            self.update_word = true;
             self.install();
         }
     }
