@@ -41,7 +41,7 @@ setup:
 	command -v openssl >/dev/null || missing+=(openssl)
 	python3 -c 'import cryptography' 2>/dev/null || missing+=(python3-cryptography)
 	python3 -c 'import jsonschema' 2>/dev/null || missing+=(python3-jsonschema)
-	python3 -c 'import openpyxl' 2>/dev/null || missing+=(python3-openpyxl)
+	/usr/bin/python3 -c 'import openpyxl' 2>/dev/null || missing+=(python3-openpyxl)
 	command -v zbarimg >/dev/null || missing+=(zbar-tools)
 	if [ $${#missing[@]} -gt 0 ]; then
 	  command -v apt-get >/dev/null || { echo "please install: $${missing[*]}"; exit 1; }

@@ -3,7 +3,7 @@
 //! Read `docs/ARCHITECTURE.md` first. The dependency rules below are checked by `tests/it/tidy.rs`:
 //!
 //! ```text
-//! domain, limits            <- nothing of ours
+//! domain, limits, https     <- nothing of ours
 //! evidence, code            <- domain, limits
 //! card                      <- domain
 //! settlement                <- domain, evidence
@@ -11,11 +11,11 @@
 //! payment                   <- domain, limits, evidence, code, card, settlement
 //! profile                   <- domain, evidence, code, payment (its timings)
 //! people                    <- domain, limits, entropy
-//! update                    <- limits; its `shared` names nothing of ours and is built into the installer, too
+//! update                    <- domain, limits, https; its `shared` names nothing of ours and is built into the installer, too
 //! view                      <- domain, limits, code, payment, settlement (and evidence through it)
 //! printing                  <- domain, limits, evidence, card, payment, settlement, view
 //! journal, acquirer, reader, scanner, sound <- domain, limits, evidence, code, card, payment, settlement, entropy;
-//!                              never each other
+//!                              never each other (acquirer: https, too)
 //! export                    <- evidence, settlement, reconcile (its days), journal
 //! terminal                  <- all of the above, clock, entropy
 //! config                    <- domain, code, payment, profile, view, printing, settlement, update
@@ -37,6 +37,8 @@ pub mod domain;
 pub mod entropy;
 pub mod evidence;
 pub mod export;
+#[cfg(feature = "live")]
+mod https;
 pub mod journal;
 pub mod limits;
 pub mod payment;

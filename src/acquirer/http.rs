@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::error::{SendError, SetupError};
 use super::{Exchange, Post, RawAnswer, pem};
+use crate::https::{self, chain};
 use crate::limits;
 
 /// What a card host is sent and answers.
@@ -86,23 +87,8 @@ fn client(
             "it must be a PEM certificate (BEGIN CERTIFICATE); it holds {found}"
         ))
     };
-    let authorities = reqwest::Certificate::from_pem_bundle(&bytes).map_err(|_| unusable())?;
-    if authorities.is_empty() {
-        return Err(unusable());
-    }
-    // A second call keeps the provider of the first.
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .ok();
-    reqwest::Client::builder()
-        .tls_certs_only(authorities)
-        .tls_version_min(reqwest::tls::Version::TLS_1_2)
-        .https_only(true)
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .no_proxy()
-        .referer(false)
-        .http1_only()
+    https::client(&bytes)
+        .ok_or_else(unusable)?
         .pool_max_idle_per_host(0)
         .connect_timeout(connect)
         .timeout(total)
@@ -224,22 +210,6 @@ fn is_about_time(error: &(dyn std::error::Error + 'static)) -> bool {
         return is_about_time(inner);
     }
     error.source().is_some_and(is_about_time)
-}
-
-/// The chain without the address: it is in the configuration, and texts are stored.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut parts = Vec::new();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        parts.push(cause.to_string());
-        source = cause.source();
-    }
-    let text = parts.join(": ");
-    if text.is_empty() {
-        "no details".to_owned()
-    } else {
-        text.chars().take(200).collect()
-    }
 }
 
 #[cfg(test)]

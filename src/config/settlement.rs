@@ -3,6 +3,7 @@
 //! Owns its keys and what is wrong with them. How an acquirer is asked is the profile's and `settlement`'s.
 
 use super::{Checker, Config, ConfigError, SettlementLayer};
+use crate::domain::minute_of_day;
 use crate::payment::Timing;
 use crate::settlement::{FeeTerms, Rules};
 
@@ -49,7 +50,7 @@ pub(super) fn check(
 ) -> Result<Closings, ConfigError> {
     let at_min = match layer.at.as_deref() {
         None | Some("") => None,
-        Some(text) => Some(minutes(text).ok_or_else(|| {
+        Some(text) => Some(minute_of_day(text).ok_or_else(|| {
             let problem = "it is no time of day; use 00:00 to 23:59";
             c.bad("settlement.at", problem)
         })?),
@@ -58,34 +59,4 @@ pub(super) fn check(
         statement: layer.statement.unwrap_or(sandbox),
         at_min,
     })
-}
-
-fn minutes(text: &str) -> Option<u16> {
-    let (hour, minute) = text.split_once(':')?;
-    let two = |part: &str| -> Option<u16> {
-        let digits = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
-        digits.then(|| part.parse().ok()).flatten()
-    };
-    let (hour, minute) = (two(hour)?, two(minute)?);
-    (hour < 24 && minute < 60).then_some(hour * 60 + minute)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_of_day_is_two_pairs_of_digits() {
-        for (text, found) in [
-            ("00:00", Some(0)),
-            ("23:59", Some(1439)),
-            ("24:00", None),
-            ("9:30", None),
-            ("09:60", None),
-            ("+1:00", None),
-            ("0930", None),
-        ] {
-            assert_eq!(minutes(text), found, "{text}");
-        }
-    }
 }

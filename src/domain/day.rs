@@ -1,6 +1,6 @@
 //! Calendar days of the shop: China has one time zone and no daylight saving, UTC+8.
 //!
-//! Owns which day and hour a time belongs to. Reads no clock.
+//! Owns which day and hour a time belongs to, and how people write a time of day. Reads no clock.
 
 use super::Timestamp;
 
@@ -9,6 +9,17 @@ const AHEAD_MS: i64 = 8 * 3_600_000;
 const DAY_MS: i64 = 86_400_000;
 /// 1970-01-01 was a Thursday; weeks begin on Monday.
 const THURSDAY: i64 = 3;
+
+/// Reads a time of day, `00:00` to `23:59`, as minutes after midnight.
+pub fn minute_of_day(text: &str) -> Option<u16> {
+    let (hour, minute) = text.split_once(':')?;
+    let two = |part: &str| -> Option<u16> {
+        let digits = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| part.parse().ok()).flatten()
+    };
+    let (hour, minute) = (two(hour)?, two(minute)?);
+    (hour < 24 && minute < 60).then_some(hour * 60 + minute)
+}
 
 /// A local day, counted from 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -161,5 +172,20 @@ mod tests {
         assert_eq!(days, Days::one(day));
         assert!(days.holds(AT) && !days.holds(before));
         assert!(Days::touched(i64::MIN, i64::MAX).holds(AT));
+    }
+
+    #[test]
+    fn a_time_of_day_is_two_pairs_of_digits() {
+        for (text, found) in [
+            ("00:00", Some(0)),
+            ("23:59", Some(1439)),
+            ("24:00", None),
+            ("9:30", None),
+            ("09:60", None),
+            ("+1:00", None),
+            ("0930", None),
+        ] {
+            assert_eq!(minute_of_day(text), found, "{text}");
+        }
     }
 }

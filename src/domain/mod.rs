@@ -16,7 +16,7 @@ mod role;
 mod time;
 
 pub use channel::Channel;
-pub use day::{Days, LocalDay};
+pub use day::{Days, LocalDay, minute_of_day};
 pub use entry::EntryMode;
 pub use filter::{Filter, FilterKind, FilterState, Place};
 pub use funding::Funding;

@@ -95,6 +95,8 @@ pub enum Prompt {
     CardDetected,
     /// The reader would show its message of this number.
     Message(u8),
+    /// The reader takes a PIN from now on; what was typed before it did not hear.
+    PinWanted,
 }
 
 /// A key in the reader.

@@ -19,7 +19,6 @@ use crate::payment::CardWord;
 use crate::reader::event::{
     Answer, Ask, AskId, End, KeyState, Prompt, ReaderError, ReaderEvent, TapRequest,
 };
-use crate::reader::neo2::PIN_PAUSE_MS;
 use crate::reader::neo2::{CardDecision, CardProblem, CardTransaction, HostAnswer, PinEnd};
 use crate::reader::neo2::{PinKey, PinProblem, PinRequest, Tapped};
 use crate::view::CardHint;
@@ -30,8 +29,6 @@ const JOBS_MAX: usize = 16;
 const PAUSE_MS: u64 = 2_000;
 /// Between an ask that the reader refused and the next one.
 const TROUBLE_MS: u64 = 5_000;
-/// For the way of an ask to the reader and back: nobody is told to type before the reader takes a PIN.
-const PIN_ROUND_MS: u64 = 500;
 /// Approved, for the chip (ISO 8583 field 39).
 const APPROVED: [u8; 2] = *b"00";
 const AUTHENTICATION: Tag = Tag(0x91);
@@ -118,8 +115,6 @@ pub struct CardDesk {
     signing: u32,
     /// A card is at the reader.
     detected: bool,
-    /// When the reader takes the next PIN, as far as this desk knows: it limits how often one may be typed.
-    pin_free: Tick,
     /// A card that was read, and when the reader takes its PIN: it limits how often one may be typed.
     pin_at: Option<(Tick, Order, Box<CardEvidence>)>,
     hint: Option<CardHint>,
@@ -143,7 +138,6 @@ impl CardDesk {
             not_before: Tick(0),
             signing: 0,
             detected: false,
-            pin_free: Tick(0),
             pin_at: None,
             hint: None,
             against: None,
@@ -218,7 +212,6 @@ impl CardDesk {
             ReaderEvent::Lost(why) => {
                 self.up = false;
                 self.pin_at = None;
-                self.pin_free = Tick(0);
                 self.tell(CardNews::Reader(Err(why)));
                 if self.wanted.is_some() {
                     self.hint(Some(CardHint::Away));
@@ -228,6 +221,13 @@ impl CardDesk {
                 self.detected = true;
                 if self.wanted.is_some() {
                     self.hint(Some(CardHint::Detected));
+                }
+            }
+            ReaderEvent::Prompt(Prompt::PinWanted) => {
+                if let Some((_, Doing::Pin(order, _))) = &self.doing
+                    && self.wanted == Some(*order)
+                {
+                    self.hint(Some(CardHint::Pin));
                 }
             }
             ReaderEvent::Prompt(Prompt::Message(_)) => {}
@@ -304,7 +304,7 @@ impl CardDesk {
         } else if let Some((due, order, card)) = self.pin_at.take() {
             let wanted = self.wanted == Some(order);
             if wanted && at >= due {
-                self.ask_pin(order, card, at);
+                self.ask_pin(order, card);
             } else if wanted {
                 self.pin_at = Some((due, order, card));
             } else {
@@ -391,7 +391,7 @@ impl CardDesk {
         }
         match end {
             End::Tap(Tapped::Online(card)) if order.hold || self.config.rules.needs_pin(&card) => {
-                self.ask_pin(order, card, at);
+                self.ask_pin(order, card);
             }
             End::Tap(Tapped::Online(card)) => self.presented(order, *card, None),
             End::Tap(Tapped::Stripe) => self.again(CardHint::Insert, at, PAUSE_MS),
@@ -430,14 +430,8 @@ impl CardDesk {
         }
     }
 
-    fn ask_pin(&mut self, order: Order, card: Box<CardEvidence>, at: Tick) {
-        if at < self.pin_free {
-            self.hint(Some(CardHint::Wait));
-            self.pin_at = Some((self.pin_free, order, card));
-            return;
-        }
-        self.pin_free = at.after_ms(PIN_PAUSE_MS + PIN_ROUND_MS);
-        self.hint(Some(CardHint::Pin));
+    /// Asks the reader for the PIN; the customer is told to type it when the reader takes it.
+    fn ask_pin(&mut self, order: Order, card: Box<CardEvidence>) {
         let request = PinRequest {
             key: PinKey::Session,
             timeout_s: self.config.pin_s,
@@ -468,15 +462,9 @@ impl CardDesk {
             // The reader's own rule against guessing: the card stays where it is.
             End::Failed(ReaderError::PinTooSoon { wait_ms }) => {
                 self.hint(Some(CardHint::Wait));
-                // None was begun: the pause is the rest of the last one, not another whole one.
-                self.pin_free = at.after_ms(wait_ms);
-                self.pin_at = Some((self.pin_free, order, card));
+                self.pin_at = Some((at.after_ms(wait_ms), order, card));
             }
-            _ => {
-                // No PIN was begun as far as is known; the conversation knows better whether one may begin.
-                self.pin_free = at;
-                self.again(CardHint::Away, at, TROUBLE_MS);
-            }
+            _ => self.again(CardHint::Away, at, TROUBLE_MS),
         }
     }
 

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::shared::{MANIFEST_BYTES, Manifest, SIGNATURE_BYTES, TrustedKeys};
 use super::store::{FetchError, Partial};
+use crate::https::{self, chain};
 
 /// A connection has to stand within this time.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -44,22 +45,8 @@ impl Server {
         let bad = |problem: &str| format!("{}: {problem}", ca_file.display());
         let pem = std::fs::read(ca_file).map_err(|error| bad(&error.to_string()))?;
         let unusable = "it must hold PEM certificates (BEGIN CERTIFICATE)";
-        let authorities = reqwest::Certificate::from_pem_bundle(&pem).map_err(|_| bad(unusable))?;
-        if authorities.is_empty() {
-            return Err(bad(unusable));
-        }
-        // A second call keeps the provider of the first.
-        rustls::crypto::ring::default_provider()
-            .install_default()
-            .ok();
-        let client = reqwest::Client::builder()
-            .tls_certs_only(authorities)
-            .tls_version_min(reqwest::tls::Version::TLS_1_2)
-            .https_only(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .http1_only()
+        let client = https::client(&pem)
+            .ok_or_else(|| bad(unusable))?
             .connect_timeout(CONNECT)
             .read_timeout(SILENCE)
             .build()
@@ -169,17 +156,4 @@ fn begins_at(answer: &reqwest::Response, from: u64) -> bool {
 
 fn cut(error: &reqwest::Error) -> FetchError {
     FetchError::Cut(chain(error))
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut parts = Vec::new();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        parts.push(cause.to_string());
-        source = cause.source();
-    }
-    if parts.is_empty() {
-        return error.to_string();
-    }
-    parts.join(": ").chars().take(200).collect()
 }

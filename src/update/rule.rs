@@ -2,6 +2,8 @@
 //!
 //! Owns the window and the order of the reasons against it. Pure: time and the till's state are passed in.
 
+use crate::domain::minute_of_day;
+
 /// Minutes of a day.
 const DAY: u16 = 24 * 60;
 
@@ -25,7 +27,7 @@ impl Window {
     /// Reads `03:00-05:00`.
     pub fn parse(text: &str) -> Option<Self> {
         let (from, to) = text.split_once('-')?;
-        Self::new(minutes(from)?, minutes(to)?)
+        Self::new(minute_of_day(from)?, minute_of_day(to)?)
     }
 
     /// Tells whether a minute of the day is in it.
@@ -36,11 +38,6 @@ impl Window {
             self.from_min <= minute || minute < self.to_min
         }
     }
-
-    /// Returns its first minute.
-    pub const fn from_min(&self) -> u16 {
-        self.from_min
-    }
 }
 
 impl std::fmt::Display for Window {
@@ -49,16 +46,6 @@ impl std::fmt::Display for Window {
         let (from_h, from_m, to_h, to_m) = (from / 60, from % 60, to / 60, to % 60);
         write!(f, "{from_h:02}:{from_m:02}-{to_h:02}:{to_m:02}")
     }
-}
-
-fn minutes(text: &str) -> Option<u16> {
-    let (hour, minute) = text.split_once(':')?;
-    let two = |part: &str| -> Option<u16> {
-        let digits = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
-        digits.then(|| part.parse().ok()).flatten()
-    };
-    let (hour, minute) = (two(hour)?, two(minute)?);
-    (hour < 24 && minute < 60).then_some(hour * 60 + minute)
 }
 
 /// Who wants it to be installed now.
@@ -103,12 +90,11 @@ pub enum Wait {
     Window,
 }
 
-impl Moment {
-    /// Whether these are the merchant's hours: nothing that a customer waits for begins by itself in others.
-    pub fn is_in_window(&self) -> bool {
-        let hour = self.window.zip(self.minute);
-        hour.is_some_and(|(window, minute)| window.holds(minute))
-    }
+/// Tells whether these are the merchant's hours. Without a window, or without a clock to trust, none are.
+pub fn is_in_hours(window: Option<Window>, minute: Option<u16>) -> bool {
+    window
+        .zip(minute)
+        .is_some_and(|(window, minute)| window.holds(minute))
 }
 
 /// Decides whether the version that lies ready may be installed at this moment.
@@ -125,6 +111,7 @@ pub fn may_install(moment: &Moment) -> Result<(), Wait> {
         Asked::Supervisor { .. } => Err(Wait::Batch),
         Asked::ByItself if moment.tried => Err(Wait::Tried),
         Asked::ByItself if !closed => Err(Wait::Batch),
-        Asked::ByItself => moment.is_in_window().then_some(()).ok_or(Wait::Window),
+        Asked::ByItself if !is_in_hours(moment.window, moment.minute) => Err(Wait::Window),
+        Asked::ByItself => Ok(()),
     }
 }

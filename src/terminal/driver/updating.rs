@@ -11,7 +11,7 @@ use super::super::updates::UpdateOrder;
 use super::{Driver, chain};
 use crate::domain::{Role, Tick};
 use crate::people::Pin;
-use crate::update::rule::{Asked, Moment, Wait, may_install};
+use crate::update::rule::{Asked, Moment, Wait, is_in_hours, may_install};
 use crate::view::{
     Approves, Cause, ClockState, DeskPage, UpdateNote, UpdateStage, UpdateState, format,
 };
@@ -63,6 +63,14 @@ impl Driver {
         desk.page == DeskPage::Till && !desk.amount.is_typed()
     }
 
+    /// Minutes after midnight in the shop; none while the clock is known to be wrong.
+    fn minute(&self) -> Option<u16> {
+        let now = self.now().utc;
+        let minute = (now.0 - format::local_day_start_ms(now)) / MINUTE_MS;
+        let right = self.parts.desk.clock != ClockState::Wrong;
+        u16::try_from(minute).ok().filter(|_| right)
+    }
+
     async fn moment(&mut self, asked: Asked) -> Option<Moment> {
         let unsettled = match self.parts.journal.unsettled().await {
             Ok(unsettled) => unsettled.entries,
@@ -71,18 +79,14 @@ impl Driver {
                 return None;
             }
         };
-        let now = self.now().utc;
-        let minute = (now.0 - format::local_day_start_ms(now)) / MINUTE_MS;
-        let minute = u16::try_from(minute).ok();
         let idle = asked != Asked::ByItself || self.is_idle();
-        let desk = &self.parts.desk;
         Some(Moment {
             asked,
             window: self.parts.update.as_ref()?.window,
-            minute: minute.filter(|_| desk.clock != ClockState::Wrong),
+            minute: self.minute(),
             open: self.open_now() + usize::from(!idle),
             unsettled,
-            tried: desk.update.as_ref()?.tried,
+            tried: self.parts.desk.update.as_ref()?.tried,
         })
     }
 
@@ -104,7 +108,7 @@ impl Driver {
                 let waited = self.is_idle() || self.parts.desk.page == DeskPage::Update;
                 if open == 0 && waited {
                     self.look_at_update = Tick(now.0).after_ms(LOOK_EVERY_MS);
-                    if self.may_restart().await {
+                    if self.may_restart() {
                         self.order(UpdateOrder::Restart);
                     }
                 }
@@ -129,9 +133,9 @@ impl Driver {
     }
 
     /// What was installed at night and was not started before the shop opened waits for the next night.
-    async fn may_restart(&mut self) -> bool {
-        let moment = self.moment(Asked::ByItself).await;
-        self.update_word || moment.is_some_and(|moment| moment.is_in_window())
+    fn may_restart(&self) -> bool {
+        let window = self.parts.update.as_ref().and_then(|own| own.window);
+        self.update_word || is_in_hours(window, self.minute())
     }
 
     fn install(&mut self) {

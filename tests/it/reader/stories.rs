@@ -140,6 +140,7 @@ fn told(output: &Output, short: bool) -> Option<String> {
             info.firmware, info.data_key, info.pin_key
         ),
         Output::Tell(ReaderEvent::Prompt(Prompt::CardDetected)) => "card detected".to_owned(),
+        Output::Tell(ReaderEvent::Prompt(Prompt::PinWanted)) => "pin wanted".to_owned(),
         Output::Tell(ReaderEvent::Prompt(Prompt::Message(number))) => format!("message {number}"),
         Output::Tell(ReaderEvent::Lost(why)) => format!("lost {why}"),
         Output::Tell(ReaderEvent::Answer(Answer { ask, end })) => {

@@ -4,6 +4,7 @@
 pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("limits", &[]),
+    ("https", &[]),
     ("clock", &["domain", "limits"]),
     ("entropy", &["domain", "limits"]),
     ("telemetry", &[]),
@@ -34,10 +35,23 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
         "export",
         &["evidence", "settlement", "reconcile", "journal"],
     ),
-    ("acquirer", EDGE),
+    (
+        "acquirer",
+        &[
+            "domain",
+            "limits",
+            "https",
+            "evidence",
+            "code",
+            "card",
+            "payment",
+            "settlement",
+            "entropy",
+        ],
+    ),
     ("profile", &["domain", "evidence", "code", "payment"]),
     ("people", &["domain", "limits", "entropy"]),
-    ("update", &["limits"]),
+    ("update", &["domain", "limits", "https"]),
     ("updater", &["update"]),
     (
         "config",

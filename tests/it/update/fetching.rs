@@ -97,6 +97,15 @@ impl Stand {
     }
 }
 
+/// A sandbox that serves version 3, and a terminal's folder beside it.
+async fn serving() -> (TempDir, Running, Stand) {
+    let dir = TempDir::new().unwrap();
+    let running = sandbox(&dir).await;
+    let stand = Stand::new(&dir, &running);
+    stand.serve(3, 1, &stand.signer);
+    (dir, running, stand)
+}
+
 fn size(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |found| found.len())
 }
@@ -104,10 +113,7 @@ fn size(path: &Path) -> u64 {
 #[test]
 fn a_connection_that_ends_early_is_gone_on_with_where_it_ended() {
     runtime().block_on(async {
-        let dir = TempDir::new().unwrap();
-        let running = sandbox(&dir).await;
-        let stand = Stand::new(&dir, &running);
-        stand.serve(3, 1, &stand.signer);
+        let (_dir, _running, stand) = serving().await;
         stand.fault("cut");
         let part = stand.folder.join("shouyin-3.slot.part");
         let mut before = 0;
@@ -134,10 +140,7 @@ fn a_connection_that_ends_early_is_gone_on_with_where_it_ended() {
 #[test]
 fn a_server_without_parts_sends_the_whole_file_again() {
     runtime().block_on(async {
-        let dir = TempDir::new().unwrap();
-        let running = sandbox(&dir).await;
-        let stand = Stand::new(&dir, &running);
-        stand.serve(3, 1, &stand.signer);
+        let (_dir, _running, stand) = serving().await;
         stand.fault("cut");
         stand.fetch().await.unwrap_err();
         stand.fault("whole");
@@ -149,10 +152,7 @@ fn a_server_without_parts_sends_the_whole_file_again() {
 #[test]
 fn a_wrong_size_a_wrong_byte_and_a_missing_file_leave_nothing_ready() {
     runtime().block_on(async {
-        let dir = TempDir::new().unwrap();
-        let running = sandbox(&dir).await;
-        let stand = Stand::new(&dir, &running);
-        stand.serve(3, 1, &stand.signer);
+        let (_dir, _running, stand) = serving().await;
         stand.fault("size");
         let long = stand.fetch().await.unwrap_err();
         assert!(matches!(&long, FetchError::Size(name) if name == "shouyin-3.slot"));
@@ -175,10 +175,9 @@ fn a_wrong_size_a_wrong_byte_and_a_missing_file_leave_nothing_ready() {
 #[test]
 fn a_foreign_signature_and_another_authority_are_refused() {
     runtime().block_on(async {
-        let (dir, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
-        let running = sandbox(&dir).await;
+        let (_dir, _running, mut stand) = serving().await;
+        let other = TempDir::new().unwrap();
         let _stranger = sandbox(&other).await;
-        let mut stand = Stand::new(&dir, &running);
         let foreign = Signer::new(other.path(), "foreign");
         stand.serve(3, 1, &foreign);
         let refused = stand.fetch().await.unwrap_err();
@@ -194,10 +193,7 @@ fn a_foreign_signature_and_another_authority_are_refused() {
 #[test]
 fn what_was_tampered_with_on_the_disk_is_not_ready() {
     runtime().block_on(async {
-        let dir = TempDir::new().unwrap();
-        let running = sandbox(&dir).await;
-        let stand = Stand::new(&dir, &running);
-        stand.serve(3, 1, &stand.signer);
+        let (_dir, _running, stand) = serving().await;
         let found = stand.fetch().await.unwrap();
         // A newer version takes the place of the older one's files.
         stand.serve(4, 1, &stand.signer);

@@ -130,6 +130,7 @@ impl Conversation {
             }
             None if !*accepted && reply.data.is_empty() => {
                 *accepted = true;
+                self.tell(ReaderEvent::Prompt(Prompt::PinWanted));
                 if *key == PinKey::Session {
                     // The reader counts from when it took the command, which may be long after we wrote it.
                     self.next_pin = at.after_ms(super::PIN_PAUSE_MS);
