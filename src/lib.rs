@@ -11,7 +11,7 @@
 //! payment                   <- domain, limits, evidence, code, card, settlement
 //! profile                   <- domain, evidence, code, payment (its timings)
 //! people                    <- domain, limits, entropy
-//! update                    <- domain, limits, https; its `shared` names nothing of ours and is built into the installer, too
+//! update                    <- domain, limits, https (its `shared` names nothing of ours: the installer has it, too)
 //! view                      <- domain, limits, code, payment, settlement (and evidence through it)
 //! printing                  <- domain, limits, evidence, card, payment, settlement, view
 //! journal, acquirer, reader, scanner, sound <- domain, limits, evidence, code, card, payment, settlement, entropy;

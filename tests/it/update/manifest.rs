@@ -232,7 +232,10 @@ fn a_wish_has_one_form() {
 proptest! {
     /// Whoever has no key cannot make anything happen, whatever they send.
     #[test]
-    fn bytes_without_a_key_are_never_a_manifest(bytes in proptest::collection::vec(any::<u8>(), 0..400), signature in "[A-Za-z0-9+/=]{0,100}") {
+    fn bytes_without_a_key_are_never_a_manifest(
+        bytes in proptest::collection::vec(any::<u8>(), 0..400),
+        signature in "[A-Za-z0-9+/=]{0,100}",
+    ) {
         let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
         let keys = TrustedKeys::parse(pem).unwrap();
         prop_assert!(Manifest::open(&keys, &bytes, signature.as_bytes()).is_err());
