@@ -11,6 +11,7 @@ mod core_events;
 mod journal;
 mod reader;
 mod texts;
+mod update;
 
 pub use answer::acquirer_answer;
 pub use cards::card_message;
@@ -18,12 +19,13 @@ pub use core_events::core_events;
 pub use journal::{fact_decode, journal_file, mirror_log};
 pub use reader::{card_result, reader_frames};
 pub use texts::{code_table, config, payment_code};
+pub use update::update_files;
 
 /// A function that takes any bytes.
 pub type Target = fn(&[u8]);
 
 /// Every target by the name of its program and its corpus.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("acquirer_answer", acquirer_answer),
     ("card_message", card_message),
     ("card_result", card_result),
@@ -35,4 +37,5 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("mirror_log", mirror_log),
     ("payment_code", payment_code),
     ("reader_frames", reader_frames),
+    ("update_files", update_files),
 ];

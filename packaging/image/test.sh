@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make image-test STAGE=quick|reproducible|secure|budget|watchdog|drills|full`: the boot image in virtual machines, without KVM.
+# `make image-test STAGE=quick|reproducible|secure|budget|devices|watchdog|update|drills|full`: the boot image in virtual machines, without KVM.
 # Where it cannot run it says why in one line, and what was skipped, and is no failure.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -34,9 +34,16 @@ watchdog() {
   python3 packaging/image/watchdog.py "$hurts/$(basename "$image")" $out/watchdog
   rm -rf $hurts
 }
+update() {
+  local good=target/image/good bad=target/image/bad
+  OUT=$good packaging/image/build.sh 2 >/dev/null
+  OUT=$bad EXTRA=packaging/image/bad packaging/image/build.sh 3 >/dev/null
+  python3 packaging/image/update.py "$image" $good/update $bad/update $out/update
+  rm -rf $good $bad
+}
 case $stage in
-  quick | secure | budget | drills) run "$stage" ;;
-  reproducible | watchdog) $stage ;;
-  full) for each in quick budget secure drills; do run $each; done; watchdog; reproducible ;;
-  *) echo "STAGE is quick, reproducible, secure, budget, watchdog, drills or full"; exit 2 ;;
+  quick | secure | budget | devices | drills) run "$stage" ;;
+  reproducible | watchdog | update) $stage ;;
+  full) for each in quick devices budget secure drills; do run $each; done; watchdog; update; reproducible ;;
+  *) echo "STAGE is quick, reproducible, secure, budget, devices, watchdog, update, drills or full"; exit 2 ;;
 esac

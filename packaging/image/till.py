@@ -26,10 +26,11 @@ SECTOR = 512
 class Sandbox:
     """The acquirer on this machine's loopback; a guest of QEMU reaches it as 10.0.2.2."""
 
-    def __init__(self, folder, program="target/debug/shouyin-sandbox", scale=1):
+    def __init__(self, folder, program="target/debug/shouyin-sandbox", scale=1, reader=None):
+        """`reader` is the name of the serial line of a card reader, which is made."""
         os.makedirs(folder, exist_ok=True)
         command = [program, "serve", "--dir", f"{folder}/sandbox", "--port", "0", "--page-port",
-                   "0", "--time-scale", str(scale)]
+                   "0", "--time-scale", str(scale), *(["--reader", reader] if reader else [])]
         self.folder = folder
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         told = self.process.stdout.readline()
@@ -57,6 +58,13 @@ class Sandbox:
                 return page.read().decode()
         except urllib.error.HTTPError as refused:
             return f"refused: {refused.read().decode()}"
+
+    def at_reader(self, words):
+        """What a customer does at the card reader."""
+        url = self.pages["wallet"] + "desk/reader"
+        request = urllib.request.Request(url, words.encode(), method="POST")
+        with urllib.request.urlopen(request, timeout=20) as page:
+            page.read()
 
     def stop(self):
         self.process.terminate()

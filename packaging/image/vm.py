@@ -28,10 +28,11 @@ class Vm:
     """Starts stopped; `power_on` begins. `folder` keeps sockets, the serial log and pictures."""
 
     def __init__(self, image, folder, size=(720, 1280), memory=512, snapshot=False, reboot=True,
-                 counted=False, direct=None, secure=None, extra=()):
+                 counted=False, direct=None, secure=None, reader=None, extra=()):
         """`direct` is (kernel, initrd, command line) without firmware; `secure` a file of variables
         with keys enrolled; `counted` makes one instruction one nanosecond, and "rests" lets
-        the guest's clock go with ours while it has nothing to do."""
+        the guest's clock go with ours while it has nothing to do; `reader` is the serial line
+        of a card reader on this machine, which the second serial port becomes."""
         self.image, self.folder, self.size = image, folder, size
         os.makedirs(folder, exist_ok=True)
         drive = f"file={image},if=none,id=disk,format=raw,cache=writeback"
@@ -56,7 +57,7 @@ class Vm:
             "-device", "virtio-tablet-pci", "-device", "virtio-keyboard-pci",
             "-drive", drive, "-device", "virtio-blk-pci,drive=disk",
             "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net",
-            *self._channel("log"), *self._channel("reader"),
+            *self._channel("log"), *self._line(reader),
             "-qmp", f"unix:{folder}/qmp.sock,server=on,wait=off",
             "-device", "i6300esb", "-watchdog-action", "reset",
             "-object", "rng-random,id=rng", "-device", "virtio-rng-pci,rng=rng", "-S",
@@ -73,6 +74,11 @@ class Vm:
         code = SECURE_FIRMWARE if secure else FIRMWARE
         return ["-drive", f"if=pflash,format=raw,readonly=on,file={code}",
                 "-drive", f"if=pflash,format=raw,file={variables}"]
+
+    def _line(self, reader):
+        if reader is None:
+            return self._channel("reader")
+        return ["-chardev", f"serial,id=reader,path={reader}", "-serial", "chardev:reader"]
 
     def _channel(self, name):
         path = f"{self.folder}/{name}.sock"

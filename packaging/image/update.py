@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""An update of a machine, a bad one, the way back, and power cuts in between: IMAGE GOOD BAD OUT.
+
+Owns the drills; GOOD and BAD are folders that a server offers (versions 2 and 3). Everything is seen from
+outside: the panel, resets, and the boot partition of a machine without power. UPDATE_CUTS in the environment
+changes how often the power fails; the seed is printed. Fails at the first thing that is not as it must be."""
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from till import Sandbox, Till, copy_image, equal_books, is_keypad, partition  # noqa: E402
+from vm import Vm  # noqa: E402
+
+CUTS = int(os.environ.get("UPDATE_CUTS", "10"))
+SEED = int(os.environ.get("SEED", str(int(time.time()))))
+# From a keypad to the restart into a new version, and from its keypad to the mark of a good start.
+INSTALLS, PROVES = 600, 60
+
+
+def main():
+    image, good, bad, out = sys.argv[1:5]
+    shutil.rmtree(out, ignore_errors=True)
+    os.makedirs(out)
+    print(f"seed {SEED}", flush=True)
+    sandbox = Sandbox(out)
+    fresh, disk = f"{out}/fresh.raw", f"{out}/disk.raw"
+    vm = Vm(disk, f"{out}/vm")
+    try:
+        copy_image(image, fresh, provision(sandbox))
+        copy_image(fresh, disk)
+        offer(sandbox, good)
+        took = updated(vm, sandbox, out)
+        offer(sandbox, bad)
+        fallen_back(vm, sandbox, out)
+        offer(sandbox, good)
+        cuts(vm, fresh, out, took)
+    finally:
+        if vm.process is not None:
+            vm.cut()
+        sandbox.stop()
+    os.unlink(disk)
+    os.unlink(fresh)
+    print("image-test update: everything passed")
+
+
+def provision(sandbox):
+    """A shop that takes updates at any time of day, so that no hand is needed."""
+    folder = sandbox.provision()
+    with open(f"{folder}/terminal.toml") as file:
+        server = re.search(r"https://10\.0\.2\.2:\d+", file.read()).group()
+    with open(f"{folder}/terminal.toml", "a") as file:
+        file.write(f'\n[update]\nurl = "{server}/update"\nwindow = "00:00-23:59"\n'
+                   'ca_file = "/data/shouyin/sandbox/ca.pem"\n')
+    return folder
+
+
+def offer(sandbox, folder):
+    to = f"{sandbox.folder}/sandbox/update"
+    shutil.rmtree(to, ignore_errors=True)
+    shutil.copytree(folder, to)
+
+
+def kernels(disk):
+    """The kernels on the boot partition, without what is counted of starts."""
+    where = f"{disk}@@{partition(disk, 'shouyin-esp')[0]}"
+    told = subprocess.run(["mdir", "-b", "-i", where, "::/EFI/Linux"], capture_output=True, text=True,
+                          check=True).stdout
+    return sorted(line.rsplit("/", 1)[1] for line in told.split())
+
+
+def starts_anew(vm, seconds):
+    """Waits for a reset; returns how long that took."""
+    began = time.monotonic()
+    seen = vm.events.count("RESET")
+    while vm.events.count("RESET") == seen:
+        if time.monotonic() - began > seconds:
+            raise SystemExit(f"no restart within {seconds} s")
+        vm.pass_time(0.5)
+        vm.ask("query-status")
+    return time.monotonic() - began
+
+
+def updated(vm, sandbox, out):
+    vm.power_on()
+    till = Till(vm, out)
+    till.sells()
+    took = starts_anew(vm, INSTALLS)
+    vm.began = time.monotonic()
+    till.sells()
+    till.picture("updated")
+    vm.pass_time(PROVES)
+    till.touches()
+    till.picture("updated-and-proven")
+    vm.cut()
+    names = kernels(vm.image)
+    assert names == ["shouyin_1.efi", "shouyin_2.efi"], names
+    print(f"version 2 was fetched and installed {took:.0f} s after the keypad, and proved itself", flush=True)
+    return took
+
+
+def fallen_back(vm, sandbox, out):
+    """A version whose terminal never starts: the boot loader gives it up, and it is not tried again."""
+    vm.power_on()
+    till = Till(vm, out)
+    till.sells()
+    starts_anew(vm, INSTALLS)
+    tries = 1
+    while True:
+        until = time.monotonic() + 300
+        before = vm.events.count("RESET")
+        while vm.events.count("RESET") == before and not is_keypad(vm.screen()):
+            assert time.monotonic() < until, "neither a restart nor a keypad"
+            vm.pass_time(0.5)
+        if vm.events.count("RESET") == before:
+            break
+        tries += 1
+    till.picture("fallen-back")
+    resets = vm.events.count("RESET")
+    till.touches()
+    till.sale(sandbox, "7.70")
+    vm.pass_time(PROVES)
+    vm.ask("query-status")
+    assert vm.events.count("RESET") == resets, "it was tried again by itself"
+    vm.cut()
+    names = kernels(vm.image)
+    assert "shouyin_2.efi" in names and "shouyin_3.efi" not in names, names
+    orders = equal_books(vm.image, out, sandbox)
+    assert [order["state"] for order in orders.values()] == ["paid"], orders
+    print(f"a bad version 3: {tries} starts, then version 2 again, which sells: {names}", flush=True)
+
+
+def cuts(vm, fresh, out, took):
+    """The power fails at any moment of an update; the next start sells, and the update comes to its end."""
+    chance = random.Random(SEED)
+    found = {}
+    for number in range(1, CUTS + 1):
+        copy_image(fresh, vm.image)
+        vm.power_on()
+        till = Till(vm, out)
+        till.sells()
+        # A little beyond the restart, so that the first start of the new version is cut, too.
+        moment = chance.uniform(0, took + 20)
+        vm.pass_time(moment)
+        vm.cut()
+        names = kernels(vm.image)
+        assert "shouyin_1.efi" in names, f"cut {number}: {names}"
+        vm.power_on()
+        till.sells()
+        till.touches()
+        vm.cut()
+        others = ", ".join(name for name in names if name != "shouyin_1.efi") or "none yet"
+        found[others] = found.get(others, 0) + 1
+        print(f"cut {number} after {moment:.0f} s (new kernel: {others}): sells", flush=True)
+    print(f"{CUTS} power cuts during an update, each with a system that sells: {found}", flush=True)
+
+
+main()
