@@ -19,7 +19,9 @@ from vm import Vm  # noqa: E402
 CUTS = int(os.environ.get("UPDATE_CUTS", "10"))
 SEED = int(os.environ.get("SEED", str(int(time.time()))))
 # From a keypad to the restart into a new version, and from its keypad to the mark of a good start.
-INSTALLS, PROVES = 600, 60
+INSTALLS, PROVES = 900, 60
+# A start of the new version, up to its keypad.
+STARTS = 40
 
 
 def main():
@@ -28,23 +30,25 @@ def main():
     os.makedirs(out)
     print(f"seed {SEED}", flush=True)
     sandbox = Sandbox(out)
-    fresh, disk = f"{out}/fresh.raw", f"{out}/disk.raw"
+    ready, disk = f"{out}/ready.raw", f"{out}/disk.raw"
     vm = Vm(disk, f"{out}/vm")
     try:
-        copy_image(image, fresh, provision(sandbox))
-        copy_image(fresh, disk)
+        folder = provision(sandbox)
+        copy_image(image, disk, folder)
         offer(sandbox, good)
-        took = updated(vm, sandbox, out)
+        updated(vm, out)
         offer(sandbox, bad)
         fallen_back(vm, sandbox, out)
-        offer(sandbox, good)
-        cuts(vm, fresh, out, took)
+        # What was fetched lies there already, so that only the installation is cut.
+        shutil.copytree(good, f"{folder}/update")
+        copy_image(image, ready, folder)
+        cuts(vm, ready, out)
     finally:
         if vm.process is not None:
             vm.cut()
         sandbox.stop()
     os.unlink(disk)
-    os.unlink(fresh)
+    os.unlink(ready)
     print("image-test update: everything passed")
 
 
@@ -85,7 +89,7 @@ def starts_anew(vm, seconds):
     return time.monotonic() - began
 
 
-def updated(vm, sandbox, out):
+def updated(vm, out):
     vm.power_on()
     till = Till(vm, out)
     till.sells()
@@ -100,7 +104,6 @@ def updated(vm, sandbox, out):
     names = kernels(vm.image)
     assert names == ["shouyin_1.efi", "shouyin_2.efi"], names
     print(f"version 2 was fetched and installed {took:.0f} s after the keypad, and proved itself", flush=True)
-    return took
 
 
 def fallen_back(vm, sandbox, out):
@@ -134,17 +137,22 @@ def fallen_back(vm, sandbox, out):
     print(f"a bad version 3: {tries} starts, then version 2 again, which sells: {names}", flush=True)
 
 
-def cuts(vm, fresh, out, took):
-    """The power fails at any moment of an update; the next start sells, and the update comes to its end."""
+def cuts(vm, ready, out):
+    """The power fails at any moment between a keypad with an update that lies ready and the new version's mark."""
     chance = random.Random(SEED)
+    copy_image(ready, vm.image)
+    vm.power_on()
+    till = Till(vm, out)
+    till.sells()
+    took = starts_anew(vm, INSTALLS)
+    vm.cut()
     found = {}
     for number in range(1, CUTS + 1):
-        copy_image(fresh, vm.image)
+        copy_image(ready, vm.image)
         vm.power_on()
-        till = Till(vm, out)
         till.sells()
-        # A little beyond the restart, so that the first start of the new version is cut, too.
-        moment = chance.uniform(0, took + 20)
+        # Beyond the restart, so that the first start of the new version is cut, too.
+        moment = chance.uniform(0, took + STARTS)
         vm.pass_time(moment)
         vm.cut()
         names = kernels(vm.image)
@@ -153,10 +161,11 @@ def cuts(vm, fresh, out, took):
         till.sells()
         till.touches()
         vm.cut()
-        others = ", ".join(name for name in names if name != "shouyin_1.efi") or "none yet"
+        others = ", ".join(name for name in names if name != "shouyin_1.efi") or "none"
         found[others] = found.get(others, 0) + 1
         print(f"cut {number} after {moment:.0f} s (new kernel: {others}): sells", flush=True)
-    print(f"{CUTS} power cuts during an update, each with a system that sells: {found}", flush=True)
+    print(f"{CUTS} power cuts during an update of {took:.0f} s, each with a system that sells: {found}",
+          flush=True)
 
 
 main()
