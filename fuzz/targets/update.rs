@@ -62,12 +62,12 @@ fn manifest(bytes: &[u8]) {
     assert_eq!(read["version"], taken.version);
     assert_eq!(read["minimum"], taken.minimum);
     assert!((1..=999_999).contains(&taken.version) && taken.minimum < taken.version);
-    assert_eq!(read["notes"]["zh"], Value::from(taken.notes_zh.as_str()));
+    assert_eq!(read["notes"]["zh"], taken.notes_zh.as_str());
     for (part, ending) in taken.parts().into_iter().zip(["slot", "efi"]) {
         assert_eq!(part.name, format!("shouyin-{}.{ending}", taken.version));
         assert!(part.size > 0 && part.size <= 1 << 30);
         let files = read["files"].as_array().expect("two files");
-        let same = |file: &&Value| file["name"] == Value::from(part.name.as_str());
+        let same = |file: &&Value| file["name"] == part.name.as_str();
         let file = files.iter().find(same).expect("a file of this name");
         assert_eq!(file["size"], part.size);
     }
