@@ -134,7 +134,7 @@ def fallen_back(vm, sandbox, out):
     assert "shouyin_2.efi" in names and "shouyin_3.efi" not in names, names
     orders = equal_books(vm.image, out, sandbox)
     assert [order["state"] for order in orders.values()] == ["paid"], orders
-    print(f"a bad version 3: {tries} starts, then version 2 again, which sells: {names}", flush=True)
+    print(f"a bad version 3: {tries} restarts, then version 2 again, which sells: {names}", flush=True)
 
 
 def cuts(vm, ready, out):
