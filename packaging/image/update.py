@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""An update of a machine, a bad one, the way back, and power cuts in between: IMAGE GOOD BAD OUT.
+"""An update of a machine, a bad one that is left again, and power cuts in between: IMAGE GOOD BAD OUT.
 
 Owns the drills; GOOD and BAD are folders that a server offers (versions 2 and 3). Everything is seen from
 outside: the panel, resets, and the boot partition of a machine without power. UPDATE_CUTS in the environment
@@ -70,7 +70,7 @@ def offer(sandbox, folder):
 
 
 def kernels(disk):
-    """The kernels on the boot partition, without what is counted of starts."""
+    """The kernels on the boot partition of a machine without power, with what the boot loader counts in their names."""
     where = f"{disk}@@{partition(disk, 'shouyin-esp')[0]}"
     told = subprocess.run(["mdir", "-b", "-i", where, "::/EFI/Linux"], capture_output=True, text=True,
                           check=True).stdout

@@ -35,20 +35,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
         "export",
         &["evidence", "settlement", "reconcile", "journal"],
     ),
-    (
-        "acquirer",
-        &[
-            "domain",
-            "limits",
-            "https",
-            "evidence",
-            "code",
-            "card",
-            "payment",
-            "settlement",
-            "entropy",
-        ],
-    ),
+    ("acquirer", ONLINE),
     ("profile", &["domain", "evidence", "code", "payment"]),
     ("people", &["domain", "limits", "entropy"]),
     ("update", &["domain", "limits", "https"]),
@@ -93,7 +80,8 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["domain", "limits", "code", "view", "terminal", "sound"],
     ),
 ];
-const EDGE: &[&str] = &[
+/// What every edge may name, and last what only one may that calls a server.
+const ONLINE: &[&str] = &[
     "domain",
     "limits",
     "evidence",
@@ -102,7 +90,9 @@ const EDGE: &[&str] = &[
     "payment",
     "settlement",
     "entropy",
+    "https",
 ];
+const EDGE: &[&str] = ONLINE.split_at(ONLINE.len() - 1).0;
 const TERMINAL: &[&str] = &[
     "domain",
     "limits",
