@@ -14,6 +14,7 @@ mod printing;
 #[cfg(feature = "live")]
 mod reading;
 mod records;
+mod resetting;
 #[cfg(feature = "live")]
 mod scanning;
 mod session;
@@ -34,6 +35,7 @@ pub use printing::start_printer;
 pub use reading::{ReaderAtTill, ReaderKeys, sign_in_when_asked, start_reader};
 #[cfg(feature = "live")]
 pub use scanning::carry_scans;
+pub use resetting::{ResetError, reset_at_start};
 pub use updates::{UpdateDesk, UpdateOrder};
 #[cfg(feature = "live")]
 pub use updating::{UpdaterParts, start_updater};

@@ -5,6 +5,7 @@
 
 use super::balance::BalanceNote;
 use super::export::ExportFault;
+use super::maintain::{PartitionNote, ResetNote};
 use super::printer::PrinterTrouble;
 use super::update::UpdateNote;
 use crate::code::WrongCode;
@@ -129,6 +130,10 @@ pub enum Cause {
     Export(ExportFault),
     /// About the terminal's own software.
     Update(UpdateNote),
+    /// About a reset to the factory state.
+    Reset(ResetNote),
+    /// About the data partition.
+    Partition(PartitionNote),
     /// The PIN is wrong; tries left.
     PinWrong(u32),
     /// Too many wrong PINs; whole minutes to wait.
@@ -179,6 +184,8 @@ pub enum Cause {
     ClockHoldsUp,
     /// Settings, keys or the data directory are not usable: the terminal did not start.
     SettingsWrong,
+    /// There is no configuration: a new terminal, or one that was reset.
+    NotSetUp,
     /// Power or the program failed during a sale; it is being checked.
     Resumed,
     /// A sale of the background was paid after all; its voucher number.
@@ -361,6 +368,8 @@ impl Cause {
             Self::ListQueued => "D11",
             Self::Export(fault) => export_code(*fault),
             Self::Update(note) => update_code(*note),
+            Self::Reset(note) => note.code(),
+            Self::Partition(note) => note.code(),
             Self::Balance(note) => balance_code(note),
             Self::CodeEnded => "P23",
             Self::RefusalUnproved(_) => "P13",
@@ -393,14 +402,16 @@ impl Cause {
             Self::ClockWrong => "K01",
             Self::ClockHoldsUp => "K02",
             Self::SettingsWrong => "S01",
+            Self::NotSetUp => "S02",
         }
     }
 
     const fn severity(&self) -> Severity {
         match self {
-            Self::LatePaid(_) | Self::Settled(_) | Self::Update(UpdateNote::Updated(_)) => {
-                Severity::Good
-            }
+            Self::LatePaid(_)
+            | Self::Settled(_)
+            | Self::Reset(ResetNote::Done)
+            | Self::Update(UpdateNote::Updated(_)) => Severity::Good,
             Self::NothingToSettle
             | Self::NumbersUsedUp
             | Self::SettledUncompared(_)
@@ -411,6 +422,7 @@ impl Cause {
             | Self::Printing
             | Self::Reprinting
             | Self::Update(UpdateNote::Restarting | UpdateNote::Unreachable)
+            | Self::Reset(ResetNote::Leaving)
             | Self::ListQueued => Severity::Hint,
             Self::SettledUnequal(_)
             | Self::AmountTooLarge
@@ -438,6 +450,19 @@ impl Cause {
             | Self::PrintQueueBroken
             | Self::Export(_)
             | Self::Update(_)
+            | Self::Reset(
+                ResetNote::Open
+                | ResetNote::Reversal
+                | ResetNote::Settling
+                | ResetNote::Unproven
+                | ResetNote::Batch
+                | ResetNote::Hold
+                | ResetNote::Undone(_)
+                | ResetNote::NotWritten
+                | ResetNote::Strange,
+            )
+            | Self::Partition(PartitionNote::Repaired)
+            | Self::NotSetUp
             | Self::Balance(_)
             | Self::TooManyOpen
             | Self::WrongCode(_)
@@ -465,6 +490,8 @@ impl Cause {
             | Self::JournalUnproven
             | Self::ClockWrong
             | Self::ClockHoldsUp
+            | Self::Reset(ResetNote::NotErased)
+            | Self::Partition(PartitionNote::NotMounted)
             | Self::SettingsWrong => Severity::Error,
         }
     }
@@ -500,6 +527,7 @@ fn detail(cause: Cause) -> String {
         | Cause::SettledUncompared(text) => text,
         Cause::Balance(note) => note.detail(),
         Cause::Update(note) => note.detail(),
+        Cause::Reset(note) => note.detail(),
         Cause::Printer(_, waiting) => waiting.to_string(),
         Cause::PinWrong(left) => left.to_string(),
         Cause::PinLocked(minutes) => minutes.to_string(),
@@ -549,6 +577,8 @@ fn detail(cause: Cause) -> String {
         | Cause::ClockWrong
         | Cause::ClockHoldsUp
         | Cause::SettingsWrong
+        | Cause::NotSetUp
+        | Cause::Partition(_)
         | Cause::Resumed => String::new(),
     }
 }

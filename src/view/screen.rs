@@ -16,6 +16,7 @@ use super::pages::{
 use super::settlement::SettlementPage;
 use super::statistics::StatisticsPage;
 use super::story::{StoryPage, VerifyPage};
+use super::maintain::MaintenancePage;
 use super::update::UpdatePage;
 
 /// Everything on the screen at one moment.
@@ -134,6 +135,8 @@ pub enum Page {
     Batch(BatchPage),
     /// The versions of the terminal's own software.
     Update(UpdatePage),
+    /// 维护.
+    Maintenance(MaintenancePage),
     /// 余额查询.
     Balance(BalancePage),
     /// How much goes back.

@@ -178,6 +178,7 @@ async fn started<A: Acquirer>(
         printer: plan.printer,
         export,
         update,
+        reset: Some(WishFile::of(&data)),
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));
     Till {

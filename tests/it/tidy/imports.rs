@@ -51,6 +51,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("profile", &["domain", "evidence", "code", "payment"]),
     ("people", &["domain", "limits", "entropy"]),
+    ("recovery", &[]),
     ("update", &["domain", "limits", "https"]),
     ("updater", &["update"]),
     (
@@ -123,6 +124,7 @@ const TERMINAL: &[&str] = &[
     "export",
     "settlement",
     "update",
+    "recovery",
 ];
 
 /// The terminal without its edges; its model acquirer imports nothing (`tests/it/simulator.rs`).
