@@ -33,9 +33,9 @@ pub use print::{NoPrinter, PrintJob, PrintQueue, PrintRefusal, document, ended};
 pub use printing::start_printer;
 #[cfg(feature = "live")]
 pub use reading::{ReaderAtTill, ReaderKeys, sign_in_when_asked, start_reader};
+pub use resetting::{ResetError, reset_at_start};
 #[cfg(feature = "live")]
 pub use scanning::carry_scans;
-pub use resetting::{ResetError, reset_at_start};
 pub use updates::{UpdateDesk, UpdateOrder};
 #[cfg(feature = "live")]
 pub use updating::{UpdaterParts, start_updater};

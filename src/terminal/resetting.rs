@@ -102,11 +102,7 @@ async fn against(
     Ok(why.map(|why| ResetNote::Undone(note_of(why).code())))
 }
 
-async fn moment(
-    journal: &Journal,
-    open: usize,
-    now: Timestamp,
-) -> Result<Moment, JournalError> {
+async fn moment(journal: &Journal, open: usize, now: Timestamp) -> Result<Moment, JournalError> {
     let reason = journal.may_sell().await?;
     Ok(Moment {
         open,

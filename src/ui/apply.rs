@@ -8,7 +8,8 @@ use shouyin_ui as ui;
 use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
 
 use super::{
-    apply_balance, apply_batch, apply_browse, apply_maintain, apply_more, apply_settle, apply_update, apply_wall,
+    apply_balance, apply_batch, apply_browse, apply_maintain, apply_more, apply_settle,
+    apply_update, apply_wall,
 };
 use crate::domain::Channel;
 use crate::view::{

@@ -5,7 +5,8 @@ use crate::code::WrongCode;
 use crate::domain::{Channel, TxnId};
 use crate::view::{
     AimHint, Cause, Keypad, Language, Link, Manual, Notice, OutcomeKind, OutcomePage, Page,
-    PartitionNote, PendingPage, PrinterTrouble, Prompt, ResetNote, Row, RowState, Screen, Status, Theme, WaitKind, Waiting,
+    PartitionNote, PendingPage, PrinterTrouble, Prompt, ResetNote, Row, RowState, Screen, Status,
+    Theme, WaitKind, Waiting,
 };
 
 pub use super::samples_more::CODE_TEXT;

@@ -72,10 +72,7 @@ pub(super) fn all() -> Vec<Sample> {
     };
     let stopped = |cause: Cause| Page::OutOfService(cause.into());
     vec![
-        sample(
-            "maintenance",
-            Page::Maintenance(page(ResetStage::Offered)),
-        ),
+        sample("maintenance", Page::Maintenance(page(ResetStage::Offered))),
         sample("maintenance-updates", Page::Maintenance(updates)),
         sample(
             "maintenance-batch-open",
@@ -87,7 +84,10 @@ pub(super) fn all() -> Vec<Sample> {
         ),
         sample("maintenance-leaving", Page::Maintenance(leaving)),
         sample("approve-reset", asks),
-        sample("out-of-service-reset", stopped(Cause::Reset(ResetNote::Done))),
+        sample(
+            "out-of-service-reset",
+            stopped(Cause::Reset(ResetNote::Done)),
+        ),
         sample("out-of-service-not-set-up", stopped(Cause::NotSetUp)),
     ]
 }

@@ -4,9 +4,9 @@ use crate::domain::{Channel, TxnId};
 
 use super::batches::BatchSlip;
 use super::browse::Field;
+use super::maintain::MaintainWish;
 use super::screen::{Language, Theme};
 use super::statistics::{By, Span};
-use super::maintain::MaintainWish;
 use super::update::UpdateWish;
 
 /// A wish, as tapped.

@@ -8,6 +8,7 @@ use crate::domain::{Channel, TxnId};
 use super::balance::BalancePage;
 use super::batches::{BatchPage, BatchesPage};
 use super::browse::{ChoosePage, FilterPage, NumberPage};
+use super::maintain::MaintenancePage;
 use super::notice::Notice;
 use super::pages::{
     ApprovePage, CodePage, ConfirmPage, InstalmentsPage, LookPage, ReceiptPage, RecordPage,
@@ -16,7 +17,6 @@ use super::pages::{
 use super::settlement::SettlementPage;
 use super::statistics::StatisticsPage;
 use super::story::{StoryPage, VerifyPage};
-use super::maintain::MaintenancePage;
 use super::update::UpdatePage;
 
 /// Everything on the screen at one moment.

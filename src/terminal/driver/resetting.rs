@@ -84,7 +84,7 @@ impl Driver {
         may_reset(&moment).err().map(note_of)
     }
 
-    async fn reset_moment(&self) -> Result<Moment, JournalError> {
+    async fn reset_moment(&mut self) -> Result<Moment, JournalError> {
         let (state, desk) = (&self.parts.state, &self.parts.desk);
         let journal = &self.parts.journal;
         let exporting = matches!(desk.export, Some(ExportState::Running { .. }));

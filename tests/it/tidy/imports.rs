@@ -87,7 +87,9 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sound", EDGE),
     // The terminal program's console front end.
     ("console", &["view"]),
-    ("refusal", &["view", "service"]),
+    ("refusal", &["view", "service", "beginning"]),
+    ("beginning", &["view"]),
+    ("receiving", &[]),
     ("service", &["terminal", "ui"]),
     (
         "ui",
