@@ -13,7 +13,7 @@ use crate::limits::HOLD_DAYS;
 use crate::recovery::erase::{Ground, Place, erase};
 use crate::recovery::rule::{Moment, Why, may_reset};
 use crate::recovery::wish::{Found, Wish, WishFile};
-use crate::view::ResetNote;
+use crate::view::{Cause, ResetNote};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -50,7 +50,7 @@ pub async fn reset_at_start(
     };
     if let Some(note) = note {
         warn!(
-            code = note.code(),
+            code = Cause::Reset(note).code(),
             "the wish for a reset is not followed; nothing was deleted"
         );
         file.take_back().map_err(ResetError::Wish)?;
@@ -79,7 +79,7 @@ async fn against(
     rows: u64,
     now: Timestamp,
 ) -> Result<Option<ResetNote>, ResetError> {
-    let unproven = Some(ResetNote::Undone(ResetNote::Unproven.code()));
+    let unproven = Some(undone(ResetNote::Unproven));
     let (journal, opened) = match Journal::open(config.clone()) {
         Ok(opened) => opened,
         Err(locked @ JournalError::Locked { .. }) => return Err(locked.into()),
@@ -99,7 +99,7 @@ async fn against(
         }
     };
     let why = may_reset(&moment).err();
-    Ok(why.map(|why| ResetNote::Undone(note_of(why).code())))
+    Ok(why.map(|why| undone(note_of(why))))
 }
 
 async fn moment(journal: &Journal, open: usize, now: Timestamp) -> Result<Moment, JournalError> {
@@ -116,6 +116,11 @@ async fn moment(journal: &Journal, open: usize, now: Timestamp) -> Result<Moment
         unsettled: journal.unsettled().await?.entries,
         holds: journal.holds_since(held_since(now)).await?,
     })
+}
+
+/// The start found what the page would have refused with.
+fn undone(note: ResetNote) -> ResetNote {
+    ResetNote::Undone(Cause::Reset(note).code())
 }
 
 /// Returns since when a pre-authorisation may still hold money, in UTC milliseconds.

@@ -3,7 +3,8 @@
 //! Owns the shapes. Decides nothing: whether a reset may be is `recovery::rule`'s.
 
 use super::desk::Desk;
-use super::notice::{Cause, Notice};
+use super::notice::{Cause, Notice, Severity};
+use super::update::UpdateNote;
 
 /// What is told of a reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,24 +36,6 @@ pub enum ResetNote {
 }
 
 impl ResetNote {
-    /// Returns the stable code.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Done => "M01",
-            Self::Reversal => "M02",
-            Self::Open => "M03",
-            Self::Settling => "M04",
-            Self::Unproven => "M05",
-            Self::Batch => "M06",
-            Self::Hold => "M07",
-            Self::Undone(_) => "M08",
-            Self::NotWritten => "M09",
-            Self::Leaving => "M10",
-            Self::Strange => "M11",
-            Self::NotErased => "M12",
-        }
-    }
-
     /// To show beside the words: the code of the reason.
     pub(super) fn detail(self) -> String {
         match self {
@@ -79,16 +62,6 @@ pub enum PartitionNote {
     Repaired,
     /// It cannot be mounted.
     NotMounted,
-}
-
-impl PartitionNote {
-    /// Returns the stable code.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Repaired => "J08",
-            Self::NotMounted => "J09",
-        }
-    }
 }
 
 /// What a person asks on the page.
@@ -140,6 +113,26 @@ pub(super) fn page(desk: &Desk) -> MaintenancePage {
 /// Tells whether there is anything on it.
 pub(super) const fn exists(desk: &Desk) -> bool {
     desk.update.is_some() || desk.reset.is_some()
+}
+
+impl Cause {
+    /// How urgent it is when it is about the terminal itself.
+    pub(super) const fn own_severity(&self) -> Severity {
+        use UpdateNote::{Restarting, Unreachable, Updated};
+        if matches!(
+            self,
+            Self::Update(Updated(_)) | Self::Reset(ResetNote::Done)
+        ) {
+            Severity::Good
+        } else if matches!(
+            self,
+            Self::Update(Restarting | Unreachable) | Self::Reset(ResetNote::Leaving)
+        ) {
+            Severity::Hint
+        } else {
+            Severity::Warning
+        }
+    }
 }
 
 impl From<ResetNote> for Cause {

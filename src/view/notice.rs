@@ -289,6 +289,30 @@ const fn update_code(note: UpdateNote) -> &'static str {
     }
 }
 
+const fn reset_code(note: ResetNote) -> &'static str {
+    match note {
+        ResetNote::Done => "M01",
+        ResetNote::Reversal => "M02",
+        ResetNote::Open => "M03",
+        ResetNote::Settling => "M04",
+        ResetNote::Unproven => "M05",
+        ResetNote::Batch => "M06",
+        ResetNote::Hold => "M07",
+        ResetNote::Undone(_) => "M08",
+        ResetNote::NotWritten => "M09",
+        ResetNote::Leaving => "M10",
+        ResetNote::Strange => "M11",
+        ResetNote::NotErased => "M12",
+    }
+}
+
+const fn partition_code(note: PartitionNote) -> &'static str {
+    match note {
+        PartitionNote::Repaired => "J08",
+        PartitionNote::NotMounted => "J09",
+    }
+}
+
 const fn balance_code(note: &BalanceNote) -> &'static str {
     match note {
         BalanceNote::Declined(_) => "Q01",
@@ -368,8 +392,8 @@ impl Cause {
             Self::ListQueued => "D11",
             Self::Export(fault) => export_code(*fault),
             Self::Update(note) => update_code(*note),
-            Self::Reset(note) => note.code(),
-            Self::Partition(note) => note.code(),
+            Self::Reset(note) => reset_code(*note),
+            Self::Partition(note) => partition_code(*note),
             Self::Balance(note) => balance_code(note),
             Self::CodeEnded => "P23",
             Self::RefusalUnproved(_) => "P13",
@@ -408,10 +432,8 @@ impl Cause {
 
     const fn severity(&self) -> Severity {
         match self {
-            Self::LatePaid(_)
-            | Self::Settled(_)
-            | Self::Reset(ResetNote::Done)
-            | Self::Update(UpdateNote::Updated(_)) => Severity::Good,
+            Self::LatePaid(_) | Self::Settled(_) => Severity::Good,
+            Self::Update(_) | Self::Reset(_) | Self::Partition(_) => self.own_severity(),
             Self::NothingToSettle
             | Self::NumbersUsedUp
             | Self::SettledUncompared(_)
@@ -421,8 +443,6 @@ impl Cause {
             | Self::Hold(HoldNote::Released)
             | Self::Printing
             | Self::Reprinting
-            | Self::Update(UpdateNote::Restarting | UpdateNote::Unreachable)
-            | Self::Reset(ResetNote::Leaving)
             | Self::ListQueued => Severity::Hint,
             Self::SettledUnequal(_)
             | Self::AmountTooLarge
@@ -449,19 +469,6 @@ impl Cause {
             | Self::PrintQueueAnew
             | Self::PrintQueueBroken
             | Self::Export(_)
-            | Self::Update(_)
-            | Self::Reset(
-                ResetNote::Open
-                | ResetNote::Reversal
-                | ResetNote::Settling
-                | ResetNote::Unproven
-                | ResetNote::Batch
-                | ResetNote::Hold
-                | ResetNote::Undone(_)
-                | ResetNote::NotWritten
-                | ResetNote::Strange,
-            )
-            | Self::Partition(PartitionNote::Repaired)
             | Self::NotSetUp
             | Self::Balance(_)
             | Self::TooManyOpen
@@ -490,8 +497,6 @@ impl Cause {
             | Self::JournalUnproven
             | Self::ClockWrong
             | Self::ClockHoldsUp
-            | Self::Reset(ResetNote::NotErased)
-            | Self::Partition(PartitionNote::NotMounted)
             | Self::SettingsWrong => Severity::Error,
         }
     }
