@@ -28,9 +28,10 @@ const TOLD: &str = "partition.told";
 pub struct Emptied(pub Cause);
 
 fn words(cause: &Cause) -> &'static str {
-    match cause {
-        Cause::Partition(_) => "the data partition is not mounted; /run/shouyin-data says why",
-        _ => "this terminal was reset to its factory state and has to be set up",
+    if matches!(cause, Cause::Partition(_)) {
+        "the data partition is not mounted; /run/shouyin-data says why"
+    } else {
+        "this terminal was reset to its factory state and has to be set up"
     }
 }
 
@@ -42,7 +43,8 @@ pub fn begin(arguments: &Arguments) -> anyhow::Result<Option<Cause>> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let config = journal_config(arguments);
     let now = Clock::start().now().utc;
-    let reset = terminal::reset_at_start(&config, now, &mut SystemGround);
+    let mut ground = SystemGround;
+    let reset = terminal::reset_at_start(&config, now, &mut ground);
     let told = runtime.block_on(reset)?;
     let partition = || partition(&arguments.data).map(Cause::Partition);
     Ok(told.map(Cause::Reset).or_else(partition))

@@ -282,7 +282,7 @@ fn loudspeaker(arguments: &Arguments, config: &Config) -> sound::Place {
 async fn start(
     arguments: &Arguments,
     config: &Config,
-    (place, told): (sound::Place, Option<Cause>),
+    (place, late): (sound::Place, Option<Cause>),
 ) -> anyhow::Result<Till> {
     let (clock, entropy) = (Clock::start(), Entropy::default());
     let data = &arguments.data;
@@ -323,7 +323,7 @@ async fn start(
         table: config.profile.codes.clone(),
         operator: config.operator.clone(),
         shop: config.on_screen(),
-        desk: desk(config, rebuilt.map(|_| Cause::JournalRebuilt).or(told)),
+        desk: desk(config, rebuilt.map(|_| Cause::JournalRebuilt).or(late)),
         clock,
         entropy,
         acquirer,
