@@ -8,12 +8,11 @@ use std::path::Path;
 use std::process::Command;
 
 use shouyin::clock::Clock;
+use shouyin::journal::JournalConfig;
 use shouyin::recovery::erase::SystemGround;
 use shouyin::recovery::wish::{Found, WishFile};
 use shouyin::terminal;
 use shouyin::view::{Cause, PartitionNote};
-
-use super::{Arguments, journal_config};
 
 /// What became of the data partition; written by the boot image's first program (packaging/image/init).
 const PARTITION: &str = "/run/shouyin-data";
@@ -39,14 +38,13 @@ fn words(cause: &Cause) -> &'static str {
 ///
 /// # Errors
 /// Nothing of the data directory may be opened.
-pub fn begin(arguments: &Arguments) -> anyhow::Result<Option<Cause>> {
+pub fn begin(config: &JournalConfig) -> anyhow::Result<Option<Cause>> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let config = journal_config(arguments);
     let now = Clock::start().now().utc;
     let mut ground = SystemGround;
-    let reset = terminal::reset_at_start(&config, now, &mut ground);
+    let reset = terminal::reset_at_start(config, now, &mut ground);
     let told = runtime.block_on(reset)?;
-    let partition = || partition(&arguments.data).map(Cause::Partition);
+    let partition = || partition(&config.dir).map(Cause::Partition);
     Ok(told.map(Cause::Reset).or_else(partition))
 }
 

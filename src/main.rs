@@ -98,7 +98,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         };
     }
     telemetry::start();
-    let told = match beginning::begin(arguments) {
+    let told = match beginning::begin(&journal_config(arguments)) {
         Ok(told) => told,
         Err(error) => return Ok(refuse(arguments, None, &error)),
     };

@@ -1,7 +1,7 @@
 //! The deletion of everything that a terminal keeps, in an order that a power cut cannot turn into a new beginning.
 //!
 //! Owns that order. Keys and settings go first, then whatever else lies in the data directory, then the journal, its
-//! second copy, the note of how far it was checked, and the wish last: while the wish says `begun`, nobody opens what is
+//! second copy, the note of how far it was checked, and the wish last: while that says `begun`, nobody opens what is
 //! left. Each name is gone for good before the next one goes. Deletes nothing outside the data directory but the second
 //! copy with what a rebuild set aside beside it; a link is deleted, never followed. Bytes are not overwritten: on flash
 //! nobody can promise that.

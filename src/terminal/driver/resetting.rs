@@ -1,6 +1,6 @@
 //! 恢复出厂 at the till: who may ask for it, when it is refused, and the wish that the next start follows.
 //!
-//! Owns the moment (`recovery::rule` decides) and the end of the driver that follows the wish. Deletes nothing: the next
+//! Owns the moment (`recovery::rule` decides) and the end of the driver that follows the wish. Deletes nothing: a later
 //! start looks at the journal once more and does it, before anything is opened for selling.
 
 use tracing::{info, warn};

@@ -1,4 +1,4 @@
-//! The deletion under power cuts: after every single step, with what was not synced back or gone, the next start goes on
+//! The deletion under power cuts: after every single step, with what was not synced back or gone, a start goes on
 //! and nobody is ever shown half of a journal.
 
 use std::collections::BTreeMap;
