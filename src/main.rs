@@ -339,11 +339,7 @@ async fn start(
         update,
         reset: Some(WishFile::of(data)),
     });
-    let (ended, over) = watch::channel(());
-    let driving = tokio::spawn(async move {
-        driver.run(inbox, tapped).await;
-        drop(ended);
-    });
+    let (driving, over) = drive(driver.run(inbox, tapped));
     Ok(Till {
         inputs,
         taps,
@@ -354,6 +350,18 @@ async fn start(
         over,
         scanning,
     })
+}
+
+/// Runs the driver; the receiver hears its end.
+fn drive(
+    driver: impl Future<Output = ()> + Send + 'static,
+) -> (tokio::task::JoinHandle<()>, watch::Receiver<()>) {
+    let (ended, over) = watch::channel(());
+    let driving = tokio::spawn(async move {
+        driver.await;
+        drop(ended);
+    });
+    (driving, over)
 }
 
 /// Opens the journal in the data directory, which is made at the first start. A damaged one is rebuilt: a till has no
