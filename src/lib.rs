@@ -11,6 +11,7 @@
 //! payment                   <- domain, limits, evidence, code, card, settlement
 //! profile                   <- domain, evidence, code, payment (its timings)
 //! people                    <- domain, limits, entropy
+//! recovery                  <- nothing of ours
 //! update                    <- domain, limits, https (its `shared` names nothing of ours: the installer has it, too)
 //! view                      <- domain, limits, code, payment, settlement (and evidence through it)
 //! printing                  <- domain, limits, evidence, card, payment, settlement, view
@@ -47,6 +48,7 @@ pub mod printing;
 pub mod profile;
 pub mod reader;
 pub mod reconcile;
+pub mod recovery;
 #[cfg(feature = "live")]
 pub mod scanner;
 pub mod settlement;

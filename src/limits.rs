@@ -58,6 +58,8 @@ pub const AMOUNT_DIGITS: usize = 9;
 pub const CODE_DIGITS_MIN: usize = 16;
 /// Longest all-digit payment code in characters.
 pub const CODE_DIGITS_MAX: usize = 24;
+/// Days for which a pre-authorisation may hold money (UnionPay's rule); later the issuer lets it go by itself.
+pub const HOLD_DAYS: i64 = 30;
 /// Fewest digits of a PIN.
 pub const PIN_DIGITS_MIN: usize = 6;
 /// Most digits of a PIN.

@@ -2,7 +2,9 @@
 //!
 //! The front ends (window, loopback web page, console) take the same `Screen` and give the same `Tap`.
 
+mod beginning;
 mod console;
+mod receiving;
 #[cfg(feature = "ui")]
 mod refusal;
 #[cfg(feature = "ui")]
@@ -17,10 +19,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
-use shouyin::acquirer::{
-    self, Both, CardHost, HttpsExchange, HttpsPost, Lakala, LakalaConfig, LakalaNotices, Receiver,
-    ReceiverConfig,
-};
+use shouyin::acquirer::{self, Both, CardHost, HttpsExchange, HttpsPost, Lakala, LakalaConfig};
 use shouyin::card::CardRules;
 use shouyin::clock::Clock;
 use shouyin::config::{Config, Environment};
@@ -31,6 +30,7 @@ use shouyin::payment::{Request, Ticket};
 use shouyin::people::{Approver, PinHash, Pins, Role, TriesFile};
 use shouyin::printing::{self, PrinterConfig, Rules};
 use shouyin::reader::port::PortConfig;
+use shouyin::recovery::wish::WishFile;
 use shouyin::scanner::{self, Preview, Scanner, ScannerConfig};
 use shouyin::sound::{self, Speaker, Tone};
 use shouyin::terminal::{self, Cue, Driver, DriverParts, Input, NoPrinter, PrintQueue};
@@ -98,9 +98,16 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         };
     }
     telemetry::start();
+    let told = match beginning::begin(&journal_config(arguments)) {
+        Ok(told) => told,
+        Err(error) => return Ok(refuse(arguments, None, &error)),
+    };
     let config = match Config::load(&arguments.config) {
         Ok(config) => config,
-        Err(error) => return Ok(refuse(arguments, None, &error.into())),
+        Err(error) => {
+            let error = beginning::explain(error.into(), told);
+            return Ok(refuse(arguments, None, &error));
+        }
     };
     if cfg!(any(feature = "sim", feature = "dev-reader"))
         && config.acquirer.environment == Environment::Production
@@ -114,7 +121,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()?;
     let place = loudspeaker(arguments, &config);
-    let till = match runtime.block_on(start(arguments, &config, place)) {
+    let till = match runtime.block_on(start(arguments, &config, (place, told))) {
         Ok(till) => till,
         Err(error) => return Ok(refuse(arguments, Some(&config), &error)),
     };
@@ -130,7 +137,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         till.driving.await?;
         till.scanning.await
     })?;
-    shown.map(|()| ExitCode::SUCCESS)
+    shown?;
+    if beginning::is_wished(&arguments.data) {
+        beginning::start_again();
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Tells why the terminal cannot start: on standard error at once, and on the screen where there is one.
@@ -164,13 +175,17 @@ struct Till {
     #[cfg_attr(not(feature = "ui"), allow(dead_code))]
     previews: watch::Receiver<Option<Preview>>,
     driving: tokio::task::JoinHandle<()>,
+    /// Ends with the driver.
+    over: watch::Receiver<()>,
     scanning: tokio::task::JoinHandle<()>,
 }
 
 async fn on_console(till: &Till) -> anyhow::Result<()> {
+    let mut over = till.over.clone();
     tokio::select! {
         result = console::run(till.taps.clone(), till.screens.clone()) => result,
         result = tokio::signal::ctrl_c() => Ok(result?),
+        _ = over.changed() => Ok(()),
     }
 }
 
@@ -193,8 +208,12 @@ fn on_screen(
 ) -> anyhow::Result<()> {
     use shouyin::ui::{PreviewFrame, UiOptions};
     let (stop, shutdown) = watch::channel(false);
+    let mut over = till.over.clone();
     runtime.spawn(async move {
-        tokio::signal::ctrl_c().await.ok();
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = over.changed() => {}
+        }
         // The receiver is gone when the window was closed first.
         stop.send(true).ok();
     });
@@ -263,7 +282,7 @@ fn loudspeaker(arguments: &Arguments, config: &Config) -> sound::Place {
 async fn start(
     arguments: &Arguments,
     config: &Config,
-    place: sound::Place,
+    (place, late): (sound::Place, Option<Cause>),
 ) -> anyhow::Result<Till> {
     let (clock, entropy) = (Clock::start(), Entropy::default());
     let data = &arguments.data;
@@ -279,7 +298,7 @@ async fn start(
     let cards = reader.as_ref().map(|reader| reader.orders.clone());
     let host = card_host(config, reader, &journal)?;
     let acquirer = start_acquirer(config, clock, &entropy, inputs.clone(), host)?;
-    start_receiver(config, clock, inputs.clone())?;
+    receiving::start(config, clock, inputs.clone())?;
     let (scanner, orders) = mpsc::channel(4);
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let (seen, events) = mpsc::channel(4);
@@ -304,7 +323,7 @@ async fn start(
         table: config.profile.codes.clone(),
         operator: config.operator.clone(),
         shop: config.on_screen(),
-        desk: desk(config, rebuilt.is_some()),
+        desk: desk(config, rebuilt.map(|_| Cause::JournalRebuilt).or(late)),
         clock,
         entropy,
         acquirer,
@@ -318,8 +337,9 @@ async fn start(
         printer,
         export,
         update,
+        reset: Some(WishFile::of(data)),
     });
-    let driving = tokio::spawn(driver.run(inbox, tapped));
+    let (driving, over) = drive(driver.run(inbox, tapped));
     Ok(Till {
         inputs,
         taps,
@@ -327,8 +347,21 @@ async fn start(
         speaker,
         previews,
         driving,
+        over,
         scanning,
     })
+}
+
+/// Runs the driver; the receiver hears its end.
+fn drive(
+    driver: impl Future<Output = ()> + Send + 'static,
+) -> (tokio::task::JoinHandle<()>, watch::Receiver<()>) {
+    let (ended, over) = watch::channel(());
+    let driving = tokio::spawn(async move {
+        driver.await;
+        drop(ended);
+    });
+    (driving, over)
 }
 
 /// Opens the journal in the data directory, which is made at the first start. A damaged one is rebuilt: a till has no
@@ -343,17 +376,21 @@ fn open_journal(
             let data = data.display();
             format!("cannot create the data directory {data}; create it for this user, or name another with --data")
         })?;
-    let mirror = arguments
-        .mirror
-        .clone()
-        .unwrap_or_else(|| data.join("mirror.log"));
+    Ok(Journal::open_or_rebuild(journal_config(arguments), now)?)
+}
+
+/// Where the journal is.
+fn journal_config(arguments: &Arguments) -> JournalConfig {
+    let data = &arguments.data;
+    let mirror = arguments.mirror.clone();
+    let mirror = mirror.unwrap_or_else(|| data.join("mirror.log"));
     #[cfg_attr(not(feature = "sim"), allow(unused_mut))]
-    let mut journal_config = JournalConfig::new(data.clone(), mirror);
+    let mut config = JournalConfig::new(data.clone(), mirror);
     #[cfg(feature = "sim")]
     {
-        journal_config.abort_after_appends = arguments.abort_after_appends;
+        config.abort_after_appends = arguments.abort_after_appends;
     }
-    Ok(Journal::open_or_rebuild(journal_config, now)?)
+    config
 }
 
 /// Reads the PIN hashes that are configured. The count of wrong tries stays in the data directory.
@@ -417,10 +454,10 @@ fn exporter(
 }
 
 /// The desk of this start.
-fn desk(config: &Config, rebuilt: bool) -> Desk {
+fn desk(config: &Config, late: Option<Cause>) -> Desk {
     let mut desk = Desk::new(config.language, config.theme);
     // Behind what is told of an open sale: that comes first.
-    desk.late = rebuilt.then_some(Cause::JournalRebuilt);
+    desk.late = late;
     desk.paid_stays_ms = config.result_ms;
     desk.export = config.export_folder.as_ref().map(|_| ExportState::Idle);
     desk.audible = config.sound;
@@ -543,53 +580,4 @@ fn start_acquirer(
         }
     });
     Ok(requests)
-}
-
-/// How long a receiver that cannot listen waits for its next try.
-const LISTEN_AGAIN: Duration = Duration::from_secs(30);
-
-/// Starts the receiver of notices, when one is configured. Wrong files stop the start, as wrong files always do; a port
-/// that is taken only costs speed, so the till sells without the receiver.
-fn start_receiver(
-    config: &Config,
-    clock: Clock,
-    inputs: mpsc::Sender<Input>,
-) -> anyhow::Result<()> {
-    let Some(own) = &config.notices else {
-        return Ok(());
-    };
-    let receiver = Receiver::open(&ReceiverConfig {
-        address: own.address,
-        certificate_file: own.certificate_file.clone(),
-        key_file: own.key_file.clone(),
-    })?;
-    let reader = LakalaNotices::open(&config.acquirer.platform_certificate_files)?;
-    let (claims, mut heard) = mpsc::channel(limits::NOTICE_QUEUE);
-    let address = own.address;
-    tokio::spawn(async move {
-        let mut told = false;
-        loop {
-            match receiver.bind().await {
-                Ok(bound) => {
-                    tracing::info!(%address, "listening for notices");
-                    let now = move || clock.now();
-                    return acquirer::receive(bound, reader, claims, now).await;
-                }
-                Err(error) if !told => {
-                    told = true;
-                    tracing::error!(%address, %error, "cannot listen for notices; sales go on without them");
-                }
-                Err(_) => {}
-            }
-            tokio::time::sleep(LISTEN_AGAIN).await;
-        }
-    });
-    tokio::spawn(async move {
-        while let Some(claim) = heard.recv().await {
-            if inputs.send(Input::Notice(claim)).await.is_err() {
-                return;
-            }
-        }
-    });
-    Ok(())
 }

@@ -2,17 +2,21 @@
 //!
 //! Owns which code stands for which reason. The whole reason is on standard error; the screen shows no paths.
 
-use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use shouyin::clock::Clock;
-use shouyin::config::{Config, Environment};
+use shouyin::config::{Config, ConfigError, Environment};
 use shouyin::journal::JournalError;
 use shouyin::limits;
+use shouyin::terminal::ResetError;
 use shouyin::ui::{DisplayMode, UiOptions};
-use shouyin::view::{Cause, Intent, Language, Link, Page, Screen, Status, Tap, Theme, format};
+use shouyin::view::{
+    Cause, Intent, Language, Link, Page, ResetNote, Screen, Status, Tap, Theme, format,
+};
 use tokio::sync::{mpsc, watch};
+
+use crate::beginning::Emptied;
 
 /// After this long the start is tried again, as a new process in the place of this one.
 const AGAIN: Duration = Duration::from_secs(30);
@@ -57,19 +61,8 @@ pub fn show(
     });
     let closed = !again.is_finished();
     if ended.is_ok() && !closed && runtime.block_on(again).unwrap_or(false) {
-        start_again();
+        crate::beginning::start_again();
     }
-}
-
-/// Replaces this process by a new start of itself; returns only when that fails.
-fn start_again() {
-    let Ok(program) = std::env::current_exe() else {
-        return;
-    };
-    let error = Command::new(program)
-        .args(std::env::args_os().skip(1))
-        .exec();
-    tracing::warn!(%error, "the program could not be started again");
 }
 
 /// The language can be chosen here, too; every other tap means nothing.
@@ -87,10 +80,28 @@ async fn heed(mut taps: mpsc::Receiver<Tap>, screens: watch::Sender<Option<Scree
 
 /// `None` when nothing is to be shown: the terminal that runs has the screen.
 fn cause(error: &anyhow::Error) -> Option<Cause> {
+    if let Some(Emptied(cause)) = error.downcast_ref() {
+        return Some(cause.clone());
+    }
+    match error.downcast_ref() {
+        Some(ResetError::Journal(error)) => return of_journal(Some(error)),
+        Some(ResetError::Wish(_)) => return Some(Cause::JournalBroken),
+        Some(ResetError::Erase(_)) => return Some(Cause::Reset(ResetNote::NotErased)),
+        None => {}
+    }
+    if let Some(ConfigError::Read { source, .. }) = error.downcast_ref()
+        && source.kind() == ErrorKind::NotFound
+    {
+        return Some(Cause::NotSetUp);
+    }
     let journal = error
         .chain()
         .find_map(|cause| cause.downcast_ref::<JournalError>());
-    match journal {
+    of_journal(journal)
+}
+
+fn of_journal(error: Option<&JournalError>) -> Option<Cause> {
+    match error {
         None => Some(Cause::SettingsWrong),
         Some(JournalError::Locked { .. }) => None,
         Some(JournalError::DiskFull { .. }) => Some(Cause::DiskFull),

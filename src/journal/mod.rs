@@ -409,6 +409,14 @@ impl Journal {
         self.read(Store::unsettled).await
     }
 
+    /// Counts the pre-authorisations opened from `from_ms` on that hold money still.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the database cannot be read.
+    pub async fn holds_since(&self, from_ms: i64) -> Result<u64, JournalError> {
+        self.read(move |store| store.holds_since(from_ms)).await
+    }
+
     /// Returns every entry up to this batch that no settlement has counted, and the batches of these numbers.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::JournalError;
 use super::ledger::ENTRY;
-use super::query::OF_NO_HOLD;
+use super::query::{COMPLETION_STANDS, OF_NO_HOLD};
 use super::store::Store;
 use crate::domain::{BatchNo, Channel, Funding, Money, OrderNo, Timestamp, TxnId, VoucherNo};
 use crate::payment::{FactKind, Unsettled};
@@ -165,6 +165,19 @@ impl Store {
             read_after,
             told_upto,
         })
+    }
+
+    /// Counts the pre-authorisations opened from `from_ms` on that hold money still: not charged, not given back.
+    pub(super) fn holds_since(&self, from_ms: i64) -> Result<u64, JournalError> {
+        let sql = format!(
+            "SELECT count(*) FROM sale s WHERE s.purpose = 'hold' AND s.state = 'paid' \
+             AND s.opened_ms >= ?1 \
+             AND NOT EXISTS (SELECT 1 FROM sale c WHERE c.hold = s.txn AND {COMPLETION_STANDS}) \
+             AND NOT EXISTS (SELECT 1 FROM undo u WHERE u.sale = s.txn AND u.state = 'done')"
+        );
+        self.connection
+            .query_row(&sql, [from_ms], |row| row.get(0))
+            .map_err(|e| self.refused("counting what is held", e))
     }
 
     /// Returns every entry up to this batch that no settlement has counted, and the batches of these numbers.

@@ -10,6 +10,7 @@ mod exporting;
 mod looking;
 mod printing;
 mod refusing;
+mod resetting;
 mod settling;
 mod telling;
 mod updating;
@@ -39,6 +40,7 @@ use crate::payment::{
 };
 use crate::people::Approver;
 use crate::profile::guard::Usage;
+use crate::recovery::wish::WishFile;
 use crate::view::{
     AimHint, Approves, Cause, Desk, DeskPage, Page, Records, RowState, Screen, Shop, Tap, format,
     outcome_row, present,
@@ -82,6 +84,8 @@ pub struct DriverParts {
     pub export: Option<mpsc::Sender<BatchNo>>,
     /// The updater; none where no server is set up for it.
     pub update: Option<UpdateDesk>,
+    /// Where a wish for a reset is left; none where this terminal cannot be reset from its screen.
+    pub reset: Option<WishFile>,
 }
 
 /// A hint is repeated about once a second while it holds.
@@ -120,6 +124,10 @@ pub struct Driver {
     look_at_update: Tick,
     /// A supervisor began what the updater does: the machine need not wait for the merchant's hours.
     update_word: bool,
+    /// When a supervisor approved a reset.
+    reset_approved: Tick,
+    /// Nothing more is done: the program ends.
+    leaving: bool,
     /// Wall clock less ticks when the clock was found wrong, in milliseconds.
     wrong_since: Option<i64>,
 }
@@ -148,6 +156,8 @@ impl Driver {
             look_at_time: Tick(0),
             look_at_update: Tick(0),
             update_word: false,
+            reset_approved: Tick(0),
+            leaving: false,
             wrong_since: None,
         }
     }
@@ -163,6 +173,7 @@ impl Driver {
             self.parts.desk.late.clone_from(&self.refuse_sales);
         }
         self.begin_updates();
+        self.offer_reset();
         self.refresh_records().await;
         self.refresh_usage().await;
         self.publish();
@@ -191,6 +202,11 @@ impl Driver {
                 },
                 () = tokio::time::sleep(pause) => {}
             }
+            if self.leaving {
+                self.publish();
+                break;
+            }
+            self.reset_in_time();
             self.try_to_return().await;
             self.settle_at_the_time().await;
             self.update_at_the_time().await;
@@ -281,9 +297,11 @@ impl Driver {
             Act::Record(txn) => self.read_record(txn).await,
             Act::Batch(act) => self.batch_act(act).await,
             Act::Update(act) => self.update_act(act).await,
+            Act::Reset(act) => self.reset_act(act).await,
             Act::Approve(pin) => match self.parts.desk.approves {
                 Approves::Settlement => self.approve_settlement(pin).await,
                 Approves::Update | Approves::UpdateBack => self.approve_update(pin).await,
+                Approves::Reset => self.approve_reset(pin).await,
                 Approves::Undo => self.approve(pin).await,
             },
             Act::SendBack => self.send_back_unapproved().await,

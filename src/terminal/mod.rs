@@ -14,6 +14,7 @@ mod printing;
 #[cfg(feature = "live")]
 mod reading;
 mod records;
+mod resetting;
 #[cfg(feature = "live")]
 mod scanning;
 mod session;
@@ -32,6 +33,7 @@ pub use print::{NoPrinter, PrintJob, PrintQueue, PrintRefusal, document, ended};
 pub use printing::start_printer;
 #[cfg(feature = "live")]
 pub use reading::{ReaderAtTill, ReaderKeys, sign_in_when_asked, start_reader};
+pub use resetting::{ResetError, reset_at_start};
 #[cfg(feature = "live")]
 pub use scanning::carry_scans;
 pub use updates::{UpdateDesk, UpdateOrder};

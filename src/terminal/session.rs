@@ -7,11 +7,13 @@ mod back;
 mod balance;
 mod batches;
 mod browse;
+mod maintain;
 mod receipt;
 mod updates;
 
 pub(super) use batches::BatchAct;
 pub(super) use browse::{Browsed, shows_dates};
+pub(super) use maintain::ResetAct;
 pub(super) use updates::UpdateAct;
 
 use zeroize::Zeroizing;
@@ -56,6 +58,8 @@ pub(super) enum Act {
     Batch(BatchAct),
     /// Look for an update, install one, or go back.
     Update(UpdateAct),
+    /// Ask for a reset to the factory state, or follow it.
+    Reset(ResetAct),
     /// Check the PIN, then do what it was asked for.
     Approve(Zeroizing<String>),
     /// Send the money back: so much needs no PIN.
@@ -143,6 +147,7 @@ fn wish(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
         | Intent::PrintBatch(_)
         | Intent::ExportBatch => batches::tap(desk, turn, intent),
         Intent::Update(wish) => updates::tap(desk, wish),
+        Intent::Maintain(wish) => maintain::tap(desk, wish),
         Intent::PinDigit(_) | Intent::PinBackspace | Intent::PinSend => {
             back::pin(desk, turn, intent)
         }
@@ -210,9 +215,10 @@ fn back(desk: &mut Desk) {
     desk.pin.take();
     desk.verdict = None;
     desk.page = match desk.page {
-        DeskPage::Record | DeskPage::Wall | DeskPage::Settlement | DeskPage::Update => {
+        DeskPage::Record | DeskPage::Wall | DeskPage::Settlement | DeskPage::Maintenance => {
             DeskPage::Records
         }
+        DeskPage::Update => DeskPage::Maintenance,
         DeskPage::Batches => DeskPage::Settlement,
         DeskPage::Batch => desk.batch_from,
         DeskPage::Look => desk.look_from,
@@ -222,6 +228,7 @@ fn back(desk: &mut Desk) {
             Approves::Undo => DeskPage::Undo,
             Approves::Settlement => DeskPage::Settlement,
             Approves::Update | Approves::UpdateBack => DeskPage::Update,
+            Approves::Reset => DeskPage::Maintenance,
         },
         DeskPage::Filter
         | DeskPage::Choose

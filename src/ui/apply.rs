@@ -8,7 +8,8 @@ use shouyin_ui as ui;
 use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
 
 use super::{
-    apply_balance, apply_batch, apply_browse, apply_more, apply_settle, apply_update, apply_wall,
+    apply_balance, apply_batch, apply_browse, apply_maintain, apply_more, apply_settle,
+    apply_update, apply_wall,
 };
 use crate::domain::Channel;
 use crate::view::{
@@ -48,6 +49,7 @@ pub fn apply(app: &ui::App, screen: &Screen) {
         Page::Batch(page) => apply_batch::batch(app, page),
         Page::Balance(page) => apply_balance::balance(app, page),
         Page::Update(page) => apply_update::update(app, page),
+        Page::Maintenance(page) => apply_maintain::maintenance(app, page),
         Page::OutOfService(told) => {
             let adapter = app.global::<ui::OutOfServiceAdapter<'_>>();
             adapter.set_notice(notice(Some(told)));

@@ -107,7 +107,7 @@ pub(super) fn records(app: &ui::App, page: &RecordsPage) -> ui::PageId {
     adapter.set_can_scan(page.can_scan);
     adapter.set_can_wall(page.can_wall);
     adapter.set_can_balance(page.can_balance);
-    adapter.set_can_update(page.can_update);
+    adapter.set_can_maintain(page.can_maintain);
     ui::PageId::Records
 }
 

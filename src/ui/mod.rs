@@ -19,6 +19,7 @@ mod apply;
 mod apply_balance;
 mod apply_batch;
 mod apply_browse;
+mod apply_maintain;
 mod apply_more;
 mod apply_settle;
 mod apply_update;
@@ -41,6 +42,8 @@ mod samples_batch;
 mod samples_browse;
 #[cfg(feature = "sim")]
 mod samples_cards;
+#[cfg(feature = "sim")]
+mod samples_maintain;
 #[cfg(feature = "sim")]
 mod samples_more;
 #[cfg(feature = "sim")]

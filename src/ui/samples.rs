@@ -5,7 +5,8 @@ use crate::code::WrongCode;
 use crate::domain::{Channel, TxnId};
 use crate::view::{
     AimHint, Cause, Keypad, Language, Link, Manual, Notice, OutcomeKind, OutcomePage, Page,
-    PendingPage, PrinterTrouble, Prompt, Row, RowState, Screen, Status, Theme, WaitKind, Waiting,
+    PartitionNote, PendingPage, PrinterTrouble, Prompt, ResetNote, Row, RowState, Screen, Status,
+    Theme, WaitKind, Waiting,
 };
 
 pub use super::samples_more::CODE_TEXT;
@@ -75,6 +76,7 @@ pub fn all() -> Vec<Sample> {
     all.extend(super::samples_batch::all());
     all.extend(super::samples_balance::all());
     all.extend(super::samples_update::all());
+    all.extend(super::samples_maintain::all());
     all.extend(super::samples_browse::all());
     all.push(Sample {
         name: "pending",
@@ -138,6 +140,7 @@ pub fn causes() -> Vec<Cause> {
     causes.extend(super::samples_batch::causes());
     causes.extend(super::samples_balance::causes());
     causes.extend(super::samples_update::causes());
+    causes.extend(super::samples_maintain::causes());
     causes
 }
 
@@ -203,6 +206,11 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         Cause::Balance(_) => vec![super::samples_balance::telling(cause.clone())],
         Cause::Export(_) => vec![super::samples_batch::telling(cause.clone())],
         Cause::Update(_) => vec![super::samples_update::telling(cause.clone()), keypad()],
+        Cause::Reset(ResetNote::NotErased)
+        | Cause::Partition(PartitionNote::NotMounted)
+        | Cause::NotSetUp => vec![Page::OutOfService(cause.clone().into())],
+        Cause::Partition(PartitionNote::Repaired) => vec![keypad()],
+        Cause::Reset(_) => vec![super::samples_maintain::telling(cause), keypad()],
         Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],
         Cause::JournalBroken | Cause::SettingsWrong => {
             vec![Page::OutOfService(cause.clone().into())]

@@ -199,7 +199,7 @@ fn records() -> Vec<Sample> {
             can_scan: true,
             can_wall,
             can_balance: can_wall,
-            can_update: can_wall,
+            can_maintain: can_wall,
         })
     };
     let mut all = vec![
@@ -237,7 +237,7 @@ fn mixed(mut rows: Vec<crate::view::Row>) -> Page {
         can_scan: true,
         can_wall: true,
         can_balance: true,
-        can_update: true,
+        can_maintain: true,
     })
 }
 

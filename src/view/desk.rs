@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::browse::Browse;
 use super::export::ExportState;
+use super::maintain::ResetStage;
 use super::notice::Cause;
 use super::printer::PrinterNote;
 use super::screen::{AimHint, CardHint, Language, Link, Theme};
@@ -56,6 +57,8 @@ pub enum DeskPage {
     Batches,
     /// One of them.
     Batch,
+    /// 维护.
+    Maintenance,
     /// The versions of the terminal's own software.
     Update,
     /// Our wall code.
@@ -77,6 +80,8 @@ pub enum Approves {
     Update,
     /// The version in the other slot is started again.
     UpdateBack,
+    /// Everything that the terminal keeps is deleted.
+    Reset,
 }
 
 /// What the camera looks for outside a sale.
@@ -304,6 +309,8 @@ pub struct Desk {
     pub update: Option<UpdateState>,
     /// It was told that the batch is open: the next wish to install means it.
     pub update_despite: bool,
+    /// How far a reset is; none where there is none.
+    pub reset: Option<ResetStage>,
     /// Whether the acquirer answers.
     pub link: Link,
     /// Whether the clock can be right.
@@ -350,6 +357,7 @@ impl Desk {
             export: None,
             update: None,
             update_despite: false,
+            reset: None,
             link: Link::Untried,
             clock: ClockState::Trusted,
             language,

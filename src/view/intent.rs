@@ -4,6 +4,7 @@ use crate::domain::{Channel, TxnId};
 
 use super::batches::BatchSlip;
 use super::browse::Field;
+use super::maintain::MaintainWish;
 use super::screen::{Language, Theme};
 use super::statistics::{By, Span};
 use super::update::UpdateWish;
@@ -150,6 +151,8 @@ pub enum Intent {
     ExportBatch,
     /// About the terminal's own software.
     Update(UpdateWish),
+    /// About the terminal itself.
+    Maintain(MaintainWish),
     /// Switch the words.
     SetLanguage(Language),
     /// Switch the colours.

@@ -7,6 +7,7 @@ mod desk;
 mod export;
 pub mod format;
 mod intent;
+mod maintain;
 mod notice;
 pub mod pages;
 mod present;
@@ -30,6 +31,7 @@ pub use browse::{Browse, Choice, ChoosePage, Field, FilterPage, NumberPage, Peri
 pub use desk::{AmountEntry, Approves, ClockState, CodeEntry, Desk, DeskPage, Look};
 pub use export::{ExportFault, ExportShown, ExportState, Exported};
 pub use intent::{Intent, Tap};
+pub use maintain::{MaintainWish, MaintenancePage, PartitionNote, ResetNote, ResetStage};
 pub use notice::{CardRefusal, Cause, HoldNote, LimitKind, Notice, ReaderFault, Severity};
 pub use present::{Records, Shop, Wall, WallMay, can_hold, outcome_row, present};
 pub use printer::{PrinterNote, PrinterTrouble};

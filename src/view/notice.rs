@@ -5,6 +5,7 @@
 
 use super::balance::BalanceNote;
 use super::export::ExportFault;
+use super::maintain::{PartitionNote, ResetNote};
 use super::printer::PrinterTrouble;
 use super::update::UpdateNote;
 use crate::code::WrongCode;
@@ -129,6 +130,10 @@ pub enum Cause {
     Export(ExportFault),
     /// About the terminal's own software.
     Update(UpdateNote),
+    /// About a reset to the factory state.
+    Reset(ResetNote),
+    /// About the data partition.
+    Partition(PartitionNote),
     /// The PIN is wrong; tries left.
     PinWrong(u32),
     /// Too many wrong PINs; whole minutes to wait.
@@ -179,6 +184,8 @@ pub enum Cause {
     ClockHoldsUp,
     /// Settings, keys or the data directory are not usable: the terminal did not start.
     SettingsWrong,
+    /// There is no configuration: a new terminal, or one that was reset.
+    NotSetUp,
     /// Power or the program failed during a sale; it is being checked.
     Resumed,
     /// A sale of the background was paid after all; its voucher number.
@@ -282,6 +289,30 @@ const fn update_code(note: UpdateNote) -> &'static str {
     }
 }
 
+const fn reset_code(note: ResetNote) -> &'static str {
+    match note {
+        ResetNote::Done => "M01",
+        ResetNote::Reversal => "M02",
+        ResetNote::Open => "M03",
+        ResetNote::Settling => "M04",
+        ResetNote::Unproven => "M05",
+        ResetNote::Batch => "M06",
+        ResetNote::Hold => "M07",
+        ResetNote::Undone(_) => "M08",
+        ResetNote::NotWritten => "M09",
+        ResetNote::Leaving => "M10",
+        ResetNote::Strange => "M11",
+        ResetNote::NotErased => "M12",
+    }
+}
+
+const fn partition_code(note: PartitionNote) -> &'static str {
+    match note {
+        PartitionNote::Repaired => "J08",
+        PartitionNote::NotMounted => "J09",
+    }
+}
+
 const fn balance_code(note: &BalanceNote) -> &'static str {
     match note {
         BalanceNote::Declined(_) => "Q01",
@@ -361,6 +392,8 @@ impl Cause {
             Self::ListQueued => "D11",
             Self::Export(fault) => export_code(*fault),
             Self::Update(note) => update_code(*note),
+            Self::Reset(note) => reset_code(*note),
+            Self::Partition(note) => partition_code(*note),
             Self::Balance(note) => balance_code(note),
             Self::CodeEnded => "P23",
             Self::RefusalUnproved(_) => "P13",
@@ -393,14 +426,14 @@ impl Cause {
             Self::ClockWrong => "K01",
             Self::ClockHoldsUp => "K02",
             Self::SettingsWrong => "S01",
+            Self::NotSetUp => "S02",
         }
     }
 
     const fn severity(&self) -> Severity {
         match self {
-            Self::LatePaid(_) | Self::Settled(_) | Self::Update(UpdateNote::Updated(_)) => {
-                Severity::Good
-            }
+            Self::LatePaid(_) | Self::Settled(_) => Severity::Good,
+            Self::Update(_) | Self::Reset(_) | Self::Partition(_) => self.own_severity(),
             Self::NothingToSettle
             | Self::NumbersUsedUp
             | Self::SettledUncompared(_)
@@ -410,7 +443,6 @@ impl Cause {
             | Self::Hold(HoldNote::Released)
             | Self::Printing
             | Self::Reprinting
-            | Self::Update(UpdateNote::Restarting | UpdateNote::Unreachable)
             | Self::ListQueued => Severity::Hint,
             Self::SettledUnequal(_)
             | Self::AmountTooLarge
@@ -437,7 +469,7 @@ impl Cause {
             | Self::PrintQueueAnew
             | Self::PrintQueueBroken
             | Self::Export(_)
-            | Self::Update(_)
+            | Self::NotSetUp
             | Self::Balance(_)
             | Self::TooManyOpen
             | Self::WrongCode(_)
@@ -500,6 +532,7 @@ fn detail(cause: Cause) -> String {
         | Cause::SettledUncompared(text) => text,
         Cause::Balance(note) => note.detail(),
         Cause::Update(note) => note.detail(),
+        Cause::Reset(note) => note.detail(),
         Cause::Printer(_, waiting) => waiting.to_string(),
         Cause::PinWrong(left) => left.to_string(),
         Cause::PinLocked(minutes) => minutes.to_string(),
@@ -549,6 +582,8 @@ fn detail(cause: Cause) -> String {
         | Cause::ClockWrong
         | Cause::ClockHoldsUp
         | Cause::SettingsWrong
+        | Cause::NotSetUp
+        | Cause::Partition(_)
         | Cause::Resumed => String::new(),
     }
 }

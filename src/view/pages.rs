@@ -94,8 +94,8 @@ pub struct RecordsPage {
     pub can_wall: bool,
     /// 余额查询 exists.
     pub can_balance: bool,
-    /// Whether 更新 exists.
-    pub can_update: bool,
+    /// Whether 维护 exists.
+    pub can_maintain: bool,
 }
 
 /// The camera looks for a code outside a sale.
@@ -263,6 +263,8 @@ pub enum Approval {
     Update(u32),
     /// This version is to be gone back to.
     UpdateBack(u32),
+    /// Everything that the terminal keeps is to be deleted.
+    Reset,
 }
 
 /// A supervisor types the PIN.

@@ -8,6 +8,7 @@ use super::balance;
 use super::batches::{self, BatchRow, BatchesPage};
 use super::desk::{ClockState, Desk, DeskPage};
 use super::format;
+use super::maintain;
 use super::notice::{Cause, ReaderFault};
 use super::pages::ReceiptPage;
 use super::screen::{
@@ -198,6 +199,9 @@ fn page(
     }
     if let Some(page) = closed_batches(desk, records, shop) {
         return page;
+    }
+    if desk.page == DeskPage::Maintenance {
+        return Page::Maintenance(maintain::page(desk));
     }
     if desk.page == DeskPage::Update
         && let Some(known) = &desk.update

@@ -8,6 +8,7 @@ use crate::domain::{Channel, TxnId};
 use super::balance::BalancePage;
 use super::batches::{BatchPage, BatchesPage};
 use super::browse::{ChoosePage, FilterPage, NumberPage};
+use super::maintain::MaintenancePage;
 use super::notice::Notice;
 use super::pages::{
     ApprovePage, CodePage, ConfirmPage, InstalmentsPage, LookPage, ReceiptPage, RecordPage,
@@ -134,6 +135,8 @@ pub enum Page {
     Batch(BatchPage),
     /// The versions of the terminal's own software.
     Update(UpdatePage),
+    /// 维护.
+    Maintenance(MaintenancePage),
     /// 余额查询.
     Balance(BalancePage),
     /// How much goes back.

@@ -169,6 +169,7 @@ pub(super) fn chosen(
         | DeskPage::Batches
         | DeskPage::Batch
         | DeskPage::Update
+        | DeskPage::Maintenance
         | DeskPage::Receipt => None,
         DeskPage::Confirm => Some(Page::Confirm(ConfirmPage {
             amount: desk.amount.shown(),
@@ -242,6 +243,7 @@ fn approval(
                 Role::Supervisor,
             )
         }
+        Approves::Reset => (String::new(), Approval::Reset, Role::Supervisor),
         Approves::Undo => {
             let paid = records.record.as_ref()?.paid.as_ref()?;
             let amount = desk.amount.money()?;
@@ -267,7 +269,7 @@ fn records_page(desk: &Desk, records: &Records, (policy, shop): (&Policy, &Shop)
         can_scan: true,
         can_wall: may.show || may.check,
         can_balance: can_ask_balance(policy, &shop.profile),
-        can_update: desk.update.is_some(),
+        can_maintain: super::maintain::exists(desk),
     }
 }
 
@@ -312,6 +314,7 @@ fn browsing(desk: &Desk, records: &Records, today: LocalDay, notice: Option<Noti
         | DeskPage::Batch
         | DeskPage::Wall
         | DeskPage::Update
+        | DeskPage::Maintenance
         | DeskPage::Receipt
         | DeskPage::Look => Page::Filter(filter_page(browse)),
     }

@@ -59,6 +59,7 @@ mod profile;
 mod qr;
 mod reader;
 mod reconcile;
+mod recovery;
 mod sandbox;
 #[cfg(feature = "live")]
 mod scanner;

@@ -57,6 +57,7 @@ const ACQUIRER_WORDS: &[&str] = &["lakala", "拉卡拉", "lklapi", "bbs0", "bbs1
 /// Where they belong: the adapter, the sandbox that plays the acquirer, the program that puts the parts together, and
 /// what the sample pictures show.
 const ACQUIRER_PLACES: &[&str] = &[
+    "src/receiving.rs",
     "src/acquirer/lakala",
     "src/sim/",
     "src/main.rs",

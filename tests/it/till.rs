@@ -19,6 +19,7 @@ use shouyin::journal::{Journal, JournalConfig, SaleState, inspect};
 use shouyin::limits;
 use shouyin::payment::{Policy, Timing};
 use shouyin::people::{Approver, Pin, PinHash, Pins, Role, TriesFile};
+use shouyin::recovery::wish::WishFile;
 use shouyin::sim::{Options, Running, serve};
 use shouyin::terminal::{
     CardCommand, Cue, Driver, DriverParts, ExportPlace, Input, NoPrinter, PrintQueue, ScanCommand,
@@ -178,6 +179,7 @@ async fn started<A: Acquirer>(
         printer: plan.printer,
         export,
         update,
+        reset: Some(WishFile::of(&data)),
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));
     Till {
@@ -425,6 +427,11 @@ impl Till {
 
     pub async fn stop(self) {
         self.inputs.send(Input::Shutdown).await.unwrap();
+        self.driving.await.unwrap();
+    }
+
+    /// Waits until it ended by itself.
+    pub async fn ends(self) {
         self.driving.await.unwrap();
     }
 

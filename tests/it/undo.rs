@@ -72,6 +72,7 @@ impl Till {
                 | Page::Batches(_)
                 | Page::Batch(_)
                 | Page::Update(_)
+                | Page::Maintenance(_)
                 | Page::Balance(_) => Intent::Back,
                 _ => Intent::QueryNow,
             };

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use shouyin::domain::Channel;
-use shouyin::view::{BatchSlip, UpdateWish};
+use shouyin::view::{BatchSlip, MaintainWish, UpdateWish};
 
 use std::path::Path;
 
@@ -144,9 +144,29 @@ fn presses_after_a_sale_become_their_intents() {
 }
 
 #[test]
+fn presses_around_a_reset_become_their_intents() {
+    check_presses(&[
+        (
+            "maintenance",
+            "恢复出厂",
+            Intent::Maintain(MaintainWish::Reset),
+        ),
+        (
+            "maintenance-approved",
+            "删除全部数据",
+            Intent::Maintain(MaintainWish::ResetNow),
+        ),
+        ("maintenance-approved", "返回", Intent::Back),
+        ("maintenance-updates", "返回", Intent::Back),
+        ("approve-reset", "返回", Intent::Back),
+    ]);
+}
+
+#[test]
 fn presses_around_an_update_become_their_intents() {
     check_presses(&[
-        ("records", "更新", Intent::Update(UpdateWish::Show)),
+        ("records", "维护", Intent::Maintain(MaintainWish::Show)),
+        ("maintenance", "更新", Intent::Update(UpdateWish::Show)),
         ("update-none", "检查更新", Intent::Update(UpdateWish::Look)),
         (
             "update-none",

@@ -43,6 +43,9 @@ fn pages_once() -> Vec<&'static str> {
         "update-ready",
         "update-fetching",
         "approve-update",
+        "maintenance",
+        "maintenance-approved",
+        "approve-reset",
     ]
 }
 

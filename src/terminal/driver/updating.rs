@@ -49,12 +49,14 @@ impl Driver {
 
     /// Sales, returns, balances and settlements without an end.
     fn open_now(&self) -> usize {
+        self.open_sales() + usize::from(self.parts.state.settlement.is_some())
+    }
+
+    /// The same without the settlement.
+    pub(super) fn open_sales(&self) -> usize {
         let state = &self.parts.state;
         let at_till = state.draft.is_some() || state.foreground.is_some();
-        state.open_count()
-            + usize::from(at_till)
-            + usize::from(state.balance.is_some())
-            + usize::from(state.settlement.is_some())
+        state.open_count() + usize::from(at_till) + usize::from(state.balance.is_some())
     }
 
     /// Nobody is in the middle of anything.

@@ -22,7 +22,8 @@ pub(super) fn tap(desk: &mut Desk, wish: UpdateWish) -> Act {
     };
     let quiet = matches!(state.stage, UpdateStage::Idle | UpdateStage::Ready);
     let act = match (wish, desk.page) {
-        (UpdateWish::Show, DeskPage::Records) => {
+        (UpdateWish::Show, DeskPage::Maintenance) => {
+            super::maintain::forget_approval(desk);
             desk.update_despite = false;
             desk.page = DeskPage::Update;
             return Act::None;

@@ -167,6 +167,11 @@ impl Till {
         })
     }
 
+    /// Pre-authorisations that hold money still.
+    fn held(&self) -> u64 {
+        runtime().block_on(self.journal.holds_since(0)).unwrap()
+    }
+
     fn completed(&self, number: u32) -> bool {
         let paid = runtime().block_on(self.journal.paid_sale(txn(number)));
         paid.unwrap().unwrap().completed
@@ -246,4 +251,26 @@ fn a_hold_goes_back_whole_or_not_at_all() {
     let refund = (UndoKind::Refund, CardBusiness::Hold);
     let till = till.refuses(vec![undo(2, 1_280, 1, refund)], "a refund");
     assert!(till.takes(vec![undo(2, 1_280, 1, VOID_HOLD)]));
+}
+
+#[test]
+fn a_hold_is_counted_until_it_is_charged_given_back_or_old() {
+    let till = Till::new();
+    assert!(till.takes(vec![intent(1, 1_280, Purpose::Hold)]));
+    assert_eq!(till.held(), 0, "open, and counted as such");
+    assert!(till.takes(vec![paid(1, 1_280)]));
+    assert_eq!(till.held(), 1);
+    let later = runtime().block_on(till.journal.holds_since(1_001));
+    assert_eq!(later.unwrap(), 0, "the issuer let it go by itself");
+    assert!(till.takes(vec![completion(2, 1_000, 1)]));
+    assert!(till.takes(vec![paid(2, 1_000)]));
+    assert_eq!(till.held(), 0);
+    // The void of its completion frees it again.
+    assert!(till.takes(vec![undo(3, 1_000, 2, VOID_COMPLETION)]));
+    assert!(till.takes(vec![undone(3, 1_000)]));
+    assert_eq!(till.held(), 1);
+    assert!(till.takes(vec![undo(4, 1_280, 1, VOID_HOLD)]));
+    assert_eq!(till.held(), 1, "nobody knows yet whether it went back");
+    assert!(till.takes(vec![undone(4, 1_280)]));
+    assert_eq!(till.held(), 0);
 }

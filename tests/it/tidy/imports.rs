@@ -38,6 +38,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("acquirer", ONLINE),
     ("profile", &["domain", "evidence", "code", "payment"]),
     ("people", &["domain", "limits", "entropy"]),
+    ("recovery", &[]),
     ("update", &["domain", "limits", "https"]),
     ("updater", &["update"]),
     (
@@ -73,7 +74,9 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sound", EDGE),
     // The terminal program's console front end.
     ("console", &["view"]),
-    ("refusal", &["view", "service"]),
+    ("refusal", &["view", "service", "beginning"]),
+    ("beginning", &["view"]),
+    ("receiving", &[]),
     ("service", &["terminal", "ui"]),
     (
         "ui",
@@ -113,6 +116,7 @@ const TERMINAL: &[&str] = &[
     "export",
     "settlement",
     "update",
+    "recovery",
 ];
 
 /// The terminal without its edges; its model acquirer imports nothing (`tests/it/simulator.rs`).

@@ -7,7 +7,7 @@ use std::time::Duration;
 use shouyin::terminal::UpdaterParts;
 use shouyin::update::rule::Window;
 use shouyin::update::shared::Wish;
-use shouyin::view::{Intent, Page, UpdatePage, UpdateStage, UpdateWish};
+use shouyin::view::{Intent, MaintainWish, Page, UpdatePage, UpdateStage, UpdateWish};
 use tempfile::TempDir;
 
 use super::fetching::{Stand, kernel, slot};
@@ -107,7 +107,13 @@ impl Till {
         self.tap(Intent::ShowRecords).await;
         self.wait(
             "records",
-            |page| matches!(page, Page::Records(page) if page.can_update),
+            |page| matches!(page, Page::Records(page) if page.can_maintain),
+        )
+        .await;
+        self.tap(Intent::Maintain(MaintainWish::Show)).await;
+        self.wait(
+            "maintenance",
+            |page| matches!(page, Page::Maintenance(page) if page.can_update),
         )
         .await;
         self.tap(Intent::Update(UpdateWish::Show)).await;

@@ -6,11 +6,11 @@
 //! loader takes the other slot (`attempts`).
 
 mod attempts;
+mod data;
 mod parts;
 mod verity;
 
 use std::fs;
-use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -61,7 +61,7 @@ fn run() -> Result<(), String> {
     permissions();
     enter_root()?;
     fs::write("/run/shouyin-slot", &slot).ok();
-    match mount_data() {
+    match data::mount_data() {
         Ok(()) => {
             if attempts::is_hopeless(&root.hash) {
                 attempts::give_up();
@@ -171,18 +171,4 @@ fn enter_root() -> Result<(), String> {
     mount_move(".", "/").map_err(told("root"))?;
     chroot(".").map_err(told("chroot"))?;
     chdir("/").map_err(told("/"))
-}
-
-/// Mounts the data partition; one that is marked as faulty is checked first. Power cuts do not mark it.
-fn mount_data() -> Result<(), String> {
-    let device = parts::named(parts::DATA).ok_or("there is no data partition")?;
-    if parts::is_marked_faulty(&device).unwrap_or(false) {
-        let ended = Command::new("/usr/sbin/e2fsck")
-            .args(["-p", &device])
-            .status();
-        log(&format!("data partition checked: {ended:?}"));
-    }
-    let flags = MountFlags::NOATIME | MountFlags::NODEV | MountFlags::NOSUID | MountFlags::NOEXEC;
-    mount(device.as_str(), "/data", "ext4", flags, c"errors=remount-ro,commit=5")
-        .map_err(|error| format!("data partition {device}: {}", io::Error::from(error)))
 }

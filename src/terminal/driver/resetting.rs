@@ -1,0 +1,135 @@
+//! 恢复出厂 at the till: who may ask for it, when it is refused, and the wish that the next start follows.
+//!
+//! Owns the moment (`recovery::rule` decides) and the end of the driver that follows the wish. Deletes nothing: a later
+//! start looks at the journal once more and does it, before anything is opened for selling.
+
+use tracing::{info, warn};
+use zeroize::Zeroizing;
+
+use super::super::resetting::{held_since, note_of};
+use super::super::session::ResetAct;
+use super::{Driver, chain};
+use crate::domain::Role;
+use crate::journal::{JournalError, NoSales};
+use crate::payment::reversal_pending;
+use crate::people::Pin;
+use crate::recovery::rule::{Moment, may_reset};
+use crate::recovery::wish::Wish;
+use crate::view::{Approves, Cause, DeskPage, ExportState, ResetNote, ResetStage, UpdateStage};
+
+/// An approval that nobody confirmed is forgotten after so long: the supervisor may have gone.
+const APPROVED_MS: u64 = 30_000;
+
+impl Driver {
+    /// Tells whether this terminal can be reset from its screen.
+    pub(super) fn offer_reset(&mut self) {
+        self.parts.desk.reset = self.parts.reset.as_ref().map(|_| ResetStage::Offered);
+    }
+
+    /// A tap on the page of maintenance.
+    pub(super) async fn reset_act(&mut self, act: ResetAct) {
+        if let Some(note) = self.why_no_reset().await {
+            self.parts.desk.reset = Some(ResetStage::Offered);
+            self.parts.desk.told = Some(Cause::Reset(note));
+            return;
+        }
+        match act {
+            ResetAct::Ask => {
+                let desk = &mut self.parts.desk;
+                desk.pin.take();
+                desk.approves = Approves::Reset;
+                desk.page = DeskPage::Approve;
+            }
+            ResetAct::Confirmed => self.wish_for_reset().await,
+        }
+    }
+
+    /// Checks the supervisor's PIN; the reset has to be confirmed once more then.
+    pub(super) async fn approve_reset(&mut self, typed: Zeroizing<String>) {
+        // The keys let no other text through.
+        let Ok(pin) = Pin::typed(&typed) else { return };
+        match self.approved(Role::Supervisor, pin).await {
+            Ok(approver) => {
+                let approver = approver.map(|approver| approver.as_str().to_owned());
+                info!(?approver, "a supervisor approves a reset");
+                self.reset_approved = self.now().tick;
+                self.parts.desk.reset = Some(ResetStage::Approved);
+                self.parts.desk.page = DeskPage::Maintenance;
+            }
+            Err(cause) => self.parts.desk.told = Some(cause),
+        }
+    }
+
+    /// Forgets an approval that nobody confirmed.
+    pub(super) fn reset_in_time(&mut self) {
+        let desk = &mut self.parts.desk;
+        let late = self.reset_approved.after_ms(APPROVED_MS) <= self.parts.clock.now().tick;
+        if late && desk.reset == Some(ResetStage::Approved) {
+            desk.reset = Some(ResetStage::Offered);
+        }
+    }
+
+    /// Asks the rule; returns what speaks against it.
+    async fn why_no_reset(&mut self) -> Option<ResetNote> {
+        if self.is_broken() {
+            return Some(ResetNote::Unproven);
+        }
+        let moment = match self.reset_moment().await {
+            Ok(moment) => moment,
+            Err(problem) => {
+                warn!(error = %chain(&problem), "what is open could not be read");
+                return Some(ResetNote::Unproven);
+            }
+        };
+        may_reset(&moment).err().map(note_of)
+    }
+
+    async fn reset_moment(&mut self) -> Result<Moment, JournalError> {
+        let (state, desk) = (&self.parts.state, &self.parts.desk);
+        let journal = &self.parts.journal;
+        let exporting = matches!(desk.export, Some(ExportState::Running { .. }));
+        let stage = desk.update.as_ref().map(|update| update.stage);
+        let installing = matches!(
+            stage,
+            Some(UpdateStage::Installing | UpdateStage::Restarting)
+        );
+        Ok(Moment {
+            open: self.open_sales() + usize::from(exporting) + usize::from(installing),
+            reversals: usize::from(reversal_pending(state)),
+            settling: state.settlement.is_some(),
+            unproven: match journal.may_sell().await? {
+                Some(NoSales::Unproven | NoSales::Altered | NoSales::DiskFails) => true,
+                // What is missing is space, or another disk: the records are whole.
+                None | Some(NoSales::DiskFull | NoSales::CopyFails) => false,
+            },
+            unsettled: journal.unsettled().await?.entries,
+            holds: journal.holds_since(held_since(self.now().utc)).await?,
+        })
+    }
+
+    /// Leaves the wish and ends; whatever was typed on the way is gone with the program.
+    async fn wish_for_reset(&mut self) {
+        let Some(file) = self.parts.reset.clone() else {
+            return;
+        };
+        let rows = match self.parts.journal.row_count().await {
+            Ok(rows) => rows,
+            Err(problem) => {
+                warn!(error = %chain(&problem), "the journal could not be counted");
+                self.parts.desk.told = Some(Cause::Reset(ResetNote::Unproven));
+                return;
+            }
+        };
+        // Short, and nobody waits for the driver: nothing is open.
+        if let Err(error) = file.write(Wish::Wished { rows }) {
+            warn!(%error, "the wish for a reset was not written");
+            self.parts.desk.reset = Some(ResetStage::Offered);
+            self.parts.desk.told = Some(Cause::Reset(ResetNote::NotWritten));
+            return;
+        }
+        info!(rows, "the terminal ends to be reset");
+        self.leaving = true;
+        self.parts.desk.reset = Some(ResetStage::Leaving);
+        self.parts.desk.told = Some(Cause::Reset(ResetNote::Leaving));
+    }
+}
