@@ -96,13 +96,13 @@ class Till:
             self.picture("gave-up")
         raise SystemExit(f"{what}: not within {seconds} s; the last picture is in {self.out}")
 
-    def sells(self, seconds=300):
+    def sells(self, seconds=600):
         """Waits for the first screen that can take an amount; returns seconds since power-on."""
         first = self.until(is_keypad, "a keypad", seconds)
         assert not can_charge(first), "the first screen shows an amount that nobody typed"
         return time.monotonic() - self.vm.began
 
-    def touches(self, seconds=120):
+    def touches(self, seconds=300):
         """Input devices come after the first screen: taps a digit until it is taken, and clears."""
         until = time.monotonic() + seconds
         while not can_charge(self.vm.screen()):
@@ -111,12 +111,12 @@ class Till:
                 raise SystemExit(f"no tap was taken within {seconds} s")
             self.vm.tap(*KEYS["1"])
         self.vm.tap(*KEYS["clear"])
-        self.until(lambda screen: not can_charge(screen), "an empty amount", 20)
+        self.until(lambda screen: not can_charge(screen), "an empty amount", 90)
 
     def charge(self, amount):
         for key in amount:
             self.vm.tap(*KEYS[key])
-        self.until(can_charge, f"the amount {amount}", 20)
+        self.until(can_charge, f"the amount {amount}", 90)
 
     def merchant_code(self, amount, pictures=False):
         """Types an amount, asks for a code, and reads it from the screen as a phone does."""
@@ -124,16 +124,16 @@ class Till:
         if pictures:
             self.picture("typed")
         self.vm.tap(*KEYS["charge"])
-        self.until(is_prompt, "the prompt", 40)
+        self.until(is_prompt, "the prompt", 120)
         if pictures:
             self.picture("prompt")
         self.vm.tap(*MAKE_CODE)
         self.vm.pass_time(1)
         if not is_code(self.vm.screen()):
             self.vm.tap(*FIRST_WALLET)
-        self.until(is_code, "a code", 40)
+        self.until(is_code, "a code", 120)
         path = self.picture("code") if pictures else f"{self.out}/code.png"
-        until = time.monotonic() + 40
+        until = time.monotonic() + 120
         while True:
             self.vm.screen().save(path)
             read = subprocess.run(["zbarimg", "-q", "--raw", path], capture_output=True, text=True)
@@ -146,11 +146,11 @@ class Till:
     def sale(self, sandbox, amount, pictures=False):
         """A sale by the merchant's code, until the screen says that it is paid."""
         told = sandbox.scan(self.merchant_code(amount, pictures))
-        self.until(is_paid, f"paid (the wallet said {told})", 60)
+        self.until(is_paid, f"paid (the wallet said {told})", 180)
         if pictures:
             self.picture("paid")
         self.vm.tap(*NEXT)
-        self.until(is_keypad, "the keypad after a sale", 30)
+        self.until(is_keypad, "the keypad after a sale", 90)
 
 
 def is_keypad(screen):
