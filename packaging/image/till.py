@@ -6,11 +6,13 @@ is known of the terminal comes from its screen and, without power, from its disk
 import json
 import os
 import shutil
+import struct
 import subprocess
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 KEYS = {"7": (128, 432), "8": (359, 432), "9": (590, 432), "4": (128, 612), "5": (359, 612),
@@ -21,6 +23,8 @@ MAKE_CODE, FIRST_WALLET, NEXT = (186, 989), (133, 1040), (470, 1168)
 GREY, WHITE, BLUE, GREEN = (238, 241, 245), (255, 255, 255), (15, 91, 224), (8, 102, 42)
 AMBER = (255, 241, 214)
 SECTOR = 512
+# Before a record of the second copy: its length and check sum. And more records than one unit of work has.
+COPY_HEAD, UNIT_MAX = 8, 8
 
 
 class Sandbox:
@@ -82,8 +86,9 @@ class Till:
         self.count += 1
         return self.vm.screen().save(f"{self.out}/{self.count:02d}-{name}.png")
 
-    def until(self, is_so, what, seconds, every=0.5):
-        """Waits until the screen is so, and returns it."""
+    def until(self, is_so, what, seconds, every=0.5, keep=True):
+        """Waits until the screen is so, and returns it. Without `keep` no picture is kept when that fails: a customer's
+        code may be on it."""
         until = time.monotonic() + seconds
         while self.vm.is_on():
             screen = self.vm.screen()
@@ -92,7 +97,7 @@ class Till:
             if time.monotonic() > until:
                 break
             self.vm.pass_time(every)
-        if self.vm.is_on():
+        if self.vm.is_on() and keep:
             self.picture("gave-up")
         raise SystemExit(f"{what}: not within {seconds} s; the last picture is in {self.out}")
 
@@ -235,19 +240,45 @@ def data_of(image, folder):
 def journal(folder, ctl="target/debug/shouyinctl"):
     """Order number to what the journal says of it: open, or its outcome, with the amount."""
     database = f"{folder}/journal.db"
-    subprocess.run([ctl, "journal", "verify", database, "--mirror", f"{folder}/mirror.log"],
-                   check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([ctl, "journal", "verify", database], check=True, stdout=subprocess.DEVNULL)
     told = subprocess.run([ctl, "journal", "export", database], check=True, text=True,
                           stdout=subprocess.PIPE).stdout
+    rows = [json.loads(line) for line in told.splitlines()]
+    behind_by(f"{folder}/mirror.log", rows)
     orders, numbers = {}, {}
-    for line in told.splitlines():
-        fact = json.loads(json.loads(line)["body"])
+    for row in rows:
+        fact = json.loads(row["body"])
         if fact["fact"] == "intent_recorded":
             numbers[fact["txn"]] = fact["order_no"]
             orders[fact["order_no"]] = {"amount": fact["amount"], "state": "open"}
         elif fact["fact"] == "closed":
             orders[numbers[fact["txn"]]]["state"] = fact["outcome"]
     return orders
+
+
+def behind_by(mirror, rows):
+    """How many of the journal's newest records the second copy lacks: a unit of work is stored in the journal first, so that a
+    power cut in between leaves a copy that ends before it, or within it; the next start completes the copy. Anything else
+    is a difference (`src/journal/mirror.rs` has the layout)."""
+    with open(mirror, "rb") as file:
+        data = file.read()
+    at = count = 0
+    while at + COPY_HEAD <= len(data):
+        length, check = struct.unpack("<II", data[at:at + COPY_HEAD])
+        record = data[at + COPY_HEAD:at + COPY_HEAD + length]
+        if len(record) < length or zlib.crc32(record) != check:
+            break
+        number, digest = struct.unpack("<Q32s", record[:40])
+        assert count < len(rows), f"the second copy is ahead of the journal: record {number}"
+        row, body = rows[count], record[40:].decode()
+        same = (number, digest.hex(), body) == (row["number"], row["hash"], row["body"])
+        assert same, f"record {row['number']} differs from the second copy"
+        at, count = at + COPY_HEAD + length, count + 1
+    missing = rows[count:]
+    room = sum(COPY_HEAD + 40 + len(row["body"].encode()) for row in missing)
+    assert len(missing) <= UNIT_MAX and len(data) - at <= room, \
+        f"the second copy is unreadable from record {count + 1} on, not just unfinished"
+    return len(missing)
 
 
 def compare(orders, ledger):
