@@ -15,8 +15,8 @@ from till import (KEYS, NEXT, Sandbox, Till, copy_image, equal_books, is_keypad,
                   is_prompt)
 from vm import Vm  # noqa: E402
 
-# Where the camera's picture is on the prompt, and how dark it is without one.
-PREVIEW, DARK = (60, 380), 60
+# Two places of the camera's picture on the prompt: both show the empty counter when there is one.
+PREVIEW, NEARLY = [(60, 380), (660, 380)], 8
 
 
 def main():
@@ -50,13 +50,18 @@ def main():
 
 
 def has_picture(screen):
-    return is_prompt(screen) and min(screen.at(*PREVIEW)) > DARK
+    return all(abs(shade - player.EMPTY_COUNTER) < NEARLY for place in PREVIEW for shade in screen.at(*place))
+
+
+def waits(screen):
+    """The prompt, which without a camera has another key in front."""
+    return is_prompt(screen) or has_picture(screen)
 
 
 def asks(till, amount):
     till.charge(amount)
     till.vm.tap(*KEYS["charge"])
-    till.until(is_prompt, "the prompt", 120)
+    till.until(waits, "the prompt", 120)
 
 
 def reads_a_code(vm, till, hand, sandbox, wallet):

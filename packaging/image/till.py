@@ -23,6 +23,8 @@ MAKE_CODE, FIRST_WALLET, NEXT = (186, 989), (133, 1040), (470, 1168)
 GREY, WHITE, BLUE, GREEN = (238, 241, 245), (255, 255, 255), (15, 91, 224), (8, 102, 42)
 AMBER = (255, 241, 214)
 SECTOR = 512
+# A prompt without a code for so long does not make one any more.
+ASKS_AGAIN = 15
 # Before a record of the second copy: its length and check sum. And more records than one unit of work has.
 COPY_HEAD, UNIT_MAX = 8, 8
 
@@ -132,11 +134,7 @@ class Till:
         self.until(is_prompt, "the prompt", 120)
         if pictures:
             self.picture("prompt")
-        self.vm.tap(*MAKE_CODE)
-        self.vm.pass_time(1)
-        if not is_code(self.vm.screen()):
-            self.vm.tap(*FIRST_WALLET)
-        self.until(is_code, "a code", 120)
+        self.make_code(180)
         path = self.picture("code") if pictures else f"{self.out}/code.png"
         until = time.monotonic() + 120
         while True:
@@ -147,6 +145,23 @@ class Till:
             if time.monotonic() > until:
                 raise SystemExit(f"no code can be read from {path}")
             self.vm.pass_time(0.5)
+
+    def make_code(self, seconds):
+        """Asks for a code until there is one: a till is ready before its network is, and says then that there is none."""
+        until = time.monotonic() + seconds
+        while not is_code(self.vm.screen()):
+            if time.monotonic() > until:
+                self.picture("gave-up")
+                raise SystemExit(f"no code within {seconds} s; the last picture is in {self.out}")
+            self.vm.tap(*MAKE_CODE)
+            self.vm.pass_time(1)
+            if not is_code(self.vm.screen()):
+                self.vm.tap(*FIRST_WALLET)
+            asked = time.monotonic()
+            while not is_code(self.vm.screen()) and time.monotonic() < asked + ASKS_AGAIN:
+                self.vm.pass_time(0.5)
+            while not is_code(self.vm.screen()) and not is_prompt(self.vm.screen()) and time.monotonic() < until:
+                self.vm.pass_time(0.5)
 
     def sale(self, sandbox, amount, pictures=False):
         """A sale by the merchant's code, until the screen says that it is paid."""
