@@ -12,6 +12,8 @@
 # MINIMUM, NOTES_ZH, NOTES_EN  the lowest version that this one may be installed on, and what the screen says of it
 # CONSOLE=1      kernel messages on the serial port (looking for a fault)
 # EXTRA=DIR      copies DIR over the root (drills)
+# MODULES=FILE   kernel modules beside those of modules.txt, in the same form (drills)
+# PROGRAMS=keep  takes the programs as they were built last: another image of the same programs needs no compiler
 # OUT=DIR        writes there instead of target/image
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -53,6 +55,14 @@ tools() {
 }
 
 programs() {
+  local program
+  if [ "${PROGRAMS:-}" = keep ]; then
+    for program in target/release/shouyin target/init/x86_64-unknown-linux-gnu/release/shouyin-{init,updater}; do
+      [ -x $program ] || { echo "PROGRAMS=keep: $program was never built"; exit 1; }
+      echo "programs: kept, not built: $program of $(date -u -r $program '+%Y-%m-%d %H:%M:%S UTC')"
+    done
+    return
+  fi
   cargo build --release --locked --no-default-features --features panel,live --bin shouyin
   local own
   for own in init updater; do
@@ -119,7 +129,8 @@ root_tree() {
   printf '%s\n' NAME=Shouyin ID=shouyin "VERSION_ID=$version" "PRETTY_NAME=\"Shouyin $version\"" \
     IMAGE_ID=shouyin "IMAGE_VERSION=$version" >"$root/usr/lib/os-release"
   mkdir -p "$root/usr/lib/modules/$kernel_version" "$work/initrd/m"
-  python3 $here/modules.py $here/modules.txt "$base/kernel/lib/modules/$kernel_version" \
+  cat $here/modules.txt ${MODULES:+"$MODULES"} >"$work/modules.txt"
+  python3 $here/modules.py "$work/modules.txt" "$base/kernel/lib/modules/$kernel_version" \
     "$root/usr/lib/modules/$kernel_version" "$work/initrd"
   depmod -b "$root" "$kernel_version"
   python3 $here/prune.py $here/programs.txt "$root"
