@@ -2,8 +2,8 @@
 """What a supervisor does at the page of updates, by taps: IMAGE GOOD OLD OUT.
 
 Owns the drill: 立即更新 with a PIN and a wrong one before it, an older version that is offered, a wish for
-it that is not granted, and 退回 with a PIN. GOOD (version 2) and OLD (version 1, signed by the same key) are folders that a server
-offers. The PIN is drawn here and told to nobody. Fails at the first thing that is not as it must be."""
+it that is not granted, and 退回 with a PIN. GOOD (version 2) and OLD (version 1, signed by the same key) are
+folders that a server offers. The PIN is drawn here and told to nobody. Fails at the first thing that is not as it must be."""
 import os
 import random
 import shutil
@@ -19,7 +19,8 @@ from vm import Vm  # noqa: E402
 
 # From the keypad to the page of updates: each step is a place to tap and what the next page is known by. The only
 # thing to change when the page moves.
-WAY = [((74, 158), lambda screen: is_records(screen)), ((360, 458), lambda screen: is_update(screen))]
+WAY = [((74, 158), lambda screen: is_records(screen)), ((360, 458), lambda screen: is_maintenance(screen)),
+       ((580, 150), lambda screen: is_update(screen))]
 # The keys of that page.
 ACT, GO_BACK = (480, 1168), (360, 1000)
 # Beyond what a fetch and an installation take on a loaded machine.
@@ -73,6 +74,12 @@ def is_records(screen):
     """Keys above, and the way back to the keypad below; a short list has no 更多 beside that."""
     keys = all(screen.at(*place) == WHITE for place in [(60, 180), (600, 230), (60, 340)])
     return keys and screen.at(400, 1100) == BLUE
+
+
+def is_maintenance(screen):
+    """A title with a key beside it, and the way back along the whole foot."""
+    return (screen.at(500, 120) == WHITE and screen.at(300, 165) == GREY and screen.at(60, 1100) == BLUE
+            and screen.at(400, 1100) == BLUE and not is_keypad(screen))
 
 
 def is_update(screen):

@@ -5,8 +5,7 @@ use crate::code::WrongCode;
 use crate::domain::{Channel, TxnId};
 use crate::view::{
     AimHint, Cause, Keypad, Language, Link, Manual, Notice, OutcomeKind, OutcomePage, Page,
-    PartitionNote, PendingPage, PrinterTrouble, Prompt, ResetNote, Row, RowState, Screen, Status,
-    Theme, WaitKind, Waiting,
+    PendingPage, PrinterTrouble, Prompt, Row, RowState, Screen, Status, Theme, WaitKind, Waiting,
 };
 
 pub use super::samples_more::CODE_TEXT;
@@ -164,6 +163,7 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
     let notice = || Some(Notice::from(cause.clone()));
     let outcome = |kind| outcome_telling(kind, cause.clone());
     let keypad = || keypad_telling(cause.clone());
+    let stopped = || Page::OutOfService(cause.clone().into());
     match cause {
         Cause::WrongCode(_) | Cause::CodeUsed => vec![
             prompt(AimHint::None, true, 12, notice()),
@@ -206,16 +206,12 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         Cause::Balance(_) => vec![super::samples_balance::telling(cause.clone())],
         Cause::Export(_) => vec![super::samples_batch::telling(cause.clone())],
         Cause::Update(_) => vec![super::samples_update::telling(cause.clone()), keypad()],
-        Cause::Reset(ResetNote::NotErased)
-        | Cause::Partition(PartitionNote::NotMounted)
-        | Cause::NotSetUp => vec![Page::OutOfService(cause.clone().into())],
-        Cause::Partition(PartitionNote::Repaired) => vec![keypad()],
-        Cause::Reset(_) => vec![super::samples_maintain::telling(cause), keypad()],
-        Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],
-        Cause::JournalBroken | Cause::SettingsWrong => {
-            vec![Page::OutOfService(cause.clone().into())]
+        Cause::Reset(_) | Cause::Partition(_) => {
+            super::samples_maintain::pages_telling(cause, keypad())
         }
-        Cause::DiskFull => vec![Page::OutOfService(cause.clone().into()), keypad()],
+        Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],
+        Cause::JournalBroken | Cause::SettingsWrong | Cause::NotSetUp => vec![stopped()],
+        Cause::DiskFull => vec![stopped(), keypad()],
         Cause::AmountMissing
         | Cause::JournalAltered
         | Cause::RecordUnreadable
