@@ -11,7 +11,7 @@ use crate::view::{
 pub use super::samples_more::CODE_TEXT;
 pub use super::samples_wall::RECEIPT_TEXT;
 
-use super::PreviewFrame;
+use super::{PreviewFrame, samples_maintain};
 
 /// A state by name.
 pub struct Sample {
@@ -206,9 +206,7 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         Cause::Balance(_) => vec![super::samples_balance::telling(cause.clone())],
         Cause::Export(_) => vec![super::samples_batch::telling(cause.clone())],
         Cause::Update(_) => vec![super::samples_update::telling(cause.clone()), keypad()],
-        Cause::Reset(_) | Cause::Partition(_) => {
-            super::samples_maintain::pages_telling(cause, keypad())
-        }
+        Cause::Reset(_) | Cause::Partition(_) => samples_maintain::pages_telling(cause, keypad()),
         Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],
         Cause::JournalBroken | Cause::SettingsWrong | Cause::NotSetUp => vec![stopped()],
         Cause::DiskFull => vec![stopped(), keypad()],
