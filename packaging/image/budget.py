@@ -43,11 +43,11 @@ def main():
         room = MEMORY if os.path.isdir(MEMORY) else out
         disk = f"{room}/shouyin-budget-{os.getpid()}.raw"
         copy_image(image, disk, sandbox.provision())
-        count(Vm(disk, f"{out}/vm-first", snapshot=True, counted="rests"), "very first (UEFI)")
+        count(Vm(disk, f"{out}/vm-first", snapshot=True, counted=True), "very first (UEFI)")
         started_once(Vm(disk, f"{out}/vm-once"), out)
         for name, way in (("shipped (UEFI)", None), ("direct kernel", direct)):
             folder = f"{out}/vm-{'direct' if way else 'uefi'}"
-            totals = sorted(count(Vm(disk, f"{folder}-{run}", snapshot=True, counted="rests",
+            totals = sorted(count(Vm(disk, f"{folder}-{run}", snapshot=True, counted=True,
                                      direct=way), name) for run in range(1, RUNS + 1))
             middle = totals[RUNS // 2]
             print(f"{name}: {middle:.1f} G, the middle one of {RUNS} ({totals[0]:.1f} to {totals[-1]:.1f})",

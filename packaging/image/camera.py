@@ -1,19 +1,16 @@
 #!/usr/bin/env python3
 """A camera of the machine reads a customer's payment code: IMAGE OUT, of the test image with the player.
 
-Owns the drill: no camera at the start, one that is plugged in while a sale waits for it, a code sale through it, one that
-is pulled and another that comes. The terminal reads /dev/video0 as in a shop; the acquirer's books and the journal tell
-what came of it. No picture is kept while a code is before the camera."""
+Owns the drill: no camera at the start, one that is plugged in while a sale waits for it, a code sale through
+it, one that is pulled and another that comes. The terminal reads /dev/video0 as in a shop; the acquirer's
+books and the journal tell what came of it. No picture is kept while a code is before the camera."""
 import os
-import shutil
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import player  # noqa: E402
-from till import (KEYS, NEXT, Sandbox, Till, copy_image, equal_books, is_keypad, is_paid,  # noqa: E402
-                  is_prompt)
-from vm import Vm  # noqa: E402
+from till import KEYS, NEXT, Till, books_hold, is_keypad, is_paid, is_prompt, machine  # noqa: E402
 
 # Two places of the camera's picture on the prompt: both show the empty counter when there is one.
 PREVIEW, NEARLY = [(60, 380), (660, 380)], 8
@@ -21,14 +18,7 @@ PREVIEW, NEARLY = [(60, 380), (660, 380)], 8
 
 def main():
     image, out = sys.argv[1:3]
-    shutil.rmtree(out, ignore_errors=True)
-    os.makedirs(out)
-    sandbox = Sandbox(out)
-    disk = f"{out}/disk.raw"
-    vm = None
-    try:
-        copy_image(image, disk, sandbox.provision())
-        vm = Vm(disk, f"{out}/vm", extra=player.devices(f"{out}/vm"))
+    with machine(image, out, wire=player.devices) as (vm, sandbox):
         vm.power_on()
         till, hand = Till(vm, out), player.Player(vm)
         till.sells()
@@ -37,14 +27,7 @@ def main():
         at_once(vm, till, hand, sandbox)
         another(vm, till, hand, sandbox)
         vm.cut()
-        orders = equal_books(disk, out, sandbox)
-        states = {order["amount"]: order["state"] for order in orders.values()}
-        assert states == {1818: "paid", 2727: "paid", 3636: "paid"}, states
-    finally:
-        if vm is not None and vm.process is not None:
-            vm.cut()
-        sandbox.stop()
-    os.unlink(disk)
+        books_hold(vm, out, sandbox, {1818: "paid", 2727: "paid", 3636: "paid"})
     print("journal and books hold the three sales, each paid once", flush=True)
     print("image-test camera: everything passed")
 

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from keep import keep  # noqa: E402
+from keep import keep, said  # noqa: E402
 from till import Sandbox, Till, copy_image, equal_books, is_settled  # noqa: E402
 from vm import Vm  # noqa: E402
 
@@ -135,11 +135,6 @@ def finish(vm, sandbox, out, disk):
     opened = sum(order["state"] == "open" for order in orders.values())
     assert opened == 0, f"{opened} open"
     return orders
-
-
-def said(line):
-    print(line, flush=True)
-    return line
 
 
 main()

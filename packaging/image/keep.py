@@ -28,6 +28,12 @@ def keep(name, image, figures):
     print(f"the figures are kept in {BOOK}", flush=True)
 
 
+def said(line):
+    """A figure, printed when it is seen and handed on to be kept."""
+    print(line, flush=True)
+    return line
+
+
 def whence(image):
     """The day, the image by its version and its bytes, and the commit whose drills these are."""
     version = re.search(r"-(\d+)\.raw$", image).group(1)

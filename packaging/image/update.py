@@ -3,7 +3,8 @@
 
 Owns the drills; GOOD and BAD are folders that a server offers (versions 2 and 3). Everything is seen from
 outside: the panel, resets, and the boot partition of a machine without power. UPDATE_CUTS in the environment
-changes how often the power fails; the seed is printed; KEEP=1 keeps the figures (keep.py). Fails at the first thing that is not as it must be."""
+changes how often the power fails; the seed is printed; KEEP=1 keeps the figures (keep.py). Fails at the
+first thing that is not as it must be."""
 import os
 import random
 import re
@@ -13,7 +14,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from keep import keep  # noqa: E402
+from keep import keep, said  # noqa: E402
 from till import Sandbox, Till, copy_image, equal_books, is_keypad, partition  # noqa: E402
 from vm import Vm  # noqa: E402
 
@@ -55,7 +56,8 @@ def main():
 
 
 def provision(sandbox, window="00:00-23:59"):
-    """A shop that takes updates at any time of day, so that no hand is needed; without a window only people begin one."""
+    """A shop that takes updates at any time of day, so that no hand is needed; without a window only people
+    begin one."""
     folder = sandbox.provision()
     with open(f"{folder}/terminal.toml") as file:
         server = re.search(r"https://10\.0\.2\.2:\d+", file.read()).group()
@@ -169,13 +171,9 @@ def cuts(vm, ready, out):
         found[others] = found.get(others, 0) + 1
         print(f"cut {number} after {moment:.0f} s (new kernel: {others}): sells", flush=True)
     told = ", ".join(f"{others} {count}" for others, count in sorted(found.items()))
-    return [said(f"{CUTS} power cuts during an update of {took:.0f} s, each with a system that sells; the new kernel then: {told}"),
+    return [said(f"{CUTS} power cuts during an update of {took:.0f} s, each with a system that sells; "
+                 f"the new kernel then: {told}"),
             said(f"the longest start after a cut {longest:.1f} s until it sells")]
-
-
-def said(line):
-    print(line, flush=True)
-    return line
 
 
 if __name__ == "__main__":

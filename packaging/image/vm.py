@@ -30,8 +30,8 @@ class Vm:
     def __init__(self, image, folder, size=(720, 1280), memory=512, snapshot=False, reboot=True,
                  counted=False, direct=None, secure=None, reader=None, pointer=True, extra=()):
         """`direct` is (kernel, initrd, command line) without firmware; `secure` a file of variables
-        with keys enrolled; `counted` makes one instruction one nanosecond, and "rests" lets
-        the guest's clock go with ours while it has nothing to do; `reader` is the serial line
+        with keys enrolled; `counted` makes one instruction one nanosecond, and lets the
+        guest's clock go with ours while it has nothing to do; `reader` is the serial line
         of a card reader on this machine, which the second serial port becomes; without `pointer`
         nothing outside the machine can tap."""
         self.image, self.folder, self.size = image, folder, size
@@ -40,9 +40,8 @@ class Vm:
         drive += ",snapshot=on" if snapshot else ""
         if counted:
             # The guest's clock then counts instructions, whatever the host's load is.
-            sleep = "on" if counted == "rests" else "off"
             machine = ["-accel", "tcg,thread=single", "-smp", "1", "-icount",
-                       f"shift=0,sleep={sleep}", "-rtc", "base=utc,clock=vm"]
+                       "shift=0,sleep=on", "-rtc", "base=utc,clock=vm"]
         else:
             machine = ["-accel", "tcg,thread=multi", "-smp", "2"]
         if direct:

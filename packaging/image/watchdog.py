@@ -4,13 +4,11 @@
 Owns the drill of the watchdogs, on an image that hurts itself (folder `drill`). The guest's clock counts
 instructions, and goes with ours while the guest rests; the panel's pixels tell when the till sells."""
 import os
-import shutil
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from till import KEYS, Sandbox, Till, can_charge, copy_image, is_keypad  # noqa: E402
-from vm import Vm  # noqa: E402
+from till import KEYS, Till, can_charge, is_keypad, machine  # noqa: E402
 
 # `WatchdogSec` of the terminal, `RuntimeWatchdogSec` of the system, and how soon a till sells again.
 TERMINAL, SYSTEM, AGAIN = 6, 20, 3
@@ -20,24 +18,14 @@ MOMENT = r"^systemd \d+"
 
 def main():
     image, out = sys.argv[1:3]
-    shutil.rmtree(out, ignore_errors=True)
-    os.makedirs(out)
-    sandbox = Sandbox(out)
-    disk = f"{out}/disk.raw"
-    copy_image(image, disk, sandbox.provision())
-    vm = Vm(disk, f"{out}/vm", snapshot=True, counted="rests")
-    vm.power_on()
-    try:
+    with machine(image, out, snapshot=True, counted=True) as (vm, _):
+        vm.power_on()
         till = Till(vm, out)
         till.sells()
         till.touches()
         sells_again(vm, till, "killed", 0)
         sells_again(vm, till, "hung", TERMINAL)
         reset(vm, till)
-    finally:
-        vm.cut()
-        sandbox.stop()
-    os.unlink(disk)
     print("image-test watchdog: everything passed")
 
 

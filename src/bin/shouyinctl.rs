@@ -394,6 +394,13 @@ fn on_journal(command: JournalCommand) -> anyhow::Result<ExitCode> {
             if let Some(number) = verdict.mirror_differs_at {
                 writeln!(out, "record {number} differs from the second copy")?;
             }
+            if verdict.mirror_lacks > 0 {
+                let lacks = verdict.mirror_lacks;
+                writeln!(
+                    out,
+                    "the second copy lacks the newest records ({lacks}); a start adds them"
+                )?;
+            }
             if let Some(day) = verdict.sums_differ_on {
                 let (year, month, day) = day.date();
                 let day = format!("{year:04}-{month:02}-{day:02}");

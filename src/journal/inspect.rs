@@ -28,6 +28,9 @@ pub struct Verdict {
     pub broken_at: Option<u64>,
     /// The first row that differs from the second copy, when one was given.
     pub mirror_differs_at: Option<u64>,
+    /// So many of the newest rows are not in the second copy, which is equal and whole up to there: a power cut between
+    /// a unit of work and its copy leaves that, and the next start adds them.
+    pub mirror_lacks: u64,
     /// The first local day whose sums are not those of its rows.
     pub sums_differ_on: Option<LocalDay>,
 }
@@ -37,6 +40,7 @@ impl Verdict {
     pub const fn is_sound(&self) -> bool {
         self.broken_at.is_none()
             && self.mirror_differs_at.is_none()
+            && self.mirror_lacks == 0
             && self.sums_differ_on.is_none()
     }
 }
@@ -136,7 +140,8 @@ pub fn verify(database: &Path, second_copy: Option<&PathBuf>) -> Result<Verdict,
         }
         Ok(())
     })?;
-    let mirror_differs_at = copy.map(Comparison::finish).transpose()?.flatten();
+    let copy = copy.map(Comparison::finish).transpose()?;
+    let (mirror_differs_at, mirror_lacks) = copy.unwrap_or_default();
     // A journal of an earlier program has no sums yet.
     let sums_differ_on = if migrate::check(&connection, database)? < migrate::TALLIED {
         None
@@ -149,6 +154,7 @@ pub fn verify(database: &Path, second_copy: Option<&PathBuf>) -> Result<Verdict,
         head: walker.head(),
         broken_at,
         mirror_differs_at,
+        mirror_lacks,
         sums_differ_on,
     })
 }
@@ -158,6 +164,7 @@ struct Comparison {
     reader: CopyReader,
     rows: u64,
     differs_at: Option<u64>,
+    lacks: u64,
 }
 
 impl Comparison {
@@ -171,6 +178,7 @@ impl Comparison {
             reader: CopyReader::over(path, file, 0),
             rows: 0,
             differs_at: None,
+            lacks: 0,
         })
     }
 
@@ -179,20 +187,30 @@ impl Comparison {
         if self.differs_at.is_some() {
             return Ok(());
         }
-        let next = self.reader.next()?;
-        let same = next.is_some_and(|(_, record)| {
-            record.number == number && record.hash == *hash && record.body == body
-        });
-        if !same {
-            self.differs_at = Some(self.rows);
+        if self.lacks > 0 {
+            self.lacks += 1;
+            return Ok(());
+        }
+        match self.reader.next()? {
+            Some((_, record)) => {
+                let same = record.number == number && record.hash == *hash && record.body == body;
+                self.differs_at = (!same).then_some(self.rows);
+            }
+            None if self.reader.ends_within(number, hash, body)? => self.lacks = 1,
+            None => self.differs_at = Some(self.rows),
         }
         Ok(())
     }
 
-    /// A copy that has more, or a torn end, differs behind the last row.
-    fn finish(self) -> Result<Option<u64>, JournalError> {
-        let more = self.differs_at.is_none() && !self.reader.is_at_the_end()?;
-        Ok(self.differs_at.or(more.then_some(self.rows + 1)))
+    /// Returns the first row that differs, and how many of the newest the copy lacks. One that has more, or a torn end
+    /// where nothing is missing, differs behind the last row.
+    fn finish(self) -> Result<(Option<u64>, u64), JournalError> {
+        let whole = self.differs_at.is_none() && self.lacks == 0;
+        let more = whole && !self.reader.is_at_the_end()?;
+        Ok((
+            self.differs_at.or(more.then_some(self.rows + 1)),
+            self.lacks,
+        ))
     }
 }
 

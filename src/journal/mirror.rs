@@ -84,7 +84,7 @@ impl Mirror {
         for row in rows {
             next.last_at = self.place.end + bytes.len() as u64;
             next.records += 1;
-            write_record(&mut bytes, row);
+            write_record(&mut bytes, row.number(), &row.digest(), row.body());
         }
         next.end = self.place.end + bytes.len() as u64;
         self.file
@@ -185,6 +185,19 @@ impl CopyReader {
         };
         self.from += length;
         Ok(Some((at, record)))
+    }
+
+    /// Tells whether the file ends here, or within what would be this row's record.
+    pub fn ends_within(
+        &mut self,
+        number: u64,
+        hash: &Digest,
+        body: &[u8],
+    ) -> Result<bool, JournalError> {
+        self.fill(RECORD_MAX)?;
+        let (mut record, rest) = (Vec::new(), &self.window[self.from..]);
+        write_record(&mut record, number, hash, body);
+        Ok(self.ended && rest.len() < record.len() && record.starts_with(rest))
     }
 
     /// Tells whether nothing at all stands behind the records that were read.
@@ -294,15 +307,15 @@ fn parse_one(bytes: &[u8]) -> Option<(MirrorRecord, usize)> {
     ))
 }
 
-fn write_record(out: &mut Vec<u8>, row: &SealedRow) {
-    let length = u32::try_from(FIXED + row.body().len());
+fn write_record(out: &mut Vec<u8>, number: u64, hash: &Digest, body: &[u8]) {
+    let length = u32::try_from(FIXED + body.len());
     let length = length.expect("invariant: a row is at most 64 KiB");
     let begin = out.len();
     out.extend_from_slice(&length.to_le_bytes());
     out.extend_from_slice(&[0; 4]);
-    out.extend_from_slice(&row.number().to_le_bytes());
-    out.extend_from_slice(row.digest().as_bytes());
-    out.extend_from_slice(row.body());
+    out.extend_from_slice(&number.to_le_bytes());
+    out.extend_from_slice(hash.as_bytes());
+    out.extend_from_slice(body);
     let check = crc32(&out[begin + HEAD..]);
     out[begin + 4..begin + HEAD].copy_from_slice(&check.to_le_bytes());
 }
@@ -357,7 +370,7 @@ mod tests {
             let row = SealedRow::seal(&previous, number, vec![b'x'; length]);
             previous = row.digest();
             starts.push(bytes.len() as u64);
-            write_record(&mut bytes, &row);
+            write_record(&mut bytes, row.number(), &row.digest(), row.body());
         }
         (bytes, starts)
     }

@@ -28,8 +28,8 @@ const BAD: &str = ".bad-";
 pub struct Place {
     /// The data directory.
     pub data: PathBuf,
-    /// The second copy of the journal, wherever it is.
-    pub second_copy: PathBuf,
+    /// The second copy of the journal, wherever it is; none where there is none.
+    pub second_copy: Option<PathBuf>,
 }
 
 /// A name in a folder.
@@ -150,7 +150,7 @@ enum Turn {
 fn turn_of(place: &Place, name: &OsStr) -> Option<Turn> {
     let text = name.to_string_lossy();
     let last = [NOTE, LOCK, PART, NAME, LOST].contains(&&*text);
-    if last || place.data.join(name) == place.second_copy {
+    if last || place.second_copy.as_deref() == Some(&*place.data.join(name)) {
         return None;
     }
     let ends = Path::new(name).extension().map(OsStr::to_string_lossy);
@@ -165,10 +165,11 @@ fn turn_of(place: &Place, name: &OsStr) -> Option<Turn> {
 }
 
 fn second_copy(ground: &mut dyn Ground, place: &Place) -> io::Result<()> {
-    let (Some(folder), Some(name)) = (
-        place.second_copy.parent(),
-        place.second_copy.file_name().map(OsStr::to_string_lossy),
-    ) else {
+    let Some(copy) = &place.second_copy else {
+        return Ok(());
+    };
+    let name = copy.file_name().map(OsStr::to_string_lossy);
+    let (Some(folder), Some(name)) = (copy.parent(), name) else {
         return Ok(());
     };
     let aside = format!("{name}{BAD}");

@@ -73,10 +73,9 @@ pub async fn reset_at_start(
         return Err(JournalError::Locked { path: lock }.into());
     };
     file.write(Wish::Begun).map_err(wish)?;
-    let copy = config.mirror.clone();
     let place = Place {
         data: config.dir.clone(),
-        second_copy: copy.unwrap_or_else(|| config.dir.join("mirror.log")),
+        second_copy: config.mirror.clone(),
     };
     erase(ground, &place).map_err(ResetError::Erase)?;
     drop(held);
@@ -102,8 +101,12 @@ async fn against(
     if opened.rows != rows {
         return Ok(Some(ResetNote::Strange));
     }
-    let moment = match moment(&journal, opened.open.len(), now).await {
-        Ok(moment) => moment,
+    let moment = match of_journal(&journal, now).await {
+        // A reversal is among what is open.
+        Ok(moment) => Moment {
+            open: opened.open.len(),
+            ..moment
+        },
         Err(error) => {
             warn!(%error, "what is open could not be read");
             return Ok(unproven);
@@ -113,19 +116,17 @@ async fn against(
     Ok(why.map(|why| undone(note_of(why))))
 }
 
-async fn moment(journal: &Journal, open: usize, now: Timestamp) -> Result<Moment, JournalError> {
-    let reason = journal.may_sell().await?;
+/// What the journal alone can say of the moment; whoever asks adds what is open at the till.
+pub(super) async fn of_journal(journal: &Journal, now: Timestamp) -> Result<Moment, JournalError> {
     Ok(Moment {
-        open,
-        // Among what is open.
-        reversals: 0,
-        settling: false,
-        unproven: matches!(
-            reason,
-            Some(NoSales::Unproven | NoSales::Altered | NoSales::DiskFails)
-        ),
+        unproven: match journal.may_sell().await? {
+            Some(NoSales::Unproven | NoSales::Altered | NoSales::DiskFails) => true,
+            // What is missing is space, or another disk: the records are whole.
+            None | Some(NoSales::DiskFull | NoSales::CopyFails) => false,
+        },
         unsettled: journal.unsettled().await?.entries,
         holds: journal.holds_since(held_since(now)).await?,
+        ..Moment::default()
     })
 }
 
@@ -135,7 +136,7 @@ fn undone(note: ResetNote) -> ResetNote {
 }
 
 /// Returns since when a pre-authorisation may still hold money, in UTC milliseconds.
-pub(super) const fn held_since(now: Timestamp) -> i64 {
+const fn held_since(now: Timestamp) -> i64 {
     now.0.saturating_sub(HOLD_DAYS * DAY_MS)
 }
 

@@ -6,11 +6,11 @@
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
-use super::super::resetting::{held_since, note_of};
+use super::super::resetting::{note_of, of_journal};
 use super::super::session::ResetAct;
 use super::{Driver, chain};
 use crate::domain::Role;
-use crate::journal::{JournalError, NoSales};
+use crate::journal::JournalError;
 use crate::payment::reversal_pending;
 use crate::people::Pin;
 use crate::recovery::rule::{Moment, may_reset};
@@ -86,7 +86,6 @@ impl Driver {
 
     async fn reset_moment(&mut self) -> Result<Moment, JournalError> {
         let (state, desk) = (&self.parts.state, &self.parts.desk);
-        let journal = &self.parts.journal;
         let exporting = matches!(desk.export, Some(ExportState::Running { .. }));
         let stage = desk.update.as_ref().map(|update| update.stage);
         let installing = matches!(
@@ -97,13 +96,7 @@ impl Driver {
             open: self.open_sales() + usize::from(exporting) + usize::from(installing),
             reversals: usize::from(reversal_pending(state)),
             settling: state.settlement.is_some(),
-            unproven: match journal.may_sell().await? {
-                Some(NoSales::Unproven | NoSales::Altered | NoSales::DiskFails) => true,
-                // What is missing is space, or another disk: the records are whole.
-                None | Some(NoSales::DiskFull | NoSales::CopyFails) => false,
-            },
-            unsettled: journal.unsettled().await?.entries,
-            holds: journal.holds_since(held_since(self.now().utc)).await?,
+            ..of_journal(&self.parts.journal, self.now().utc).await?
         })
     }
 

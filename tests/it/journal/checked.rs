@@ -208,3 +208,35 @@ fn looking_at_a_journal_leaves_nothing_behind() {
     let refused = inspect::verify(&database, None).unwrap_err();
     assert!(matches!(refused, JournalError::Locked { .. }), "{refused}");
 }
+
+#[test]
+fn a_copy_that_ends_before_the_newest_records_lacks_them_and_any_other_differs() {
+    let dir = TempDir::new().unwrap();
+    let rows = filled(dir.path(), 4);
+    let (database, path) = (config(dir.path()).database(), dir.path().join("copy.log"));
+    let whole = std::fs::read(&path).unwrap();
+    let verdict = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        let verdict = inspect::verify(&database, Some(&path)).unwrap();
+        assert!(!verdict.is_sound());
+        (verdict.mirror_differs_at, verdict.mirror_lacks)
+    };
+    for end in 0..whole.len() {
+        let (records, sound) = parse_mirror(&whole[..end]);
+        let lacks = rows - records.len() as u64;
+        assert_eq!(verdict(&whole[..end]), (None, lacks), "cut at {end}");
+        let mut torn = whole[..end].to_vec();
+        if sound < end {
+            *torn.last_mut().unwrap() ^= 1;
+        } else {
+            torn.push(0xff);
+        }
+        let first = records.len() as u64 + 1;
+        assert_eq!(verdict(&torn), (Some(first), 0), "strange end at {end}");
+    }
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let (journal, _) = open(&config(dir.path()));
+    drop(journal);
+    wait_closed(dir.path());
+    assert_eq!(std::fs::read(&path).unwrap(), whole, "a start adds them");
+}
