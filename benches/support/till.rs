@@ -107,6 +107,7 @@ impl Till {
             export: None,
             update: None,
             reset: None,
+            support: None,
         });
         let driving = tokio::spawn(driver.run(inbox, tapped));
         Self {

@@ -36,6 +36,23 @@ pub enum ResetNote {
 }
 
 impl ResetNote {
+    pub(super) const fn code(self) -> &'static str {
+        match self {
+            Self::Done => "M01",
+            Self::Reversal => "M02",
+            Self::Open => "M03",
+            Self::Settling => "M04",
+            Self::Unproven => "M05",
+            Self::Batch => "M06",
+            Self::Hold => "M07",
+            Self::Undone(_) => "M08",
+            Self::NotWritten => "M09",
+            Self::Leaving => "M10",
+            Self::Strange => "M11",
+            Self::NotErased => "M12",
+        }
+    }
+
     /// To show beside the words: the code of the reason.
     pub(super) fn detail(self) -> String {
         match self {
@@ -64,6 +81,15 @@ pub enum PartitionNote {
     NotMounted,
 }
 
+impl PartitionNote {
+    pub(super) const fn code(self) -> &'static str {
+        match self {
+            Self::Repaired => "J08",
+            Self::NotMounted => "J09",
+        }
+    }
+}
+
 /// What a person asks on the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaintainWish {
@@ -73,6 +99,10 @@ pub enum MaintainWish {
     Reset,
     /// 删除并重新启动: the second confirmation.
     ResetNow,
+    /// 导出日志: the page.
+    Logs,
+    /// 发送 on it.
+    SendLogs,
 }
 
 /// How far a reset is on the page.
@@ -92,6 +122,8 @@ pub enum ResetStage {
 pub struct MaintenancePage {
     /// Whether 更新 exists.
     pub can_update: bool,
+    /// Whether 导出日志 exists.
+    pub can_tell: bool,
     /// How far a reset is; none where this terminal cannot be reset from the screen.
     pub reset: Option<ResetStage>,
     /// Slips that are not on paper yet, and would be lost from the queue.
@@ -104,6 +136,7 @@ pub struct MaintenancePage {
 pub(super) fn page(desk: &Desk) -> MaintenancePage {
     MaintenancePage {
         can_update: desk.update.is_some(),
+        can_tell: desk.support.is_some(),
         reset: desk.reset,
         slips: desk.printer.waiting,
         notice: desk.told.clone().map(Into::into),
@@ -112,7 +145,7 @@ pub(super) fn page(desk: &Desk) -> MaintenancePage {
 
 /// Tells whether there is anything on it.
 pub(super) const fn exists(desk: &Desk) -> bool {
-    desk.update.is_some() || desk.reset.is_some()
+    desk.update.is_some() || desk.reset.is_some() || desk.support.is_some()
 }
 
 impl Cause {

@@ -7,6 +7,8 @@ use super::balance::BalanceNote;
 use super::export::ExportFault;
 use super::maintain::{PartitionNote, ResetNote};
 use super::printer::PrinterTrouble;
+use super::stopped::StopNote;
+use super::support::SupportNote;
 use super::update::UpdateNote;
 use crate::code::WrongCode;
 use crate::payment::Unmade;
@@ -186,6 +188,10 @@ pub enum Cause {
     SettingsWrong,
     /// There is no configuration: a new terminal, or one that was reset.
     NotSetUp,
+    /// The terminal shows its tools instead of starting.
+    Stopped(StopNote),
+    /// About a report for the hotline.
+    Support(SupportNote),
     /// Power or the program failed during a sale; it is being checked.
     Resumed,
     /// A sale of the background was paid after all; its voucher number.
@@ -289,30 +295,6 @@ const fn update_code(note: UpdateNote) -> &'static str {
     }
 }
 
-const fn reset_code(note: ResetNote) -> &'static str {
-    match note {
-        ResetNote::Done => "M01",
-        ResetNote::Reversal => "M02",
-        ResetNote::Open => "M03",
-        ResetNote::Settling => "M04",
-        ResetNote::Unproven => "M05",
-        ResetNote::Batch => "M06",
-        ResetNote::Hold => "M07",
-        ResetNote::Undone(_) => "M08",
-        ResetNote::NotWritten => "M09",
-        ResetNote::Leaving => "M10",
-        ResetNote::Strange => "M11",
-        ResetNote::NotErased => "M12",
-    }
-}
-
-const fn partition_code(note: PartitionNote) -> &'static str {
-    match note {
-        PartitionNote::Repaired => "J08",
-        PartitionNote::NotMounted => "J09",
-    }
-}
-
 const fn balance_code(note: &BalanceNote) -> &'static str {
     match note {
         BalanceNote::Declined(_) => "Q01",
@@ -392,8 +374,8 @@ impl Cause {
             Self::ListQueued => "D11",
             Self::Export(fault) => export_code(*fault),
             Self::Update(note) => update_code(*note),
-            Self::Reset(note) => reset_code(*note),
-            Self::Partition(note) => partition_code(*note),
+            Self::Reset(note) => note.code(),
+            Self::Partition(note) => note.code(),
             Self::Balance(note) => balance_code(note),
             Self::CodeEnded => "P23",
             Self::RefusalUnproved(_) => "P13",
@@ -427,6 +409,8 @@ impl Cause {
             Self::ClockHoldsUp => "K02",
             Self::SettingsWrong => "S01",
             Self::NotSetUp => "S02",
+            Self::Stopped(note) => note.code(),
+            Self::Support(note) => note.code(),
         }
     }
 
@@ -434,6 +418,8 @@ impl Cause {
         match self {
             Self::LatePaid(_) | Self::Settled(_) => Severity::Good,
             Self::Update(_) | Self::Reset(_) | Self::Partition(_) => self.own_severity(),
+            Self::Stopped(note) => note.severity(),
+            Self::Support(note) => note.severity(),
             Self::NothingToSettle
             | Self::NumbersUsedUp
             | Self::SettledUncompared(_)
@@ -533,6 +519,7 @@ fn detail(cause: Cause) -> String {
         Cause::Balance(note) => note.detail(),
         Cause::Update(note) => note.detail(),
         Cause::Reset(note) => note.detail(),
+        Cause::Support(note) => note.detail(),
         Cause::Printer(_, waiting) => waiting.to_string(),
         Cause::PinWrong(left) => left.to_string(),
         Cause::PinLocked(minutes) => minutes.to_string(),
@@ -583,6 +570,7 @@ fn detail(cause: Cause) -> String {
         | Cause::ClockHoldsUp
         | Cause::SettingsWrong
         | Cause::NotSetUp
+        | Cause::Stopped(_)
         | Cause::Partition(_)
         | Cause::Resumed => String::new(),
     }

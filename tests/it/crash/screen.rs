@@ -64,6 +64,7 @@ async fn counter(bench: &Bench) -> Counter {
         export: None,
         update: None,
         reset: None,
+        support: None,
     });
     tokio::spawn(driver.run(inbox, tapped));
     Counter {

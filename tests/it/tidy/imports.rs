@@ -39,6 +39,8 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("profile", &["domain", "evidence", "code", "payment"]),
     ("people", &["domain", "limits", "entropy"]),
     ("recovery", &[]),
+    ("starts", &[]),
+    ("support", &["https", "telemetry"]),
     ("update", &["domain", "limits", "https"]),
     ("updater", &["update"]),
     (
@@ -117,6 +119,7 @@ const TERMINAL: &[&str] = &[
     "settlement",
     "update",
     "recovery",
+    "support",
 ];
 
 /// The terminal without its edges; its model acquirer imports nothing (`tests/it/simulator.rs`).
