@@ -189,3 +189,27 @@ fn number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
 }
+
+/// Where the firmware says that the boot loader counts the starts of the kernel that runs (Boot Loader Interface); the
+/// same that `systemd-bless-boot` reads before it takes the count away.
+const FIRMWARE: &str = "sys/firmware/efi";
+const COUNTED: &str = "efivars/LoaderBootCountPath-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
+/// The boot image's service of a good start leaves it, once in each start of the machine.
+const PROVEN: &str = "run/shouyin-proven";
+
+/// Tells whether the running version has proved itself. Where that is unknown it has not: an update that fails must
+/// fail visibly. `root` is `/`.
+pub fn standing(root: &Path, is_image: bool) -> Standing {
+    let firmware = root.join(FIRMWARE);
+    // Elsewhere, and without a boot loader, nobody counts, and nothing comes back by itself.
+    if !is_image || root.join(PROVEN).exists() || !firmware.exists() {
+        return Standing::Proven;
+    }
+    let readable = fs::read_dir(firmware.join("efivars"));
+    let known = readable.is_ok_and(|mut variables| variables.next().is_some());
+    if known && !firmware.join(COUNTED).exists() {
+        Standing::Proven
+    } else {
+        Standing::OnTrial
+    }
+}

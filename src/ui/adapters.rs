@@ -74,6 +74,7 @@ pub fn connect<F: Fn(Tap) + 'static>(app: &ui::App, seq: Rc<Cell<u64>>, taps: F)
     super::apply_balance::connect(app, &sender);
     super::apply_update::connect(app, &sender);
     super::apply_maintain::connect(app, &sender);
+    super::apply_stopped::connect(app, &sender);
     super::apply_browse::connect(app, &sender);
     let prompt = app.global::<ui::PromptAdapter<'_>>();
     prompt.on_cancel(sender.on(Intent::Cancel));

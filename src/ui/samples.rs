@@ -77,6 +77,7 @@ pub fn all() -> Vec<Sample> {
     all.extend(super::samples_balance::all());
     all.extend(super::samples_update::all());
     all.extend(super::samples_maintain::all());
+    all.extend(super::samples_stopped::all());
     all.extend(super::samples_browse::all());
     all.push(Sample {
         name: "pending",
@@ -88,9 +89,13 @@ pub fn all() -> Vec<Sample> {
         ("out-of-service-disk", Cause::DiskFull),
         ("out-of-service-journal", Cause::JournalBroken),
     ] {
-        all.push(sample(name, Page::OutOfService(cause.into())));
+        all.push(sample(name, stopped(&cause)));
     }
     all
+}
+
+fn stopped(cause: &Cause) -> Page {
+    Page::OutOfService(Notice::from(cause.clone()).into())
 }
 
 /// Every cause of a notice, for the words.
@@ -134,6 +139,7 @@ pub fn causes() -> Vec<Cause> {
         Cause::LateNotPaid("000457".to_owned()),
     ]);
     causes.extend(super::samples_cards::causes());
+    causes.extend(super::samples_stopped::causes());
     causes.extend(super::samples_more::causes());
     causes.extend(super::samples_wall::causes());
     causes.extend(super::samples_settle::causes());
@@ -208,14 +214,16 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         Cause::Update(_) => vec![super::samples_update::telling(cause.clone()), keypad()],
         Cause::Reset(ResetNote::NotErased)
         | Cause::Partition(PartitionNote::NotMounted)
-        | Cause::NotSetUp => vec![Page::OutOfService(cause.clone().into())],
+        | Cause::NotSetUp => vec![stopped(cause)],
+        Cause::Stopped(note) => vec![super::samples_stopped::standing(*note)],
+        Cause::Support(note) => vec![super::samples_stopped::telling(note)],
         Cause::Partition(PartitionNote::Repaired) => vec![keypad()],
         Cause::Reset(_) => vec![super::samples_maintain::telling(cause), keypad()],
         Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],
         Cause::JournalBroken | Cause::SettingsWrong => {
-            vec![Page::OutOfService(cause.clone().into())]
+            vec![stopped(cause)]
         }
-        Cause::DiskFull => vec![Page::OutOfService(cause.clone().into()), keypad()],
+        Cause::DiskFull => vec![stopped(cause), keypad()],
         Cause::AmountMissing
         | Cause::JournalAltered
         | Cause::RecordUnreadable

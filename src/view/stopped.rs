@@ -38,8 +38,6 @@ pub enum StoppedWish {
     Network,
     /// 导出日志: the page.
     Logs,
-    /// 发送 on it.
-    SendLogs,
     /// 退回上一版.
     Back,
     /// 退回上一版, held down as long as it has to be.

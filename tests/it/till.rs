@@ -23,7 +23,8 @@ use shouyin::recovery::wish::WishFile;
 use shouyin::sim::{Options, Running, serve};
 use shouyin::terminal::{
     CardCommand, Cue, Driver, DriverParts, ExportPlace, Input, NoPrinter, PrintQueue, ScanCommand,
-    ScanNews, UpdateDesk, UpdaterParts, recover, start_exporter, start_updater,
+    ScanNews, SupportParts, UpdateDesk, UpdaterParts, recover, start_exporter, start_support,
+    start_updater,
 };
 use shouyin::view::{
     Desk, ExportState, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap, Theme,
@@ -73,6 +74,7 @@ pub struct Plan {
     pub printer: Box<dyn PrintQueue>,
     pub cards: Option<mpsc::Sender<CardCommand>>,
     pub update: Option<UpdaterParts>,
+    pub support: Option<SupportParts>,
 }
 
 impl Plan {
@@ -93,6 +95,7 @@ impl Plan {
             printer: Box::new(NoPrinter),
             cards: None,
             update: None,
+            support: None,
         }
     }
 }
@@ -160,6 +163,12 @@ async fn started<A: Acquirer>(
     let camera = watched(orders);
     let export = exporter(&config, &journal, &mut desk, inputs.clone());
     let update = plan.update.map(|parts| updater(parts, inputs.clone()));
+    let support = plan.support.map(|parts| {
+        let (asks, reports) = start_support(parts);
+        desk.support = Some(reports.borrow().clone());
+        pass_on(reports, inputs.clone(), Input::Support);
+        asks
+    });
     let driver = Driver::new(DriverParts {
         cards: plan.cards,
         state,
@@ -180,6 +189,7 @@ async fn started<A: Acquirer>(
         export,
         update,
         reset: Some(WishFile::of(&data)),
+        support,
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));
     Till {
