@@ -149,7 +149,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     })?;
     shown?;
     begun.ended();
-    if beginning::is_wished(&arguments.data) {
+    if *till.safe.borrow() {
+        beginning::start_again(Some(shouyin::starts::Asked::Safe));
+    } else if beginning::is_wished(&arguments.data) {
         beginning::start_again(None);
     }
     Ok(ExitCode::SUCCESS)
@@ -196,6 +198,8 @@ struct Till {
     /// Ends with the driver.
     over: watch::Receiver<()>,
     scanning: tokio::task::JoinHandle<()>,
+    /// Somebody asked for safe mode.
+    safe: watch::Receiver<bool>,
 }
 
 async fn on_console(till: &Till) -> anyhow::Result<()> {
@@ -335,6 +339,7 @@ async fn start(
     let (support, reports) = helping::start(Some(config), data, "");
     tokio::spawn(pass_on(reports, inputs.clone(), Input::Support));
     let update = updater::start(config, data, (clock.now().utc.0, inputs.clone()))?;
+    let (wishes, safe) = watch::channel(false);
     let driver = Driver::new(DriverParts {
         cards,
         state,
@@ -359,6 +364,7 @@ async fn start(
         update,
         reset: Some(WishFile::of(data)),
         support: Some(support),
+        safe: Some(wishes),
     });
     let (driving, over) = drive(driver.run(inbox, tapped));
     Ok(Till {
@@ -370,6 +376,7 @@ async fn start(
         driving,
         over,
         scanning,
+        safe,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Log lines on standard error, with every run of 13 or more digits masked before it is written.
 //!
-//! Owns the redaction, and the last lines in memory, for a report where the system keeps no log. Order numbers are letters and digits and stay readable; payment codes and card numbers do not.
+//! Owns the redaction, and the last lines in memory, for a report where the system keeps no log. Order numbers are
+//! letters and digits and stay readable; payment codes and card numbers do not.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};

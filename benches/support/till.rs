@@ -108,6 +108,7 @@ impl Till {
             update: None,
             reset: None,
             support: None,
+            safe: None,
         });
         let driving = tokio::spawn(driver.run(inbox, tapped));
         Self {

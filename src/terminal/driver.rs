@@ -86,6 +86,8 @@ pub struct DriverParts {
     pub update: Option<UpdateDesk>,
     /// Where a wish for a reset is left; none where this terminal cannot be reset from its screen.
     pub reset: Option<WishFile>,
+    /// Told when the program is to start again in safe mode; none where it cannot.
+    pub safe: Option<watch::Sender<bool>>,
     /// Makes reports for the hotline; none where nobody does.
     pub support: Option<mpsc::Sender<SupportAsk>>,
 }

@@ -254,7 +254,7 @@ fn back(desk: &mut Desk) {
     }
 }
 
-fn is_free(state: &State) -> bool {
+pub(super) fn is_free(state: &State) -> bool {
     state.draft.is_none() && state.foreground.is_none() && state.balance.is_none()
 }
 

@@ -10,6 +10,7 @@ use crate::view::{
 };
 
 pub use super::samples_more::CODE_TEXT;
+pub use super::samples_stopped::REPORT_TEXT;
 pub use super::samples_wall::RECEIPT_TEXT;
 
 use super::PreviewFrame;

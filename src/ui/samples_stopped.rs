@@ -9,8 +9,9 @@ use crate::view::{
 /// As long as a report's QR code may be.
 pub const REPORT_TEXT: &str = "shouyin 0.1.0\nimage 7\nterminal A0010001\nnotice S03\n\
     disk 812 of 2031 MB free\nclock 2026-11-27 01:41:09Z\nlines of the system\n\
-    2026-11-27T09:41:08+0800 till systemd[1]: shouyin.service: Main process exited, code=dumped, status=6/ABRT\n\
-    2026-11-27T09:41:07+0800 till shouyin[811]: ERROR the camera's driver gave a frame without an end\n\
+    2026-11-27T09:41:08+0800 till systemd[1]: shouyin.service: Main process exited, \
+    code=dumped, status=6/ABRT\n\
+    2026-11-27T09:41:07+0800 till shouyin[811]: ERROR the camera gave half a frame\n\
     2026-11-27T09:41:02+0800 till shouyin[811]: INFO journal opened\n";
 
 fn stopped(cause: Cause, tools: Tools) -> Page {

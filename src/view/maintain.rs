@@ -36,23 +36,6 @@ pub enum ResetNote {
 }
 
 impl ResetNote {
-    pub(super) const fn code(self) -> &'static str {
-        match self {
-            Self::Done => "M01",
-            Self::Reversal => "M02",
-            Self::Open => "M03",
-            Self::Settling => "M04",
-            Self::Unproven => "M05",
-            Self::Batch => "M06",
-            Self::Hold => "M07",
-            Self::Undone(_) => "M08",
-            Self::NotWritten => "M09",
-            Self::Leaving => "M10",
-            Self::Strange => "M11",
-            Self::NotErased => "M12",
-        }
-    }
-
     /// To show beside the words: the code of the reason.
     pub(super) fn detail(self) -> String {
         match self {
@@ -81,15 +64,6 @@ pub enum PartitionNote {
     NotMounted,
 }
 
-impl PartitionNote {
-    pub(super) const fn code(self) -> &'static str {
-        match self {
-            Self::Repaired => "J08",
-            Self::NotMounted => "J09",
-        }
-    }
-}
-
 /// What a person asks on the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaintainWish {
@@ -99,6 +73,8 @@ pub enum MaintainWish {
     Reset,
     /// 删除并重新启动: the second confirmation.
     ResetNow,
+    /// The name of the shop was held: end, and start in safe mode.
+    Safe,
     /// 导出日志: the page.
     Logs,
     /// 发送 on it.

@@ -20,6 +20,7 @@ pub mod statistics;
 mod stopped;
 mod story;
 mod support;
+mod told;
 mod update;
 
 pub use crate::domain::{FilterKind, FilterState};

@@ -9,6 +9,7 @@ use super::maintain::{PartitionNote, ResetNote};
 use super::printer::PrinterTrouble;
 use super::stopped::StopNote;
 use super::support::SupportNote;
+use super::told::detail;
 use super::update::UpdateNote;
 use crate::code::WrongCode;
 use crate::payment::Unmade;
@@ -295,6 +296,46 @@ const fn update_code(note: UpdateNote) -> &'static str {
     }
 }
 
+const fn reset_code(note: ResetNote) -> &'static str {
+    match note {
+        ResetNote::Done => "M01",
+        ResetNote::Reversal => "M02",
+        ResetNote::Open => "M03",
+        ResetNote::Settling => "M04",
+        ResetNote::Unproven => "M05",
+        ResetNote::Batch => "M06",
+        ResetNote::Hold => "M07",
+        ResetNote::Undone(_) => "M08",
+        ResetNote::NotWritten => "M09",
+        ResetNote::Leaving => "M10",
+        ResetNote::Strange => "M11",
+        ResetNote::NotErased => "M12",
+    }
+}
+
+const fn partition_code(note: PartitionNote) -> &'static str {
+    match note {
+        PartitionNote::Repaired => "J08",
+        PartitionNote::NotMounted => "J09",
+    }
+}
+
+const fn stop_code(note: StopNote) -> &'static str {
+    match note {
+        StopNote::Crashed => "S03",
+        StopNote::Wished => "S04",
+    }
+}
+
+const fn support_code(note: &SupportNote) -> &'static str {
+    match note {
+        SupportNote::Sent(_) => "L01",
+        SupportNote::Unreachable => "L02",
+        SupportNote::Late => "L03",
+        SupportNote::Refused => "L04",
+    }
+}
+
 const fn balance_code(note: &BalanceNote) -> &'static str {
     match note {
         BalanceNote::Declined(_) => "Q01",
@@ -374,8 +415,8 @@ impl Cause {
             Self::ListQueued => "D11",
             Self::Export(fault) => export_code(*fault),
             Self::Update(note) => update_code(*note),
-            Self::Reset(note) => note.code(),
-            Self::Partition(note) => note.code(),
+            Self::Reset(note) => reset_code(*note),
+            Self::Partition(note) => partition_code(*note),
             Self::Balance(note) => balance_code(note),
             Self::CodeEnded => "P23",
             Self::RefusalUnproved(_) => "P13",
@@ -409,8 +450,8 @@ impl Cause {
             Self::ClockHoldsUp => "K02",
             Self::SettingsWrong => "S01",
             Self::NotSetUp => "S02",
-            Self::Stopped(note) => note.code(),
-            Self::Support(note) => note.code(),
+            Self::Stopped(note) => stop_code(*note),
+            Self::Support(note) => support_code(note),
         }
     }
 
@@ -497,81 +538,5 @@ impl From<Cause> for Notice {
             severity,
             detail,
         }
-    }
-}
-
-/// What a cause says beside its words: an amount, a number, the acquirer's text.
-fn detail(cause: Cause) -> String {
-    match cause {
-        Cause::Declined(text)
-        | Cause::CardDeclined(_, text)
-        | Cause::RefusalUnproved(text)
-        | Cause::UndoRefused(text)
-        | Cause::Hold(HoldNote::Refused(text))
-        | Cause::Limit(_, text)
-        | Cause::UndoCeiling(text)
-        | Cause::LatePaid(text)
-        | Cause::LateNotPaid(text)
-        | Cause::LateSuccess(text)
-        | Cause::Settled(text)
-        | Cause::SettledUnequal(text)
-        | Cause::SettledUncompared(text) => text,
-        Cause::Balance(note) => note.detail(),
-        Cause::Update(note) => note.detail(),
-        Cause::Reset(note) => note.detail(),
-        Cause::Support(note) => note.detail(),
-        Cause::Printer(_, waiting) => waiting.to_string(),
-        Cause::PinWrong(left) => left.to_string(),
-        Cause::PinLocked(minutes) => minutes.to_string(),
-        Cause::NothingToSettle
-        | Cause::NumbersUsedUp
-        | Cause::AmountMissing
-        | Cause::AmountTooLarge
-        | Cause::LargeAmount
-        | Cause::SameAsLast
-        | Cause::PlanWallet
-        | Cause::CodeEnded
-        | Cause::Undoing
-        | Cause::Undone
-        | Cause::UndoNotSent
-        | Cause::Hold(_)
-        | Cause::UndoNotAllowed
-        | Cause::PinNotSet
-        | Cause::PinNotKept
-        | Cause::LookedPayment
-        | Cause::SlipUnknown
-        | Cause::SlipStrange
-        | Cause::WallStrange
-        | Cause::Printing
-        | Cause::NoPrinter
-        | Cause::PrintQueueAnew
-        | Cause::Reprinting
-        | Cause::ListQueued
-        | Cause::Export(_)
-        | Cause::PrintQueueBroken
-        | Cause::TooManyOpen
-        | Cause::WrongCode(_)
-        | Cause::CodeUsed
-        | Cause::CameraLost
-        | Cause::ResultUnknown
-        | Cause::CustomerActs
-        | Cause::Revoking
-        | Cause::NotSent
-        | Cause::Reader(_)
-        | Cause::Revoked
-        | Cause::DiskFull
-        | Cause::JournalBroken
-        | Cause::JournalAltered
-        | Cause::RecordUnreadable
-        | Cause::CopyFails
-        | Cause::JournalRebuilt
-        | Cause::JournalUnproven
-        | Cause::ClockWrong
-        | Cause::ClockHoldsUp
-        | Cause::SettingsWrong
-        | Cause::NotSetUp
-        | Cause::Stopped(_)
-        | Cause::Partition(_)
-        | Cause::Resumed => String::new(),
     }
 }

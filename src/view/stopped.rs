@@ -14,13 +14,6 @@ pub enum StopNote {
 }
 
 impl StopNote {
-    pub(super) const fn code(self) -> &'static str {
-        match self {
-            Self::Crashed => "S03",
-            Self::Wished => "S04",
-        }
-    }
-
     pub(super) const fn severity(self) -> Severity {
         match self {
             Self::Crashed => Severity::Error,

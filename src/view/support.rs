@@ -18,15 +18,6 @@ pub enum SupportNote {
 }
 
 impl SupportNote {
-    pub(super) const fn code(&self) -> &'static str {
-        match self {
-            Self::Sent(_) => "L01",
-            Self::Unreachable => "L02",
-            Self::Late => "L03",
-            Self::Refused => "L04",
-        }
-    }
-
     pub(super) const fn severity(&self) -> Severity {
         match self {
             Self::Sent(_) => Severity::Good,

@@ -13,6 +13,8 @@ pub(in crate::terminal) enum ResetAct {
     Ask,
     /// It was approved and confirmed.
     Confirmed,
+    /// No reset: end, and start in safe mode.
+    Safe,
 }
 
 pub(super) fn tap(desk: &mut Desk, wish: MaintainWish) -> Act {
@@ -29,6 +31,10 @@ pub(super) fn tap(desk: &mut Desk, wish: MaintainWish) -> Act {
         }
         (MaintainWish::ResetNow, DeskPage::Maintenance, Some(ResetStage::Approved)) => {
             Act::Reset(ResetAct::Confirmed)
+        }
+        // A finger that rests on the name while somebody sells or types means nothing.
+        (MaintainWish::Safe, DeskPage::Till, _) if !desk.amount.is_typed() => {
+            Act::Reset(ResetAct::Safe)
         }
         (MaintainWish::Logs, DeskPage::Maintenance, _) if desk.support.is_some() => {
             forget_approval(desk);
