@@ -128,11 +128,15 @@ impl Starts {
         file.write_all(b"sold\n")
     }
 
-    /// This start ended in order, or says itself why it cannot sell: it did not crash.
+    /// This start ended in order, or says itself why it cannot sell: it did not crash. After one that could sell the
+    /// crashes before it do not matter any more.
     ///
     /// # Errors
     /// The disk's.
     pub fn ended(&self) -> io::Result<()> {
+        if self.folder.join(HEALTHY).exists() {
+            return fs::remove_file(self.path());
+        }
         self.write(None)
     }
 

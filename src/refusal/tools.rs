@@ -95,6 +95,8 @@ pub async fn serve(
         stays,
     };
     let mut glances = tokio::time::interval(GLANCE);
+    // One for all turns: a signal between two of them is not lost.
+    let mut interrupted = Box::pin(tokio::signal::ctrl_c());
     let mut rest = Box::pin(tokio::time::sleep(own.desk.again));
     loop {
         own.publish(&screens);
@@ -114,7 +116,7 @@ pub async fn serve(
             }
             // Who reads a code, or waits for the other version, is not interrupted.
             () = &mut rest, if own.face == Face::Stopped && !own.leaving => return End::ByItself,
-            _ = tokio::signal::ctrl_c() => return End::Over,
+            _ = &mut interrupted => return End::Over,
         }
     }
 }

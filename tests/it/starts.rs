@@ -144,6 +144,12 @@ fn starts_are_counted_until_one_ends_in_order() {
     starts.begins(40).unwrap();
     starts.ended().unwrap();
     assert_eq!(Starts::read(dir.path(), 50).crashes().len(), 3);
+    // One that sold and ended in order makes good what was before.
+    let starts = Starts::read(dir.path(), 50);
+    starts.begins(50).unwrap();
+    starts.sells().unwrap();
+    starts.ended().unwrap();
+    assert!(Starts::read(dir.path(), 50).crashes().is_empty());
     // However often it crashes, the file stays small.
     for now_s in 50..150 {
         Starts::read(dir.path(), now_s).begins(now_s).unwrap();
