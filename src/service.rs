@@ -18,11 +18,11 @@ use crate::starting::Start;
 /// The first screen is on the glass. Only a till that can sell is healthy, not a screen that says why it cannot start.
 pub fn ready(till: Option<Start>) -> Box<dyn FnOnce(Option<u16>)> {
     Box::new(move |port| {
-        if let Some(port) = port {
-            writeln!(std::io::stdout(), "screen: http://127.0.0.1:{port}/").ok();
-        }
         if let Some(till) = till {
             till.sells();
+        }
+        if let Some(port) = port {
+            writeln!(std::io::stdout(), "screen: http://127.0.0.1:{port}/").ok();
         }
         tell(NotifyState::Ready);
     })
