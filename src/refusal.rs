@@ -115,7 +115,7 @@ fn cause(error: &anyhow::Error) -> Option<Cause> {
     }
     match error.downcast_ref() {
         Some(ResetError::Journal(error)) => return of_journal(Some(error)),
-        Some(ResetError::Wish(_)) => return Some(Cause::JournalBroken),
+        Some(ResetError::Wish { .. }) => return Some(Cause::JournalBroken),
         Some(ResetError::Erase(_)) => return Some(Cause::Reset(ResetNote::NotErased)),
         None => {}
     }

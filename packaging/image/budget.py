@@ -2,9 +2,13 @@
 """Counts the instructions from power-on to the first screen that can take an amount: IMAGE OUT.
 
 Owns the table of stages. One instruction is one nanosecond of the guest's clock, whatever the load of
-this machine is; time in which the guest waits counts, too. Nothing in the image is changed for it: the
-clock is the board's timer, the stage is told by where the processor is. The limits are for a machine
-that was started before; its very first start also makes the journal, and is only told."""
+this machine is; while the guest has nothing to do its clock goes with ours, so a wait counts as long as it
+is. (With a clock that jumps to the guest's next timer instead, each wait for the disk counted whatever that
+timer was: the same image took 8.8 G on a quiet machine and 311 on a loaded one.) The disk lies in memory
+where there is room, so that waits are short. Nothing in the image is changed for it: the clock is the board's
+timer, the stage is told by where the processor is. Each way is counted several times and the middle one is
+held against the limit. The limits are for a machine that was started before; its very first start also makes
+the journal, and is only told."""
 import os
 import re
 import shutil
@@ -16,6 +20,9 @@ from till import Sandbox, Till, copy_image, is_keypad  # noqa: E402
 from vm import Vm  # noqa: E402
 
 LIMITS = {"shipped (UEFI)": 12.0, "direct kernel": 8.0}
+# An odd number, so that one is in the middle.
+RUNS = 3
+MEMORY = "/dev/shm"
 # The file system writes what was not synced within so many seconds.
 SETTLES = 15
 STAGES = ["firmware, loader, unpacking", "kernel", "first program, systemd, terminal"]
@@ -33,17 +40,23 @@ def main():
     sandbox = Sandbox(out)
     failed = False
     try:
-        disk = f"{out}/disk.raw"
+        room = MEMORY if os.path.isdir(MEMORY) else out
+        disk = f"{room}/shouyin-budget-{os.getpid()}.raw"
         copy_image(image, disk, sandbox.provision())
-        count(Vm(disk, f"{out}/vm-first", snapshot=True, counted=True), "very first (UEFI)")
+        count(Vm(disk, f"{out}/vm-first", snapshot=True, counted="rests"), "very first (UEFI)")
         started_once(Vm(disk, f"{out}/vm-once"), out)
         for name, way in (("shipped (UEFI)", None), ("direct kernel", direct)):
-            total = count(Vm(disk, f"{out}/vm-{'direct' if way else 'uefi'}", snapshot=True,
-                             counted=True, direct=way), name)
-            failed |= total > LIMITS[name]
+            folder = f"{out}/vm-{'direct' if way else 'uefi'}"
+            totals = sorted(count(Vm(disk, f"{folder}-{run}", snapshot=True, counted="rests",
+                                     direct=way), name) for run in range(1, RUNS + 1))
+            middle = totals[RUNS // 2]
+            print(f"{name}: {middle:.1f} G, the middle one of {RUNS} ({totals[0]:.1f} to {totals[-1]:.1f})",
+                  flush=True)
+            failed |= middle > LIMITS[name]
     finally:
         sandbox.stop()
-    os.unlink(disk)
+        if os.path.exists(disk):
+            os.unlink(disk)
     print("image-test budget: " + ("over the budget" if failed else "within the budget"))
     sys.exit(1 if failed else 0)
 

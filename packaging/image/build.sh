@@ -12,6 +12,8 @@
 # MINIMUM, NOTES_ZH, NOTES_EN  the lowest version that this one may be installed on, and what the screen says of it
 # CONSOLE=1      kernel messages on the serial port (looking for a fault)
 # EXTRA=DIR      copies DIR over the root (drills)
+# MODULES=FILE   kernel modules beside those of modules.txt, in the same form (drills)
+# PROGRAMS=keep  takes the programs as they were built last: another image of the same programs needs no compiler
 # OUT=DIR        writes there instead of target/image
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -53,6 +55,14 @@ tools() {
 }
 
 programs() {
+  local program
+  if [ "${PROGRAMS:-}" = keep ]; then
+    for program in target/release/shouyin target/init/x86_64-unknown-linux-gnu/release/shouyin-{init,updater}; do
+      [ -x $program ] || { echo "PROGRAMS=keep: $program was never built"; exit 1; }
+      echo "programs: kept, not built: $program of $(date -u -r $program '+%Y-%m-%d %H:%M:%S UTC')"
+    done
+    return
+  fi
   cargo build --release --locked --no-default-features --features panel,live --bin shouyin
   local own
   for own in init updater; do
@@ -119,7 +129,8 @@ root_tree() {
   printf '%s\n' NAME=Shouyin ID=shouyin "VERSION_ID=$version" "PRETTY_NAME=\"Shouyin $version\"" \
     IMAGE_ID=shouyin "IMAGE_VERSION=$version" >"$root/usr/lib/os-release"
   mkdir -p "$root/usr/lib/modules/$kernel_version" "$work/initrd/m"
-  python3 $here/modules.py $here/modules.txt "$base/kernel/lib/modules/$kernel_version" \
+  cat $here/modules.txt ${MODULES:+"$MODULES"} >"$work/modules.txt"
+  python3 $here/modules.py "$work/modules.txt" "$base/kernel/lib/modules/$kernel_version" \
     "$root/usr/lib/modules/$kernel_version" "$work/initrd"
   depmod -b "$root" "$kernel_version"
   python3 $here/prune.py $here/programs.txt "$root"
@@ -188,7 +199,9 @@ kernel() {
   (cd "$initrd" && find . -print0 | sort -z |
     cpio --null -o -H newc --quiet --owner=0:0 --reproducible | zstd -q -19) >"$work/initrd.zst"
   cp "$packed" "$work/vmlinuz"
+  # The kernel's tests of its own ciphers cost a tenth of the start; its signatures are checked all the same.
   echo -n "shouyin.root=$blocks:$hash:$salt quiet loglevel=3 panic=5 oops=panic fbcon=map:9" \
+    "cryptomgr.notests" \
     "vt.global_cursor_default=0 systemd.getty_auto=no systemd.gpt_auto=no systemd.firstboot=no" \
     "systemd.show_status=no sysctl.kernel.sysrq=0 random.trust_cpu=on" \
     "${CONSOLE:+console=ttyS0,115200}" >"$work/cmdline"

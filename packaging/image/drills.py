@@ -2,14 +2,16 @@
 """Power cuts during sales, warm reboots, a killed terminal, little memory: IMAGE OUT.
 
 Owns how often and when. CUTS and REBOOTS in the environment change the numbers; the seed is printed,
-so that a run can be repeated. Fails when journal and books differ once."""
+so that a run can be repeated. KEEP=1 keeps the figures (keep.py). Fails when journal and books differ once."""
 import os
 import random
 import shutil
 import sys
 import time
+from collections import Counter
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from keep import keep  # noqa: E402
 from till import Sandbox, Till, copy_image, equal_books, is_settled  # noqa: E402
 from vm import Vm  # noqa: E402
 
@@ -29,17 +31,17 @@ def main():
     image, out = sys.argv[1:3]
     shutil.rmtree(out, ignore_errors=True)
     os.makedirs(out)
-    print(f"seed {SEED}")
+    print(f"seed {SEED}", flush=True)
     sandbox = Sandbox(out)
     disk = f"{out}/disk.raw"
     try:
         copy_image(image, disk, sandbox.provision())
-        little_memory(disk, sandbox, out)
-        reboots(disk, out)
-        power_cuts(disk, sandbox, out)
+        figures = [little_memory(disk, sandbox, out), reboots(disk, out),
+                   *power_cuts(disk, sandbox, out)]
     finally:
         sandbox.stop()
     os.unlink(disk)
+    keep("drills", image, [f"seed {SEED}", *figures])
     print("image-test drills: everything passed")
 
 
@@ -54,7 +56,7 @@ def little_memory(disk, sandbox, out):
         till.picture("256-mb")
     finally:
         vm.cut()
-    print(f"{LITTLE_MEMORY} MB of memory: a sale is paid", flush=True)
+    return said(f"{LITTLE_MEMORY} MB of memory: a sale is paid")
 
 
 def reboots(disk, out):
@@ -72,17 +74,17 @@ def reboots(disk, out):
             longest = max(longest, till.sells())
     finally:
         vm.cut()
-    print(f"{REBOOTS} warm resets without a hang, the longest {longest:.1f} s", flush=True)
+    return said(f"{REBOOTS} warm resets without a hang, the longest {longest:.1f} s until it sells")
 
 
 def power_cuts(disk, sandbox, out):
     chance = random.Random(SEED)
     vm = Vm(disk, f"{out}/vm-cuts")
-    left_open = 0
+    left_open, longest = 0, 0.0
     for number in range(1, CUTS + 1):
         vm.power_on()
         till = Till(vm, out)
-        till.sells()
+        longest = max(longest, till.sells())
         till.touches()
         vm.deadline = time.monotonic() + chance.uniform(0.5, SALE_SECONDS)
         amount = f"{chance.randint(1, 99)}.{chance.randint(10, 69)}"
@@ -95,7 +97,13 @@ def power_cuts(disk, sandbox, out):
         opened = sum(order["state"] == "open" for order in orders.values())
         left_open += opened > 0
         print(f"cut {number}: {len(orders)} sales, {opened} open, nothing differs", flush=True)
-    finish(vm, sandbox, out, disk, left_open)
+    orders = finish(vm, sandbox, out, disk)
+    states = Counter(order["state"] for order in orders.values())
+    told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    return [said(f"{CUTS} power cuts in sales, {left_open} of them with a sale open: "
+                 f"{len(orders)} sales ({told})"),
+            said(f"journal and books equal after each cut ({CUTS + 1} comparisons), none open at the end"),
+            said(f"the longest start after a cut {longest:.1f} s until it sells")]
 
 
 def fails_in(vm, till, sandbox, amount):
@@ -115,7 +123,7 @@ def fails_in(vm, till, sandbox, amount):
         vm.pass_time = pass_time
 
 
-def finish(vm, sandbox, out, disk, left_open):
+def finish(vm, sandbox, out, disk):
     """Starts once more without a cut: nothing may stay open."""
     vm.power_on()
     till = Till(vm, out)
@@ -126,8 +134,12 @@ def finish(vm, sandbox, out, disk, left_open):
     orders = equal_books(disk, out, sandbox)
     opened = sum(order["state"] == "open" for order in orders.values())
     assert opened == 0, f"{opened} open"
-    print(f"{CUTS} power cuts, {left_open} of them with a sale open: {len(orders)} sales, "
-          "journal and books equal each time, none open at the end", flush=True)
+    return orders
+
+
+def said(line):
+    print(line, flush=True)
+    return line
 
 
 main()

@@ -18,7 +18,7 @@ def main():
     by_name = {os.path.basename(path)[:-3].replace("-", "_"): path for path in depends}
     with open(f"{source}/modules.builtin") as lines:
         builtin = {os.path.basename(line.strip())[:-3].replace("-", "_") for line in lines}
-    stages = {"boot": [], "disk": [], "late": [], "rescue": [], "root": []}
+    stages = {"boot": [], "disk": [], "late": [], "screen": [], "rescue": [], "root": []}
     with open(listing) as lines:
         for line in lines:
             stage, *names = line.split("#")[0].split() or [""]
@@ -36,7 +36,7 @@ def main():
         copy(f"{source}/{module}", f"{root}/{module}")
     for name in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
         copy(f"{source}/{name}", f"{root}/{name}")
-    for stage in ("boot", "disk", "late", "rescue"):
+    for stage in ("boot", "disk", "late", "screen", "rescue"):
         for module in stages[stage]:
             copy(f"{source}/{module}", f"{initrd}/m/{os.path.basename(module)}")
         with open(f"{initrd}/modules.{stage}", "w") as out:

@@ -6,11 +6,13 @@ is known of the terminal comes from its screen and, without power, from its disk
 import json
 import os
 import shutil
+import struct
 import subprocess
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 KEYS = {"7": (128, 432), "8": (359, 432), "9": (590, 432), "4": (128, 612), "5": (359, 612),
@@ -21,6 +23,10 @@ MAKE_CODE, FIRST_WALLET, NEXT = (186, 989), (133, 1040), (470, 1168)
 GREY, WHITE, BLUE, GREEN = (238, 241, 245), (255, 255, 255), (15, 91, 224), (8, 102, 42)
 AMBER = (255, 241, 214)
 SECTOR = 512
+# A prompt without a code for so long does not make one any more.
+ASKS_AGAIN = 15
+# Before a record of the second copy: its length and check sum. And more records than one unit of work has.
+COPY_HEAD, UNIT_MAX = 8, 8
 
 
 class Sandbox:
@@ -82,8 +88,9 @@ class Till:
         self.count += 1
         return self.vm.screen().save(f"{self.out}/{self.count:02d}-{name}.png")
 
-    def until(self, is_so, what, seconds, every=0.5):
-        """Waits until the screen is so, and returns it."""
+    def until(self, is_so, what, seconds, every=0.5, keep=True):
+        """Waits until the screen is so, and returns it. Without `keep` no picture is kept when that fails: a customer's
+        code may be on it."""
         until = time.monotonic() + seconds
         while self.vm.is_on():
             screen = self.vm.screen()
@@ -92,17 +99,17 @@ class Till:
             if time.monotonic() > until:
                 break
             self.vm.pass_time(every)
-        if self.vm.is_on():
+        if self.vm.is_on() and keep:
             self.picture("gave-up")
         raise SystemExit(f"{what}: not within {seconds} s; the last picture is in {self.out}")
 
-    def sells(self, seconds=300):
+    def sells(self, seconds=600):
         """Waits for the first screen that can take an amount; returns seconds since power-on."""
         first = self.until(is_keypad, "a keypad", seconds)
         assert not can_charge(first), "the first screen shows an amount that nobody typed"
         return time.monotonic() - self.vm.began
 
-    def touches(self, seconds=120):
+    def touches(self, seconds=300):
         """Input devices come after the first screen: taps a digit until it is taken, and clears."""
         until = time.monotonic() + seconds
         while not can_charge(self.vm.screen()):
@@ -111,12 +118,12 @@ class Till:
                 raise SystemExit(f"no tap was taken within {seconds} s")
             self.vm.tap(*KEYS["1"])
         self.vm.tap(*KEYS["clear"])
-        self.until(lambda screen: not can_charge(screen), "an empty amount", 20)
+        self.until(lambda screen: not can_charge(screen), "an empty amount", 90)
 
     def charge(self, amount):
         for key in amount:
             self.vm.tap(*KEYS[key])
-        self.until(can_charge, f"the amount {amount}", 20)
+        self.until(can_charge, f"the amount {amount}", 90)
 
     def merchant_code(self, amount, pictures=False):
         """Types an amount, asks for a code, and reads it from the screen as a phone does."""
@@ -124,16 +131,12 @@ class Till:
         if pictures:
             self.picture("typed")
         self.vm.tap(*KEYS["charge"])
-        self.until(is_prompt, "the prompt", 40)
+        self.until(is_prompt, "the prompt", 120)
         if pictures:
             self.picture("prompt")
-        self.vm.tap(*MAKE_CODE)
-        self.vm.pass_time(1)
-        if not is_code(self.vm.screen()):
-            self.vm.tap(*FIRST_WALLET)
-        self.until(is_code, "a code", 40)
+        self.make_code(180)
         path = self.picture("code") if pictures else f"{self.out}/code.png"
-        until = time.monotonic() + 40
+        until = time.monotonic() + 120
         while True:
             self.vm.screen().save(path)
             read = subprocess.run(["zbarimg", "-q", "--raw", path], capture_output=True, text=True)
@@ -143,14 +146,31 @@ class Till:
                 raise SystemExit(f"no code can be read from {path}")
             self.vm.pass_time(0.5)
 
+    def make_code(self, seconds):
+        """Asks for a code until there is one: a till is ready before its network is, and says then that there is none."""
+        until = time.monotonic() + seconds
+        while not is_code(self.vm.screen()):
+            if time.monotonic() > until:
+                self.picture("gave-up")
+                raise SystemExit(f"no code within {seconds} s; the last picture is in {self.out}")
+            self.vm.tap(*MAKE_CODE)
+            self.vm.pass_time(1)
+            if not is_code(self.vm.screen()):
+                self.vm.tap(*FIRST_WALLET)
+            asked = time.monotonic()
+            while not is_code(self.vm.screen()) and time.monotonic() < asked + ASKS_AGAIN:
+                self.vm.pass_time(0.5)
+            while not is_code(self.vm.screen()) and not is_prompt(self.vm.screen()) and time.monotonic() < until:
+                self.vm.pass_time(0.5)
+
     def sale(self, sandbox, amount, pictures=False):
         """A sale by the merchant's code, until the screen says that it is paid."""
         told = sandbox.scan(self.merchant_code(amount, pictures))
-        self.until(is_paid, f"paid (the wallet said {told})", 60)
+        self.until(is_paid, f"paid (the wallet said {told})", 180)
         if pictures:
             self.picture("paid")
         self.vm.tap(*NEXT)
-        self.until(is_keypad, "the keypad after a sale", 30)
+        self.until(is_keypad, "the keypad after a sale", 90)
 
 
 def is_keypad(screen):
@@ -235,19 +255,45 @@ def data_of(image, folder):
 def journal(folder, ctl="target/debug/shouyinctl"):
     """Order number to what the journal says of it: open, or its outcome, with the amount."""
     database = f"{folder}/journal.db"
-    subprocess.run([ctl, "journal", "verify", database, "--mirror", f"{folder}/mirror.log"],
-                   check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([ctl, "journal", "verify", database], check=True, stdout=subprocess.DEVNULL)
     told = subprocess.run([ctl, "journal", "export", database], check=True, text=True,
                           stdout=subprocess.PIPE).stdout
+    rows = [json.loads(line) for line in told.splitlines()]
+    behind_by(f"{folder}/mirror.log", rows)
     orders, numbers = {}, {}
-    for line in told.splitlines():
-        fact = json.loads(json.loads(line)["body"])
+    for row in rows:
+        fact = json.loads(row["body"])
         if fact["fact"] == "intent_recorded":
             numbers[fact["txn"]] = fact["order_no"]
             orders[fact["order_no"]] = {"amount": fact["amount"], "state": "open"}
         elif fact["fact"] == "closed":
             orders[numbers[fact["txn"]]]["state"] = fact["outcome"]
     return orders
+
+
+def behind_by(mirror, rows):
+    """How many of the journal's newest records the second copy lacks: a unit of work is stored in the journal first, so that a
+    power cut in between leaves a copy that ends before it, or within it; the next start completes the copy. Anything else
+    is a difference (`src/journal/mirror.rs` has the layout)."""
+    with open(mirror, "rb") as file:
+        data = file.read()
+    at = count = 0
+    while at + COPY_HEAD <= len(data):
+        length, check = struct.unpack("<II", data[at:at + COPY_HEAD])
+        record = data[at + COPY_HEAD:at + COPY_HEAD + length]
+        if len(record) < length or zlib.crc32(record) != check:
+            break
+        number, digest = struct.unpack("<Q32s", record[:40])
+        assert count < len(rows), f"the second copy is ahead of the journal: record {number}"
+        row, body = rows[count], record[40:].decode()
+        same = (number, digest.hex(), body) == (row["number"], row["hash"], row["body"])
+        assert same, f"record {row['number']} differs from the second copy"
+        at, count = at + COPY_HEAD + length, count + 1
+    missing = rows[count:]
+    room = sum(COPY_HEAD + 40 + len(row["body"].encode()) for row in missing)
+    assert len(missing) <= UNIT_MAX and len(data) - at <= room, \
+        f"the second copy is unreadable from record {count + 1} on, not just unfinished"
+    return len(missing)
 
 
 def compare(orders, ledger):

@@ -3,7 +3,7 @@
 
 Owns the drills; GOOD and BAD are folders that a server offers (versions 2 and 3). Everything is seen from
 outside: the panel, resets, and the boot partition of a machine without power. UPDATE_CUTS in the environment
-changes how often the power fails; the seed is printed. Fails at the first thing that is not as it must be."""
+changes how often the power fails; the seed is printed; KEEP=1 keeps the figures (keep.py). Fails at the first thing that is not as it must be."""
 import os
 import random
 import re
@@ -13,6 +13,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from keep import keep  # noqa: E402
 from till import Sandbox, Till, copy_image, equal_books, is_keypad, partition  # noqa: E402
 from vm import Vm  # noqa: E402
 
@@ -36,30 +37,32 @@ def main():
         folder = provision(sandbox)
         copy_image(image, disk, folder)
         offer(sandbox, good)
-        updated(vm, out)
+        figures = [f"seed {SEED}", updated(vm, out)]
         offer(sandbox, bad)
-        fallen_back(vm, sandbox, out)
+        figures.append(fallen_back(vm, sandbox, out))
         # What was fetched lies there already, so that only the installation is cut.
         shutil.copytree(good, f"{folder}/update")
         copy_image(image, ready, folder)
-        cuts(vm, ready, out)
+        figures += cuts(vm, ready, out)
     finally:
         if vm.process is not None:
             vm.cut()
         sandbox.stop()
     os.unlink(disk)
     os.unlink(ready)
+    keep("update", image, figures)
     print("image-test update: everything passed")
 
 
-def provision(sandbox):
-    """A shop that takes updates at any time of day, so that no hand is needed."""
+def provision(sandbox, window="00:00-23:59"):
+    """A shop that takes updates at any time of day, so that no hand is needed; without a window only people begin one."""
     folder = sandbox.provision()
     with open(f"{folder}/terminal.toml") as file:
         server = re.search(r"https://10\.0\.2\.2:\d+", file.read()).group()
     with open(f"{folder}/terminal.toml", "a") as file:
-        file.write(f'\n[update]\nurl = "{server}/update"\nwindow = "00:00-23:59"\n'
-                   'ca_file = "/data/shouyin/sandbox/ca.pem"\n')
+        file.write(f'\n[update]\nurl = "{server}/update"\nca_file = "/data/shouyin/sandbox/ca.pem"\n')
+        if window:
+            file.write(f'window = "{window}"\n')
     return folder
 
 
@@ -103,7 +106,7 @@ def updated(vm, out):
     vm.cut()
     names = kernels(vm.image)
     assert names == ["shouyin_1.efi", "shouyin_2.efi"], names
-    print(f"version 2 was fetched and installed {took:.0f} s after the keypad, and proved itself", flush=True)
+    return said(f"version 2 was fetched and installed {took:.0f} s after the keypad, and proved itself")
 
 
 def fallen_back(vm, sandbox, out):
@@ -134,7 +137,8 @@ def fallen_back(vm, sandbox, out):
     assert "shouyin_2.efi" in names and "shouyin_3.efi" not in names, names
     orders = equal_books(vm.image, out, sandbox)
     assert [order["state"] for order in orders.values()] == ["paid"], orders
-    print(f"a bad version 3: {tries} restarts, then version 2 again, which sells: {names}", flush=True)
+    return said(f"a bad version 3: {tries} restarts, then version 2 again, which sells (journal and books equal): "
+                f"{', '.join(names)}")
 
 
 def cuts(vm, ready, out):
@@ -146,7 +150,7 @@ def cuts(vm, ready, out):
     till.sells()
     took = starts_anew(vm, INSTALLS)
     vm.cut()
-    found = {}
+    found, longest = {}, 0.0
     for number in range(1, CUTS + 1):
         copy_image(ready, vm.image)
         vm.power_on()
@@ -158,14 +162,21 @@ def cuts(vm, ready, out):
         names = kernels(vm.image)
         assert "shouyin_1.efi" in names, f"cut {number}: {names}"
         vm.power_on()
-        till.sells()
+        longest = max(longest, till.sells())
         till.touches()
         vm.cut()
         others = ", ".join(name for name in names if name != "shouyin_1.efi") or "none"
         found[others] = found.get(others, 0) + 1
         print(f"cut {number} after {moment:.0f} s (new kernel: {others}): sells", flush=True)
-    print(f"{CUTS} power cuts during an update of {took:.0f} s, each with a system that sells: {found}",
-          flush=True)
+    told = ", ".join(f"{others} {count}" for others, count in sorted(found.items()))
+    return [said(f"{CUTS} power cuts during an update of {took:.0f} s, each with a system that sells; the new kernel then: {told}"),
+            said(f"the longest start after a cut {longest:.1f} s until it sells")]
 
 
-main()
+def said(line):
+    print(line, flush=True)
+    return line
+
+
+if __name__ == "__main__":
+    main()

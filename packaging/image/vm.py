@@ -28,11 +28,12 @@ class Vm:
     """Starts stopped; `power_on` begins. `folder` keeps sockets, the serial log and pictures."""
 
     def __init__(self, image, folder, size=(720, 1280), memory=512, snapshot=False, reboot=True,
-                 counted=False, direct=None, secure=None, reader=None, extra=()):
+                 counted=False, direct=None, secure=None, reader=None, pointer=True, extra=()):
         """`direct` is (kernel, initrd, command line) without firmware; `secure` a file of variables
         with keys enrolled; `counted` makes one instruction one nanosecond, and "rests" lets
         the guest's clock go with ours while it has nothing to do; `reader` is the serial line
-        of a card reader on this machine, which the second serial port becomes."""
+        of a card reader on this machine, which the second serial port becomes; without `pointer`
+        nothing outside the machine can tap."""
         self.image, self.folder, self.size = image, folder, size
         os.makedirs(folder, exist_ok=True)
         drive = f"file={image},if=none,id=disk,format=raw,cache=writeback"
@@ -54,7 +55,7 @@ class Vm:
             *machine, "-m", str(memory), "-nodefaults", "-display", "none",
             "-global", "driver=cfi.pflash01,property=secure,value=" + ("on" if secure else "off"),
             "-device", f"virtio-gpu-pci,xres={size[0]},yres={size[1]},edid=on",
-            "-device", "virtio-tablet-pci", "-device", "virtio-keyboard-pci",
+            *(["-device", "virtio-tablet-pci"] if pointer else []), "-device", "virtio-keyboard-pci",
             "-drive", drive, "-device", "virtio-blk-pci,drive=disk",
             "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net",
             *self._channel("log"), *self._line(reader),

@@ -4,6 +4,7 @@
 //! Owns that order, and which note stands for which reason. Sends nothing and asks nobody.
 
 use std::io;
+use std::path::PathBuf;
 
 use tracing::{info, warn};
 
@@ -21,8 +22,14 @@ const DAY_MS: i64 = 86_400_000;
 #[derive(Debug, thiserror::Error)]
 pub enum ResetError {
     /// The wish cannot be read or changed: nobody knows whether the data are whole.
-    #[error("the wish for a reset in the data directory cannot be read or changed")]
-    Wish(#[source] io::Error),
+    #[error("the wish for a reset in the data directory {} (--data) cannot be read or changed", .dir.display())]
+    Wish {
+        /// The data directory.
+        dir: PathBuf,
+        /// What the disk said.
+        #[source]
+        error: io::Error,
+    },
     /// Something cannot be deleted. The next start goes on there.
     #[error("not everything could be deleted; mend that and start again, the rest follows")]
     Erase(#[source] io::Error),
@@ -42,7 +49,11 @@ pub async fn reset_at_start(
     ground: &mut dyn Ground,
 ) -> Result<Option<ResetNote>, ResetError> {
     let file = WishFile::of(&config.dir);
-    let note = match file.read().map_err(ResetError::Wish)? {
+    let wish = |error| ResetError::Wish {
+        dir: config.dir.clone(),
+        error,
+    };
+    let note = match file.read().map_err(wish)? {
         Found::Nothing => return Ok(None),
         Found::Strange => Some(ResetNote::Strange),
         Found::Wish(Wish::Begun) => None,
@@ -53,7 +64,7 @@ pub async fn reset_at_start(
             code = Cause::Reset(note).code(),
             "the wish for a reset is not followed; nothing was deleted"
         );
-        file.take_back().map_err(ResetError::Wish)?;
+        file.take_back().map_err(wish)?;
         return Ok(Some(note));
     }
     // Held until the last name is gone, so that no other terminal begins anew in the middle of it.
@@ -61,7 +72,7 @@ pub async fn reset_at_start(
     let Some(held) = config.files.lock(&lock).map_err(ResetError::Erase)? else {
         return Err(JournalError::Locked { path: lock }.into());
     };
-    file.write(Wish::Begun).map_err(ResetError::Wish)?;
+    file.write(Wish::Begun).map_err(wish)?;
     let copy = config.mirror.clone();
     let place = Place {
         data: config.dir.clone(),

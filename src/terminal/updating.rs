@@ -18,7 +18,9 @@ use crate::update::shared::{Failure, Manifest, Refused, Request, TrustedKeys, Wi
 use crate::update::store::{FetchError, Store, report};
 use crate::view::{Offer, UpdateNote, UpdateStage, UpdateState};
 
-/// After a look that failed the next one comes so soon, or earlier when looks are closer together.
+/// After the first look that failed the next one comes so soon: the terminal is faster than its network.
+const RETRY_FIRST: Duration = Duration::from_secs(15);
+/// Each further failure doubles it up to this, or to the pause between two looks where that is shorter.
 const RETRY: Duration = Duration::from_secs(300);
 /// The installer's report is looked for so often.
 const LISTEN: Duration = Duration::from_millis(250);
@@ -75,6 +77,7 @@ pub fn start_updater(
         busy: waits,
         tell,
         failed: None,
+        failures: 0,
     };
     std::thread::Builder::new()
         .name("update".to_owned())
@@ -95,6 +98,14 @@ struct Worker {
     number: u64,
     /// The installer refused this version since the start.
     failed: Option<u32>,
+    /// Looks that failed in a row.
+    failures: u32,
+}
+
+/// How long to rest after so many looks that failed in a row, from one upwards.
+fn after_failures(failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(1).min(8);
+    (RETRY_FIRST * (1 << doublings)).min(RETRY)
 }
 
 impl Worker {
@@ -189,10 +200,14 @@ impl Worker {
     }
 
     async fn look_and_rest(&mut self, running: u32, looks: bool) {
-        let rest = if looks && self.look(running).await {
+        let rest = if !looks {
+            self.parts.every.min(RETRY)
+        } else if self.look(running).await {
+            self.failures = 0;
             self.parts.every
         } else {
-            self.parts.every.min(RETRY)
+            self.failures += 1;
+            self.parts.every.min(after_failures(self.failures))
         };
         // The installer says what can be gone back to some time after the terminal has started.
         let mut left = rest;
@@ -453,5 +468,18 @@ fn note(problem: &FetchError) -> UpdateNote {
         FetchError::Refused(_) => UpdateNote::Foreign,
         FetchError::Full => UpdateNote::Full,
         FetchError::Disk(_) => UpdateNote::NotInstalled,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_that_fail_come_later_each_time_up_to_a_limit() {
+        let seconds = |failures| after_failures(failures).as_secs();
+        let rests: Vec<u64> = (1..=7).map(seconds).collect();
+        assert_eq!(rests, [15, 30, 60, 120, 240, 300, 300]);
+        assert_eq!(after_failures(u32::MAX), RETRY);
     }
 }

@@ -5,15 +5,14 @@ use crate::code::WrongCode;
 use crate::domain::{Channel, TxnId};
 use crate::view::{
     AimHint, Cause, Keypad, Language, Link, Manual, Notice, OutcomeKind, OutcomePage, Page,
-    PartitionNote, PendingPage, PrinterTrouble, Prompt, ResetNote, Row, RowState, Screen, Status,
-    Theme, WaitKind, Waiting,
+    PendingPage, PrinterTrouble, Prompt, Row, RowState, Screen, Status, Theme, WaitKind, Waiting,
 };
 
 pub use super::samples_more::CODE_TEXT;
 pub use super::samples_stopped::REPORT_TEXT;
 pub use super::samples_wall::RECEIPT_TEXT;
 
-use super::PreviewFrame;
+use super::{PreviewFrame, samples_maintain};
 
 /// A state by name.
 pub struct Sample {
@@ -213,17 +212,11 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         Cause::Balance(_) => vec![super::samples_balance::telling(cause.clone())],
         Cause::Export(_) => vec![super::samples_batch::telling(cause.clone())],
         Cause::Update(_) => vec![super::samples_update::telling(cause.clone()), keypad()],
-        Cause::Reset(ResetNote::NotErased)
-        | Cause::Partition(PartitionNote::NotMounted)
-        | Cause::NotSetUp => vec![stopped(cause)],
         Cause::Stopped(note) => vec![super::samples_stopped::standing(*note)],
         Cause::Support(note) => vec![super::samples_stopped::telling(note)],
-        Cause::Partition(PartitionNote::Repaired) => vec![keypad()],
-        Cause::Reset(_) => vec![super::samples_maintain::telling(cause), keypad()],
+        Cause::Reset(_) | Cause::Partition(_) => samples_maintain::pages_telling(cause, keypad()),
         Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],
-        Cause::JournalBroken | Cause::SettingsWrong => {
-            vec![stopped(cause)]
-        }
+        Cause::JournalBroken | Cause::SettingsWrong | Cause::NotSetUp => vec![stopped(cause)],
         Cause::DiskFull => vec![stopped(cause), keypad()],
         Cause::AmountMissing
         | Cause::JournalAltered

@@ -43,8 +43,24 @@ pub(super) fn causes() -> Vec<Cause> {
     causes
 }
 
-/// A page that tells `cause`.
-pub(super) fn telling(cause: &Cause) -> Page {
+/// Every page that tells `cause`, which is of a reset or the data partition; `keypad` is the one that tells it, too.
+pub(super) fn pages_telling(cause: &Cause, keypad: Page) -> Vec<Page> {
+    let stops = matches!(
+        cause,
+        Cause::Reset(ResetNote::NotErased) | Cause::Partition(PartitionNote::NotMounted)
+    );
+    if stops {
+        vec![Page::OutOfService(
+            crate::view::Notice::from(cause.clone()).into(),
+        )]
+    } else if matches!(cause, Cause::Partition(_)) {
+        vec![keypad]
+    } else {
+        vec![telling(cause), keypad]
+    }
+}
+
+fn telling(cause: &Cause) -> Page {
     Page::Maintenance(MaintenancePage {
         notice: Some(cause.clone().into()),
         slips: 3,

@@ -311,7 +311,7 @@ fn what_is_not_allowed_has_no_button() {
         assert_eq!(actions("code"), only(&["取消"]));
         let ways = ["返回收款", "结算", "筛选", "查单号", "统计", "扫小票"];
         assert_eq!(actions("records-none"), only(&ways));
-        let wall = only(&[&ways[..], &["码牌", "余额查询", "更新"]].concat());
+        let wall = only(&[&ways[..], &["码牌", "余额查询", "维护"]].concat());
         assert_eq!(actions("records-none-wall"), wall);
         assert_eq!(actions("settlement-empty"), only(&["返回"]));
         assert_eq!(actions("settlement-waiting"), only(&["返回", "历史"]));

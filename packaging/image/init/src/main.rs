@@ -24,6 +24,8 @@ use rustix::system::{RebootCommand, finit_module, reboot};
 const DISKS_WITHIN: Duration = Duration::from_secs(15);
 /// Time for the last lines to reach a serial console.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// The first screen that a driver found.
+const SCREEN: &str = "/dev/dri/card0";
 /// Groups of the skeleton's /etc/group: what udev would give, before udev runs.
 const VIDEO: u32 = 44;
 const DIALOUT: u32 = 20;
@@ -58,6 +60,9 @@ fn run() -> Result<(), String> {
     };
     log(&format!("slot {slot} verified"));
     load_modules("/modules.late");
+    if !fs::exists(SCREEN).unwrap_or(false) {
+        load_modules("/modules.screen");
+    }
     permissions();
     enter_root()?;
     fs::write("/run/shouyin-slot", &slot).ok();

@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+"""What a supervisor does at the page of updates, by taps: IMAGE GOOD OLD OUT.
+
+Owns the drill: 立即更新 with a PIN and a wrong one before it, an older version that is offered, a wish for
+it that is not granted, and 退回 with a PIN. GOOD (version 2) and OLD (version 1, signed by the same key) are
+folders that a server offers. The PIN is drawn here and told to nobody. Fails at the first thing that is not as it must be."""
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import update  # noqa: E402
+from till import (BLUE, GREY, KEYS, WHITE, Sandbox, Till, copy_image, data_of, equal_books,  # noqa: E402
+                  is_keypad, partition)
+from vm import Vm  # noqa: E402
+
+# From the keypad to the page of updates: each step is a place to tap and what the next page is known by. The only
+# thing to change when the page moves.
+WAY = [((74, 158), lambda screen: is_records(screen)), ((360, 458), lambda screen: is_maintenance(screen)),
+       ((580, 150), lambda screen: is_update(screen))]
+# The keys of that page.
+ACT, GO_BACK = (480, 1168), (360, 1000)
+# Beyond what a fetch and an installation take on a loaded machine.
+PATIENCE = 900
+
+
+def main():
+    image, good, old, out = sys.argv[1:5]
+    shutil.rmtree(out, ignore_errors=True)
+    os.makedirs(out)
+    sandbox = Sandbox(out)
+    disk = f"{out}/disk.raw"
+    vm = Vm(disk, f"{out}/vm")
+    try:
+        pin = set_pin(f"{out}/supervisor.pin")
+        copy_image(image, disk, update.provision(sandbox, window=None))
+        update.offer(sandbox, good)
+        vm.power_on()
+        till = Till(vm, out)
+        till.sells()
+        till.touches()
+        till.sale(sandbox, "8.80")
+        now(vm, till, pin)
+        older_is_offered(vm, till, sandbox, old)
+        older_is_wished_for(vm, till, old, out)
+        back(vm, till, pin)
+        till.sale(sandbox, "9.90")
+        vm.cut()
+        orders = equal_books(disk, out, sandbox)
+        states = {order["amount"]: order["state"] for order in orders.values()}
+        assert states == {880: "paid", 990: "paid"}, states
+    finally:
+        if vm.process is not None:
+            vm.cut()
+        sandbox.stop()
+    os.unlink(disk)
+    print("image-test ways: everything passed")
+
+
+def set_pin(file, ctl="target/debug/shouyinctl"):
+    """Six digits that the rules for PINs take."""
+    while True:
+        pin = "".join(random.SystemRandom().choice("0123456789") for _ in range(6))
+        made = subprocess.run([ctl, "pin", "set", "--file", file], input=pin + "\n", text=True,
+                              capture_output=True)
+        if made.returncode == 0:
+            return pin
+
+
+def is_records(screen):
+    """Keys above, and the way back to the keypad below; a short list has no 更多 beside that."""
+    keys = all(screen.at(*place) == WHITE for place in [(60, 180), (600, 230), (60, 340)])
+    return keys and screen.at(400, 1100) == BLUE
+
+
+def is_maintenance(screen):
+    """A title with a key beside it, and the way back along the whole foot."""
+    return (screen.at(500, 120) == WHITE and screen.at(300, 165) == GREY and screen.at(60, 1100) == BLUE
+            and screen.at(400, 1100) == BLUE and not is_keypad(screen))
+
+
+def is_update(screen):
+    """The page of updates with something to do on it."""
+    return (screen.at(600, 230) == GREY and screen.at(400, 1100) == BLUE and screen.at(60, 1100) == WHITE
+            and screen.at(300, 165) == GREY and not is_keypad(screen))
+
+
+def lies_ready(screen):
+    """Its notes stand in a field, and the key at the foot acts."""
+    return is_update(screen) and screen.at(600, 800) == WHITE
+
+
+def can_go_back(screen):
+    return is_update(screen) and screen.at(160, 1000) == WHITE and screen.at(600, 800) == GREY
+
+
+def is_approval(screen):
+    """The keys for a PIN: its zero is as wide as three."""
+    return is_keypad(screen) and screen.at(243, 972) == WHITE
+
+
+def to_updates(vm, till):
+    for place, there in WAY:
+        vm.tap(*place)
+        till.until(there, "the next page on the way to 更新", 90)
+
+
+def approves(vm, till, pin):
+    till.until(is_approval, "the keys for a PIN", 90)
+    for digit in pin:
+        vm.tap(*KEYS[digit])
+    till.until(lambda screen: screen.at(300, 1100) == BLUE, "a whole PIN", 90)
+    vm.tap(*KEYS["charge"])
+
+
+def now(vm, till, pin):
+    """立即更新: looked for, fetched, a wrong PIN, the batch that is open, the right PIN."""
+    to_updates(vm, till)
+    till.picture("nothing-yet")
+    vm.tap(*ACT)
+    till.until(lies_ready, "a version that lies ready", PATIENCE)
+    till.picture("ready")
+    vm.tap(*ACT)
+    wrong = "".join(str((int(digit) + 1) % 10) for digit in pin)
+    approves(vm, till, wrong)
+    vm.pass_time(5)
+    assert is_approval(vm.screen()), "a wrong PIN led on"
+    till.picture("wrong-pin")
+    approves(vm, till, pin)
+    # A sale is in the open batch: it is told, and the supervisor has to want it despite that.
+    till.until(is_update, "the page again", 90)
+    till.picture("batch-open")
+    vm.tap(*ACT)
+    approves(vm, till, pin)
+    took = update.starts_anew(vm, PATIENCE)
+    vm.began = time.monotonic()
+    till.sells()
+    till.picture("updated-by-hand")
+    print(f"立即更新 with a PIN: version 2 starts {took:.0f} s later; a wrong PIN led nowhere", flush=True)
+    vm.pass_time(update.PROVES)
+    till.touches()
+
+
+def older_is_offered(vm, till, sandbox, old):
+    """The server offers version 1 to a machine that runs version 2."""
+    update.offer(sandbox, old)
+    resets = vm.events.count("RESET")
+    to_updates(vm, till)
+    vm.tap(*ACT)
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        assert not lies_ready(vm.screen()), "an older version lies ready"
+        vm.pass_time(1)
+    till.picture("older-is-offered")
+    vm.ask("query-status")
+    assert vm.events.count("RESET") == resets, "it started anew"
+    print("an older version that is offered is not taken", flush=True)
+
+
+def back(vm, till, pin):
+    """退回, from the page that is open."""
+    till.until(can_go_back, "退回", 180)
+    vm.tap(*GO_BACK)
+    till.until(is_approval, "the keys for a PIN", 90)
+    till.picture("approve-back")
+    approves(vm, till, pin)
+    took = update.starts_anew(vm, PATIENCE)
+    vm.began = time.monotonic()
+    till.sells()
+    till.picture("back")
+    vm.pass_time(update.PROVES)
+    till.touches()
+    print(f"退回 with a PIN: version 1 starts {took:.0f} s later", flush=True)
+    vm.cut()
+    names = update.kernels(vm.image)
+    assert names[0] == "shouyin_1.efi" and "shouyin_2.efi" not in names, names
+    print(f"the boot partition after it: {names}", flush=True)
+    vm.power_on()
+    till.sells()
+    till.touches()
+
+
+def older_is_wished_for(vm, till, old, out):
+    """Whoever could write the terminal's own folder puts version 1 there, which is signed, and wishes for it."""
+    vm.cut()
+    before = update.kernels(vm.image)
+    start, size = partition(vm.image, "shouyin-data")
+    data, orders = f"{out}/data.img", f"{out}/orders"
+    subprocess.run(["dd", f"if={vm.image}", f"of={data}", "bs=1M", f"skip={start >> 20}", f"count={size >> 20}",
+                    "conv=sparse", "status=none"], check=True)
+    subprocess.run(["e2fsck", "-p", data], stdout=subprocess.DEVNULL)
+    with open(f"{out}/apply", "w") as file:
+        file.write("install 1 1\n")
+    with open(orders, "w") as file:
+        file.write("cd /shouyin/update\n")
+        for path in [*(f"{old}/{name}" for name in sorted(os.listdir(old))), f"{out}/apply"]:
+            name = os.path.basename(path)
+            file.write(f"rm {name}\nwrite {path} {name}\nsif {name} uid 900\nsif {name} gid 900\n")
+    subprocess.run(["debugfs", "-w", "-f", orders, data], check=True, capture_output=True)
+    listed = subprocess.run(["debugfs", "-R", "ls /shouyin/update", data], capture_output=True, text=True).stdout
+    assert "apply" in listed and "shouyin-1.slot" in listed, listed
+    subprocess.run(["dd", f"if={data}", f"of={vm.image}", "bs=1M", f"seek={start >> 20}", "conv=notrunc",
+                    "status=none"], check=True)
+    os.unlink(data)
+    resets = vm.events.count("RESET")
+    vm.power_on()
+    till.sells()
+    till.touches()
+    vm.pass_time(update.PROVES)
+    vm.ask("query-status")
+    till.picture("older-was-wished-for")
+    assert vm.events.count("RESET") == resets, "it started anew"
+    vm.cut()
+    assert update.kernels(vm.image) == before, update.kernels(vm.image)
+    left = os.listdir(data_of(vm.image, f"{out}/data") + "/update")
+    assert "apply" not in left, f"nobody took the wish: {left}"
+    print(f"a wish for an older, signed version is taken and not granted: {before} as before", flush=True)
+    vm.power_on()
+    till.sells()
+    till.touches()
+    to_updates(vm, till)
+
+
+if __name__ == "__main__":
+    main()
