@@ -11,8 +11,11 @@ use shouyin::clock::Clock;
 use shouyin::journal::JournalConfig;
 use shouyin::recovery::erase::SystemGround;
 use shouyin::recovery::wish::{Found, WishFile};
+use shouyin::starts::Asked;
 use shouyin::terminal;
 use shouyin::view::{Cause, PartitionNote};
+
+use crate::starting::{ASKED, word};
 
 /// What became of the data partition; written by the boot image's first program (packaging/image/init).
 const PARTITION: &str = "/run/shouyin-data";
@@ -80,13 +83,16 @@ pub fn is_wished(data: &Path) -> bool {
     matches!(WishFile::of(data).read(), Ok(Found::Wish(_)))
 }
 
-/// Replaces this process by a new start of itself; returns only when that fails.
-pub fn start_again() {
+/// Replaces this process by a new start of itself, and tells it what was asked; returns only when that fails.
+pub fn start_again(asked: Option<Asked>) {
     let Ok(program) = std::env::current_exe() else {
         return;
     };
-    let error = Command::new(program)
-        .args(std::env::args_os().skip(1))
-        .exec();
+    let mut next = Command::new(program);
+    next.args(std::env::args_os().skip(1)).env_remove(ASKED);
+    if let Some(asked) = asked {
+        next.env(ASKED, word(asked));
+    }
+    let error = next.exec();
     tracing::warn!(%error, "the program could not be started again");
 }

@@ -15,6 +15,7 @@ mod notices;
 mod printer;
 mod refunds;
 mod settlement;
+mod support;
 mod told;
 mod update;
 
@@ -36,6 +37,7 @@ pub use error::ConfigError;
 pub use notices::NoticesConfig;
 pub use printer::PrinterSettings;
 pub use settlement::Closings;
+pub use support::SupportConfig;
 pub use update::UpdateConfig;
 
 #[derive(Debug, Default, Deserialize)]
@@ -71,6 +73,8 @@ struct Layer {
     export: ExportLayer,
     #[serde(default)]
     update: UpdateLayer,
+    #[serde(default)]
+    support: SupportLayer,
 }
 
 macro_rules! layer {
@@ -153,6 +157,10 @@ layer!(CardsLayer {
     device_counts: bool,
 });
 layer!(ExportLayer { folder: PathBuf });
+layer!(SupportLayer {
+    url: String,
+    ca_file: PathBuf
+});
 layer!(UpdateLayer {
     url: String,
     ca_file: PathBuf,
@@ -260,6 +268,8 @@ pub struct Config {
     pub export_folder: Option<PathBuf>,
     /// Where updates of the boot image come from; none by default.
     pub update: Option<UpdateConfig>,
+    /// Where logs go; none by default.
+    pub support: Option<SupportConfig>,
 }
 
 impl Config {
@@ -306,6 +316,7 @@ impl Config {
             merged.cards.over(layer.cards);
             merged.export.over(layer.export);
             merged.update.over(layer.update);
+            merged.support.over(layer.support);
         }
         check(merged, &Checker { texts })
     }
@@ -464,6 +475,7 @@ fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
         printer: printer::check(c, layer.printer)?,
         export_folder: export::check(c, layer.export)?,
         update: update::check(c, layer.update)?,
+        support: support::check(c, layer.support)?,
         profile,
     })
 }

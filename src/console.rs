@@ -194,7 +194,7 @@ fn words(page: &Page) -> String {
             coded(&outcome.notice)
         ),
         Page::Pending(pending) => format!("[being checked] {} sales", pending.rows.len()),
-        Page::OutOfService(notice) => format!("[out of service] {}", notice.code),
+        Page::OutOfService(page) => format!("[out of service] {}", page.notice.code),
         Page::Confirm(confirm) => format!("[confirm] {} ({})", confirm.amount, confirm.notice.code),
         Page::Undoing(undo) => format!(
             "[{}] {} | voucher {} | number …{} | {:?}{}",
@@ -224,6 +224,7 @@ fn words(page: &Page) -> String {
         | Page::Batch(_)
         | Page::Update(_)
         | Page::Maintenance(_)
+        | Page::Support(_)
         | Page::Balance(_)
         | Page::Record(_)
         | Page::Undo(_)

@@ -11,7 +11,8 @@
 //! payment                   <- domain, limits, evidence, code, card, settlement
 //! profile                   <- domain, evidence, code, payment (its timings)
 //! people                    <- domain, limits, entropy
-//! recovery                  <- nothing of ours
+//! recovery, starts          <- nothing of ours
+//! support                   <- https, telemetry
 //! update                    <- domain, limits, https (its `shared` names nothing of ours: the installer has it, too)
 //! view                      <- domain, limits, code, payment, settlement (and evidence through it)
 //! printing                  <- domain, limits, evidence, card, payment, settlement, view
@@ -57,6 +58,8 @@ pub mod sim;
 #[cfg(feature = "sim")]
 pub mod simulator;
 pub mod sound;
+pub mod starts;
+pub mod support;
 pub mod telemetry;
 pub mod terminal;
 #[cfg(feature = "ui")]

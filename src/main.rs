@@ -2,13 +2,16 @@
 //!
 //! The front ends (window, loopback web page, console) take the same `Screen` and give the same `Tap`.
 
+mod approving;
 mod beginning;
 mod console;
+mod helping;
 mod receiving;
 #[cfg(feature = "ui")]
 mod refusal;
 #[cfg(feature = "ui")]
 mod service;
+mod starting;
 mod updater;
 
 use std::io::Write;
@@ -23,11 +26,10 @@ use shouyin::acquirer::{self, Both, CardHost, HttpsExchange, HttpsPost, Lakala, 
 use shouyin::card::CardRules;
 use shouyin::clock::Clock;
 use shouyin::config::{Config, Environment};
-use shouyin::domain::{BatchNo, Channel, Tick, Timestamp};
+use shouyin::domain::{BatchNo, Channel, Timestamp};
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig, Opened, Report};
 use shouyin::payment::{Request, Ticket};
-use shouyin::people::{Approver, PinHash, Pins, Role, TriesFile};
 use shouyin::printing::{self, PrinterConfig, Rules};
 use shouyin::reader::port::PortConfig;
 use shouyin::recovery::wish::WishFile;
@@ -35,9 +37,11 @@ use shouyin::scanner::{self, Preview, Scanner, ScannerConfig};
 use shouyin::sound::{self, Speaker, Tone};
 use shouyin::terminal::{self, Cue, Driver, DriverParts, Input, NoPrinter, PrintQueue};
 use shouyin::terminal::{CardDeskConfig, ExportPlace, ReaderAtTill, ReaderKeys};
-use shouyin::view::{Cause, Desk, ExportState, Screen, Tap};
+use shouyin::view::{Cause, Desk, ExportState, Screen, SupportState, Tap};
 use shouyin::{limits, telemetry};
 use tokio::sync::{mpsc, watch};
+
+use crate::starting::Start;
 
 /// The payment terminal. With a display it opens a window, otherwise it serves the same screen as a loopback web page.
 #[derive(Parser)]
@@ -98,15 +102,21 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         };
     }
     telemetry::start();
+    let (begun, stopped) = starting::begin();
+    if let Some(stopped) = stopped {
+        // Nothing is touched; what the settings can still give is the language and the tools' keys.
+        let config = Config::load(&arguments.config).ok();
+        return Ok(refuse(arguments, &begun, config.as_ref(), &stopped.into()));
+    }
     let told = match beginning::begin(&journal_config(arguments)) {
         Ok(told) => told,
-        Err(error) => return Ok(refuse(arguments, None, &error)),
+        Err(error) => return Ok(refuse(arguments, &begun, None, &error)),
     };
     let config = match Config::load(&arguments.config) {
         Ok(config) => config,
         Err(error) => {
             let error = beginning::explain(error.into(), told);
-            return Ok(refuse(arguments, None, &error));
+            return Ok(refuse(arguments, &begun, None, &error));
         }
     };
     if cfg!(any(feature = "sim", feature = "dev-reader"))
@@ -123,12 +133,12 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let place = loudspeaker(arguments, &config);
     let till = match runtime.block_on(start(arguments, &config, (place, told))) {
         Ok(till) => till,
-        Err(error) => return Ok(refuse(arguments, Some(&config), &error)),
+        Err(error) => return Ok(refuse(arguments, &begun, Some(&config), &error)),
     };
     let shown = if arguments.console || cfg!(not(feature = "ui")) {
         runtime.block_on(on_console(&till))
     } else {
-        on_screen(&runtime, arguments, &config, &till)
+        on_screen(&runtime, arguments, (&config, begun.clone()), &till)
     };
     // The till is stopped in order even when its screen failed.
     runtime.block_on(async {
@@ -138,21 +148,30 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         till.scanning.await
     })?;
     shown?;
-    if beginning::is_wished(&arguments.data) {
-        beginning::start_again();
+    begun.ended();
+    if *till.safe.borrow() {
+        beginning::start_again(Some(shouyin::starts::Asked::Safe));
+    } else if beginning::is_wished(&arguments.data) {
+        beginning::start_again(None);
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Tells why the terminal cannot start: on standard error at once, and on the screen where there is one.
 #[cfg_attr(not(feature = "ui"), allow(unused_variables))]
-fn refuse(arguments: &Arguments, config: Option<&Config>, error: &anyhow::Error) -> ExitCode {
+fn refuse(
+    arguments: &Arguments,
+    begun: &Start,
+    config: Option<&Config>,
+    error: &anyhow::Error,
+) -> ExitCode {
     tell(error);
+    begun.ended();
     #[cfg(feature = "ui")]
     if !arguments.console
         && let Ok(runtime) = tokio::runtime::Runtime::new()
     {
-        refusal::show(&runtime, mode(arguments), config, error);
+        refusal::show(&runtime, (mode(arguments), &arguments.data), config, error);
     }
     ExitCode::FAILURE
 }
@@ -161,6 +180,7 @@ fn refuse(arguments: &Arguments, config: Option<&Config>, error: &anyhow::Error)
 fn tell(error: &anyhow::Error) {
     let line = telemetry::redact(&format!("shouyin: {error:#}\n"));
     std::io::stderr().write_all(line.as_bytes()).ok();
+    telemetry::remember(line);
 }
 
 /// A running till without a front end.
@@ -178,6 +198,8 @@ struct Till {
     /// Ends with the driver.
     over: watch::Receiver<()>,
     scanning: tokio::task::JoinHandle<()>,
+    /// Somebody asked for safe mode.
+    safe: watch::Receiver<bool>,
 }
 
 async fn on_console(till: &Till) -> anyhow::Result<()> {
@@ -193,7 +215,7 @@ async fn on_console(till: &Till) -> anyhow::Result<()> {
 fn on_screen(
     _: &tokio::runtime::Runtime,
     _: &Arguments,
-    _: &Config,
+    _: (&Config, Start),
     _: &Till,
 ) -> anyhow::Result<()> {
     bail!("this program has no touchscreen; use --console")
@@ -203,7 +225,7 @@ fn on_screen(
 fn on_screen(
     runtime: &tokio::runtime::Runtime,
     arguments: &Arguments,
-    config: &Config,
+    (config, begun): (&Config, Start),
     till: &Till,
 ) -> anyhow::Result<()> {
     use shouyin::ui::{PreviewFrame, UiOptions};
@@ -243,7 +265,7 @@ fn on_screen(
         size: config.size_px,
         mode: mode(arguments),
         tones: till.speaker.played(),
-        on_ready: service::ready(true),
+        on_ready: service::ready(Some(begun)),
         beat: service::beat(&till.inputs),
     })?;
     Ok(())
@@ -314,7 +336,10 @@ async fn start(
     let told = speaker.clone();
     let printer = printer(config, data, &journal, clock, inputs.clone())?;
     let export = exporter(config, &journal, inputs.clone())?;
+    let (support, reports) = helping::start(Some(config), data, "");
+    tokio::spawn(pass_on(reports, inputs.clone(), Input::Support));
     let update = updater::start(config, data, (clock.now().utc.0, inputs.clone()))?;
+    let (wishes, safe) = watch::channel(false);
     let driver = Driver::new(DriverParts {
         cards,
         state,
@@ -329,7 +354,7 @@ async fn start(
         acquirer,
         scanner,
         screens,
-        approver: approver(config, data, clock.now().tick)?,
+        approver: approving::approver(config, data, clock.now().tick)?,
         sound: Box::new(move |cue| match cue {
             Cue::Play(sound) => told.play(Tone::of(&sound)),
             Cue::Seen => told.seen(),
@@ -338,6 +363,8 @@ async fn start(
         export,
         update,
         reset: Some(WishFile::of(data)),
+        support: Some(support),
+        safe: Some(wishes),
     });
     let (driving, over) = drive(driver.run(inbox, tapped));
     Ok(Till {
@@ -349,6 +376,7 @@ async fn start(
         driving,
         over,
         scanning,
+        safe,
     })
 }
 
@@ -391,25 +419,6 @@ fn journal_config(arguments: &Arguments) -> JournalConfig {
         config.abort_after_appends = arguments.abort_after_appends;
     }
     config
-}
-
-/// Reads the PIN hashes that are configured. The count of wrong tries stays in the data directory.
-fn approver(config: &Config, data: &Path, now: Tick) -> anyhow::Result<Option<Box<dyn Approver>>> {
-    let files = [
-        (Role::Supervisor, &config.supervisor_pin_file),
-        (Role::Manager, &config.manager_pin_file),
-    ];
-    let mut pins = Vec::new();
-    for (role, file) in files {
-        if let Some(path) = file {
-            pins.push((role, PinHash::load(path)?));
-        }
-    }
-    if pins.is_empty() {
-        return Ok(None);
-    }
-    let tries = TriesFile::new(&data.join("pin.tries"));
-    Ok(Some(Box::new(Pins::new(pins).kept_in(tries, now))))
 }
 
 /// Starts the printer's thread where a printer is configured.
@@ -460,6 +469,7 @@ fn desk(config: &Config, late: Option<Cause>) -> Desk {
     desk.late = late;
     desk.paid_stays_ms = config.result_ms;
     desk.export = config.export_folder.as_ref().map(|_| ExportState::Idle);
+    desk.support = Some(SupportState::default());
     desk.audible = config.sound;
     // The scanner tells of a camera that is lost; until then there is one.
     desk.camera = true;

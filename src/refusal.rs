@@ -3,48 +3,75 @@
 //! Owns which code stands for which reason. The whole reason is on standard error; the screen shows no paths.
 
 use std::io::ErrorKind;
+use std::path::Path;
 use std::time::Duration;
 
 use shouyin::clock::Clock;
 use shouyin::config::{Config, ConfigError, Environment};
 use shouyin::journal::JournalError;
 use shouyin::limits;
+use shouyin::people::Approver;
+use shouyin::starts::Asked;
 use shouyin::terminal::ResetError;
 use shouyin::ui::{DisplayMode, UiOptions};
 use shouyin::view::{
-    Cause, Intent, Language, Link, Page, ResetNote, Screen, Status, Tap, Theme, format,
+    Cause, Language, Link, Notice, Page, ResetNote, Screen, Status, Theme, format,
 };
 use tokio::sync::{mpsc, watch};
 
 use crate::beginning::Emptied;
+use crate::starting::Stopped;
+
+use self::tools::{Desk, End};
+
+mod tools;
 
 /// After this long the start is tried again, as a new process in the place of this one.
 const AGAIN: Duration = Duration::from_secs(30);
+/// The same in safe mode: long enough that no crash makes the service manager give up, and open payments do not wait
+/// for a person.
+const AGAIN_SAFE: Duration = Duration::from_secs(600);
 /// The panel and its pixels per millimetre while no configuration can be read (assets/config/default.toml).
 const PANEL: ((u32, u32), f32) = ((720, 1280), 10.5);
 
 /// Shows why until the screen is closed or the program interrupted. `None` for `config` when that is what is wrong.
 pub fn show(
     runtime: &tokio::runtime::Runtime,
-    mode: DisplayMode,
+    (mode, data): (DisplayMode, &Path),
     config: Option<&Config>,
     error: &anyhow::Error,
 ) {
     let Some(cause) = cause(error) else { return };
-    let (screens, shown) = watch::channel(Some(screen(config, cause)));
+    let first = screen(config, cause.clone());
+    let (screens, shown) = watch::channel(Some(first.clone()));
     let (taps, tapped) = mpsc::channel(limits::INTENT_QUEUE);
     let (stop, shutdown) = watch::channel(false);
     // No camera; the sender lives as long as the screen.
     let (_frames, preview) = watch::channel(None);
-    runtime.spawn(heed(tapped, screens));
-    let again = runtime.spawn(async move {
-        let again = tokio::select! {
-            () = tokio::time::sleep(AGAIN) => true,
-            _ = tokio::signal::ctrl_c() => false,
-        };
+    let (asks, reports) = {
+        let _inside = runtime.enter();
+        crate::helping::start(config, data, cause.code())
+    };
+    let desk = Desk {
+        screen: first,
+        again: if matches!(cause, Cause::Stopped(_)) {
+            AGAIN_SAFE
+        } else {
+            AGAIN
+        },
+        cause: cause.clone(),
+        // Without a PIN that can be read the button has to be held instead (docs/ARCHITECTURE.md, D38).
+        approver: config.and_then(|config| approver(config, data)),
+        image: crate::starting::image(),
+        data: data.to_owned(),
+        asks,
+        reports,
+    };
+    let served = runtime.spawn(async move {
+        let end = tools::serve(desk, tapped, screens).await;
         // The receiver is gone when the window was closed first.
         stop.send(true).ok();
-        again
+        end
     });
     let (size, px_per_mm) = config.map_or(PANEL, |config| (config.size_px, config.px_per_mm));
     let ended = shouyin::ui::run(UiOptions {
@@ -56,32 +83,35 @@ pub fn show(
         size,
         mode,
         tones: watch::channel(Default::default()).1,
-        on_ready: crate::service::ready(false),
+        on_ready: crate::service::ready(None),
         beat: crate::service::beat_alone(),
     });
-    let closed = !again.is_finished();
-    if ended.is_ok() && !closed && runtime.block_on(again).unwrap_or(false) {
-        crate::beginning::start_again();
+    let closed = !served.is_finished();
+    if ended.is_err() || closed {
+        return;
+    }
+    match runtime.block_on(served).unwrap_or(End::Over) {
+        End::Retry => crate::beginning::start_again(Some(Asked::Retry)),
+        End::ByItself if matches!(cause, Cause::Stopped(_)) => {
+            crate::beginning::start_again(Some(Asked::Retry));
+        }
+        End::ByItself => crate::beginning::start_again(None),
+        End::Over => {}
     }
 }
 
-/// The language can be chosen here, too; every other tap means nothing.
-async fn heed(mut taps: mpsc::Receiver<Tap>, screens: watch::Sender<Option<Screen>>) {
-    while let Some(tap) = taps.recv().await {
-        if let Intent::SetLanguage(language) = tap.intent {
-            screens.send_modify(|screen| {
-                if let Some(screen) = screen {
-                    screen.status.language = language;
-                }
-            });
-        }
-    }
+fn approver(config: &Config, data: &Path) -> Option<Box<dyn Approver>> {
+    let now = Clock::start().now().tick;
+    crate::approving::approver(config, data, now).ok().flatten()
 }
 
 /// `None` when nothing is to be shown: the terminal that runs has the screen.
 fn cause(error: &anyhow::Error) -> Option<Cause> {
     if let Some(Emptied(cause)) = error.downcast_ref() {
         return Some(cause.clone());
+    }
+    if let Some(Stopped(note)) = error.downcast_ref() {
+        return Some(Cause::Stopped(*note));
     }
     match error.downcast_ref() {
         Some(ResetError::Journal(error)) => return of_journal(Some(error)),
@@ -147,6 +177,6 @@ fn screen(config: Option<&Config>, cause: Cause) -> Screen {
             language: config.map_or(Language::Chinese, |config| config.language),
             theme: config.map_or(Theme::Light, |config| config.theme),
         },
-        page: Page::OutOfService(cause.into()),
+        page: Page::OutOfService(Notice::from(cause).into()),
     }
 }

@@ -6,7 +6,6 @@
 //! Started by hand there is nobody to tell, and nothing happens.
 
 use std::io::Write;
-use std::path::Path;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -14,20 +13,16 @@ use shouyin::terminal::Input;
 use shouyin::ui::Beat;
 use tokio::sync::{mpsc, oneshot};
 
-/// In the runtime directory: this version of the program has opened its journal and drawn its first screen. The boot is
-/// good only then.
-const HEALTHY: &str = "healthy";
+use crate::starting::Start;
 
 /// The first screen is on the glass. Only a till that can sell is healthy, not a screen that says why it cannot start.
-pub fn ready(healthy: bool) -> Box<dyn FnOnce(Option<u16>)> {
+pub fn ready(till: Option<Start>) -> Box<dyn FnOnce(Option<u16>)> {
     Box::new(move |port| {
+        if let Some(till) = till {
+            till.sells();
+        }
         if let Some(port) = port {
             writeln!(std::io::stdout(), "screen: http://127.0.0.1:{port}/").ok();
-        }
-        if let Some(folder) = std::env::var_os("RUNTIME_DIRECTORY").filter(|_| healthy)
-            && let Err(error) = std::fs::write(Path::new(&folder).join(HEALTHY), "")
-        {
-            tracing::error!(%error, "cannot say that this start is good");
         }
         tell(NotifyState::Ready);
     })

@@ -1,8 +1,11 @@
 //! Log lines on standard error, with every run of 13 or more digits masked before it is written.
 //!
-//! Owns the redaction. Order numbers are letters and digits and stay readable; payment codes and card numbers do not.
+//! Owns the redaction, and the last lines in memory, for a report where the system keeps no log. Order numbers are
+//! letters and digits and stay readable; payment codes and card numbers do not.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
 
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -51,6 +54,25 @@ pub fn redact(text: &str) -> String {
     out
 }
 
+/// The last lines, redacted.
+static RECENT: Mutex<VecDeque<String>> = Mutex::new(VecDeque::new());
+const RECENT_LINES: usize = 1_000;
+
+/// Returns what was written last, oldest first.
+pub fn recent() -> String {
+    let recent = RECENT.lock().unwrap_or_else(PoisonError::into_inner);
+    recent.iter().map(String::as_str).collect()
+}
+
+/// Remembers a redacted line that did not come through the logger.
+pub fn remember(line: String) {
+    let mut recent = RECENT.lock().unwrap_or_else(PoisonError::into_inner);
+    if recent.len() >= RECENT_LINES {
+        recent.pop_front();
+    }
+    recent.push_back(line);
+}
+
 struct Redacting;
 
 struct RedactingLine(Vec<u8>);
@@ -79,6 +101,7 @@ impl Drop for RedactingLine {
         let line = redact(&String::from_utf8_lossy(&self.0));
         // A log that cannot be written must not stop a payment.
         io::stderr().lock().write_all(line.as_bytes()).ok();
+        remember(line);
     }
 }
 

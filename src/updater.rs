@@ -1,6 +1,6 @@
 //! Puts the updater together from the configuration and what this machine says of itself.
 //!
-//! Owns where the boot image keeps its version and its installer its report. Decides nothing.
+//! Owns where the boot image's installer keeps its report. Decides nothing.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,12 +9,10 @@ use anyhow::{Context, anyhow};
 use shouyin::config::Config;
 use shouyin::terminal::{self, Input, UpdateDesk, UpdaterParts};
 use shouyin::update::fetch::Server;
-use shouyin::update::shared::{TrustedKeys, image_version};
+use shouyin::update::shared::TrustedKeys;
 use shouyin::update::store::Store;
 use tokio::sync::mpsc;
 
-/// What the running system is.
-const SYSTEM: &str = "/usr/lib/os-release";
 /// What the installer says; it is the system's, and not in the data directory.
 const REPORT: &str = "/run/shouyin-updater/report";
 
@@ -32,12 +30,11 @@ pub fn start(
         .with_context(|| format!("cannot read the update keys {}", path.display()))?;
     let keys = TrustedKeys::parse(&pem).with_context(|| path.display().to_string())?;
     let server = Server::new(&own.url, &own.ca_file).map_err(|problem| anyhow!(problem))?;
-    let system = std::fs::read_to_string(SYSTEM).unwrap_or_default();
     let (desk, states) = terminal::start_updater(UpdaterParts {
         server,
         keys,
         store: Store::open(data).context("the update folder cannot be made")?,
-        running: image_version(&system),
+        running: crate::starting::image(),
         report: PathBuf::from(REPORT),
         window: own.window,
         every: Duration::from_secs(u64::from(own.check_h) * 3600),

@@ -107,6 +107,8 @@ impl Till {
             export: None,
             update: None,
             reset: None,
+            support: None,
+            safe: None,
         });
         let driving = tokio::spawn(driver.run(inbox, tapped));
         Self {

@@ -25,6 +25,7 @@ mod scan;
 mod server;
 mod statement;
 mod story;
+mod support;
 mod trades;
 mod updates;
 mod wallet;

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::{any, get};
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{any, get, post};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 
@@ -22,6 +23,7 @@ use super::identity::Identity;
 use super::line::Lines;
 use super::notices::{self, Queue};
 use super::page;
+use super::support;
 use super::updates;
 use super::wallet::Wallet;
 use super::wire::Nonces;
@@ -98,6 +100,8 @@ pub(super) struct Sandbox {
     pub(super) cards: cards::Host,
     /// Where the files of updates are.
     pub(super) updates: PathBuf,
+    /// Where reports for the hotline go.
+    pub(super) support: PathBuf,
     books: Mutex<Books>,
     wallet: Mutex<Wallet>,
     time_scale: u64,
@@ -164,6 +168,7 @@ pub async fn serve_with(options: Options, errors: Errors) -> io::Result<Running>
         desk: desk.clone(),
         cards: cards::Host::default(),
         updates: options.dir.join("update"),
+        support: options.dir.join("support"),
         books: Mutex::new(books),
         wallet: Mutex::new(Wallet::open(&options.dir)?),
         time_scale: options.time_scale.max(1),
@@ -173,6 +178,10 @@ pub async fn serve_with(options: Options, errors: Errors) -> io::Result<Running>
     let services = Router::new()
         .route(cards::PATH, any(cards::answer))
         .route(updates::PATH, get(updates::answer))
+        .route(
+            support::PATH,
+            post(support::answer).layer(DefaultBodyLimit::max(support::REPORT_BYTES)),
+        )
         .fallback(door::answer)
         .with_state(Arc::clone(&sandbox));
     let secure = axum_server::from_tcp_rustls(api, tls)?

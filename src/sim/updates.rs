@@ -110,6 +110,19 @@ fn file(
         .expect("a response of plain headers")
 }
 
+/// A body that ends before what it promised.
+pub(super) fn cut_short(
+    bytes: &'static [u8],
+) -> impl hyper::body::Body<Data = Bytes, Error = io::Error> {
+    Pieces {
+        pieces: VecDeque::from([Bytes::from_static(bytes)]),
+        cut: true,
+        flushed: false,
+        pause: None,
+        wait: None,
+    }
+}
+
 /// A body that takes its time, or ends early.
 struct Pieces {
     pieces: VecDeque<Bytes>,

@@ -117,6 +117,7 @@ fn word_of(page: &Page) -> Option<Word> {
         | Page::Balance(_)
         | Page::Undo(_)
         | Page::Approve(_)
+        | Page::Support(_)
         | Page::OutOfService(_) => return None,
     })
 }

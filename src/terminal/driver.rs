@@ -22,7 +22,7 @@ use self::refusing::no_sales;
 use self::telling::log_fact;
 use super::arming::Armings;
 use super::carry::Carry;
-use super::input::{CardCommand, Cue, Input, ScanCommand};
+use super::input::{CardCommand, Cue, Input, ScanCommand, SupportAsk};
 use super::print::PrintQueue;
 use super::records::row;
 use super::session::{self, Act, SessionTurn};
@@ -86,6 +86,10 @@ pub struct DriverParts {
     pub update: Option<UpdateDesk>,
     /// Where a wish for a reset is left; none where this terminal cannot be reset from its screen.
     pub reset: Option<WishFile>,
+    /// Told when the program is to start again in safe mode; none where it cannot.
+    pub safe: Option<watch::Sender<bool>>,
+    /// Makes reports for the hotline; none where nobody does.
+    pub support: Option<mpsc::Sender<SupportAsk>>,
 }
 
 /// A hint is repeated about once a second while it holds.
@@ -191,6 +195,7 @@ impl Driver {
                     Some(Input::Printer(note)) => self.parts.desk.printer = note,
                     Some(Input::Export(state)) => self.parts.desk.export = Some(state),
                     Some(Input::Update(state)) => self.update_news(state),
+                    Some(Input::Support(state)) => self.parts.desk.support = Some(state),
                     Some(Input::Clock(doubt)) => self.clock_doubt(doubt),
                     // Who asked may have gone.
                     Some(Input::Alive(answer)) => answer.send(()).unwrap_or(()),
@@ -298,6 +303,7 @@ impl Driver {
             Act::Batch(act) => self.batch_act(act).await,
             Act::Update(act) => self.update_act(act).await,
             Act::Reset(act) => self.reset_act(act).await,
+            Act::Support(ask) => self.support_act(ask),
             Act::Approve(pin) => match self.parts.desk.approves {
                 Approves::Settlement => self.approve_settlement(pin).await,
                 Approves::Update | Approves::UpdateBack => self.approve_update(pin).await,

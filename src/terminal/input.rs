@@ -6,7 +6,7 @@ use crate::code::Scanned;
 use crate::domain::{Money, TxnId};
 use crate::evidence::{Claim, Verified};
 use crate::payment::{CardWord, Event, Sound};
-use crate::view::{AimHint, CardHint, ExportState, PrinterNote, UpdateState};
+use crate::view::{AimHint, CardHint, ExportState, PrinterNote, SupportState, UpdateState};
 
 use super::arming::Arming;
 
@@ -29,6 +29,8 @@ pub enum Input {
     Export(ExportState),
     /// How it stands with updates.
     Update(UpdateState),
+    /// How a report for the hotline stands.
+    Support(SupportState),
     /// What speaks against this terminal's clock has changed.
     Clock(Option<ClockDoubt>),
     /// Somebody asks whether the driver still turns; it answers.
@@ -100,6 +102,15 @@ pub enum CardCommand {
         /// The host's data for the chip.
         chip: Vec<u8>,
     },
+}
+
+/// What is asked of whoever makes reports for the hotline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SupportAsk {
+    /// Collect the lines.
+    Collect,
+    /// Send what was collected.
+    Send,
 }
 
 /// What the driver tells the loudspeaker.

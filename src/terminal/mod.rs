@@ -18,6 +18,8 @@ mod resetting;
 #[cfg(feature = "live")]
 mod scanning;
 mod session;
+#[cfg(feature = "live")]
+mod supporting;
 mod updates;
 #[cfg(feature = "live")]
 mod updating;
@@ -28,7 +30,7 @@ pub use cards::{CardDesk, CardDeskConfig, CardOut, KeyEnd, KeyJob};
 pub use carry::Carry;
 pub use driver::{Driver, DriverParts};
 pub use exporting::{ExportPlace, start_exporter};
-pub use input::{CardCommand, CardNews, Cue, Input, ScanCommand, ScanNews};
+pub use input::{CardCommand, CardNews, Cue, Input, ScanCommand, ScanNews, SupportAsk};
 pub use print::{NoPrinter, PrintJob, PrintQueue, PrintRefusal, document, ended};
 pub use printing::start_printer;
 #[cfg(feature = "live")]
@@ -36,6 +38,8 @@ pub use reading::{ReaderAtTill, ReaderKeys, sign_in_when_asked, start_reader};
 pub use resetting::{ResetError, reset_at_start};
 #[cfg(feature = "live")]
 pub use scanning::carry_scans;
+#[cfg(feature = "live")]
+pub use supporting::{SupportParts, start_support};
 pub use updates::{UpdateDesk, UpdateOrder};
 #[cfg(feature = "live")]
 pub use updating::{UpdaterParts, start_updater};

@@ -60,6 +60,8 @@ pub(super) enum Act {
     Update(UpdateAct),
     /// Ask for a reset to the factory state, or follow it.
     Reset(ResetAct),
+    /// Make a report for the hotline, or send it.
+    Support(super::SupportAsk),
     /// Check the PIN, then do what it was asked for.
     Approve(Zeroizing<String>),
     /// Send the money back: so much needs no PIN.
@@ -148,6 +150,8 @@ fn wish(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
         | Intent::ExportBatch => batches::tap(desk, turn, intent),
         Intent::Update(wish) => updates::tap(desk, wish),
         Intent::Maintain(wish) => maintain::tap(desk, wish),
+        // Those buttons are on the screen of a terminal that does not start.
+        Intent::Stopped(_) => Act::None,
         Intent::PinDigit(_) | Intent::PinBackspace | Intent::PinSend => {
             back::pin(desk, turn, intent)
         }
@@ -218,7 +222,7 @@ fn back(desk: &mut Desk) {
         DeskPage::Record | DeskPage::Wall | DeskPage::Settlement | DeskPage::Maintenance => {
             DeskPage::Records
         }
-        DeskPage::Update => DeskPage::Maintenance,
+        DeskPage::Update | DeskPage::Support => DeskPage::Maintenance,
         DeskPage::Batches => DeskPage::Settlement,
         DeskPage::Batch => desk.batch_from,
         DeskPage::Look => desk.look_from,
@@ -250,7 +254,7 @@ fn back(desk: &mut Desk) {
     }
 }
 
-fn is_free(state: &State) -> bool {
+pub(super) fn is_free(state: &State) -> bool {
     state.draft.is_none() && state.foreground.is_none() && state.balance.is_none()
 }
 

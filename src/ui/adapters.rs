@@ -7,7 +7,7 @@ use shouyin_ui as ui;
 use slint::ComponentHandle;
 
 use crate::domain::TxnId;
-use crate::view::{Intent, Language, Tap, Theme};
+use crate::view::{Intent, Language, MaintainWish, Tap, Theme};
 
 /// Sends an intent with the number of the screen that is shown.
 pub(super) struct Sender<F> {
@@ -74,6 +74,7 @@ pub fn connect<F: Fn(Tap) + 'static>(app: &ui::App, seq: Rc<Cell<u64>>, taps: F)
     super::apply_balance::connect(app, &sender);
     super::apply_update::connect(app, &sender);
     super::apply_maintain::connect(app, &sender);
+    super::apply_stopped::connect(app, &sender);
     super::apply_browse::connect(app, &sender);
     let prompt = app.global::<ui::PromptAdapter<'_>>();
     prompt.on_cancel(sender.on(Intent::Cancel));
@@ -101,6 +102,7 @@ pub fn connect<F: Fn(Tap) + 'static>(app: &ui::App, seq: Rc<Cell<u64>>, taps: F)
 
 fn shell<F: Fn(Tap) + 'static>(shell: &ui::Shell<'_>, sender: &Sender<F>) {
     shell.on_show_pending(sender.on(Intent::ShowPending));
+    shell.on_held(sender.on(Intent::Maintain(MaintainWish::Safe)));
     let taps = sender.clone();
     shell.on_set_english(move |english| {
         let language = if english {

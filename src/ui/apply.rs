@@ -9,7 +9,7 @@ use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
 
 use super::{
     apply_balance, apply_batch, apply_browse, apply_maintain, apply_more, apply_settle,
-    apply_update, apply_wall,
+    apply_stopped, apply_update, apply_wall,
 };
 use crate::domain::Channel;
 use crate::view::{
@@ -50,11 +50,8 @@ pub fn apply(app: &ui::App, screen: &Screen) {
         Page::Balance(page) => apply_balance::balance(app, page),
         Page::Update(page) => apply_update::update(app, page),
         Page::Maintenance(page) => apply_maintain::maintenance(app, page),
-        Page::OutOfService(told) => {
-            let adapter = app.global::<ui::OutOfServiceAdapter<'_>>();
-            adapter.set_notice(notice(Some(told)));
-            ui::PageId::OutOfService
-        }
+        Page::Support(page) => apply_stopped::support(app, page),
+        Page::OutOfService(page) => apply_stopped::stopped(app, page),
     };
     status(app, &screen.status, page);
     app.global::<ui::Shell<'_>>().set_page(page);

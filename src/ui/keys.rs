@@ -81,6 +81,7 @@ pub fn intent(app: &ui::App, text: &str, held: bool) -> Option<Intent> {
         | ui::PageId::Balance
         | ui::PageId::Update
         | ui::PageId::Maintenance
+        | ui::PageId::Support
         | ui::PageId::Batch => (key == Pressed::Escape).then_some(Intent::Back),
         ui::PageId::Waiting | ui::PageId::Undoing | ui::PageId::OutOfService => None,
     }

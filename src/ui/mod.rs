@@ -22,6 +22,7 @@ mod apply_browse;
 mod apply_maintain;
 mod apply_more;
 mod apply_settle;
+mod apply_stopped;
 mod apply_update;
 mod apply_wall;
 mod display;
@@ -48,6 +49,8 @@ mod samples_maintain;
 mod samples_more;
 #[cfg(feature = "sim")]
 mod samples_settle;
+#[cfg(feature = "sim")]
+mod samples_stopped;
 #[cfg(feature = "sim")]
 mod samples_update;
 #[cfg(feature = "sim")]

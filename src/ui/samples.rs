@@ -9,6 +9,7 @@ use crate::view::{
 };
 
 pub use super::samples_more::CODE_TEXT;
+pub use super::samples_stopped::REPORT_TEXT;
 pub use super::samples_wall::RECEIPT_TEXT;
 
 use super::{PreviewFrame, samples_maintain};
@@ -76,6 +77,7 @@ pub fn all() -> Vec<Sample> {
     all.extend(super::samples_balance::all());
     all.extend(super::samples_update::all());
     all.extend(super::samples_maintain::all());
+    all.extend(super::samples_stopped::all());
     all.extend(super::samples_browse::all());
     all.push(Sample {
         name: "pending",
@@ -87,9 +89,13 @@ pub fn all() -> Vec<Sample> {
         ("out-of-service-disk", Cause::DiskFull),
         ("out-of-service-journal", Cause::JournalBroken),
     ] {
-        all.push(sample(name, Page::OutOfService(cause.into())));
+        all.push(sample(name, stopped(&cause)));
     }
     all
+}
+
+fn stopped(cause: &Cause) -> Page {
+    Page::OutOfService(Notice::from(cause.clone()).into())
 }
 
 /// Every cause of a notice, for the words.
@@ -133,6 +139,7 @@ pub fn causes() -> Vec<Cause> {
         Cause::LateNotPaid("000457".to_owned()),
     ]);
     causes.extend(super::samples_cards::causes());
+    causes.extend(super::samples_stopped::causes());
     causes.extend(super::samples_more::causes());
     causes.extend(super::samples_wall::causes());
     causes.extend(super::samples_settle::causes());
@@ -163,7 +170,6 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
     let notice = || Some(Notice::from(cause.clone()));
     let outcome = |kind| outcome_telling(kind, cause.clone());
     let keypad = || keypad_telling(cause.clone());
-    let stopped = || Page::OutOfService(cause.clone().into());
     match cause {
         Cause::WrongCode(_) | Cause::CodeUsed => vec![
             prompt(AimHint::None, true, 12, notice()),
@@ -206,10 +212,12 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         Cause::Balance(_) => vec![super::samples_balance::telling(cause.clone())],
         Cause::Export(_) => vec![super::samples_batch::telling(cause.clone())],
         Cause::Update(_) => vec![super::samples_update::telling(cause.clone()), keypad()],
+        Cause::Stopped(note) => vec![super::samples_stopped::standing(*note)],
+        Cause::Support(note) => vec![super::samples_stopped::telling(note)],
         Cause::Reset(_) | Cause::Partition(_) => samples_maintain::pages_telling(cause, keypad()),
         Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],
-        Cause::JournalBroken | Cause::SettingsWrong | Cause::NotSetUp => vec![stopped()],
-        Cause::DiskFull => vec![stopped(), keypad()],
+        Cause::JournalBroken | Cause::SettingsWrong | Cause::NotSetUp => vec![stopped(cause)],
+        Cause::DiskFull => vec![stopped(cause), keypad()],
         Cause::AmountMissing
         | Cause::JournalAltered
         | Cause::RecordUnreadable

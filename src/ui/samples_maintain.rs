@@ -8,6 +8,7 @@ use crate::view::{Cause, MaintenancePage, Page, PartitionNote, ResetNote, ResetS
 fn page(reset: ResetStage) -> MaintenancePage {
     MaintenancePage {
         can_update: true,
+        can_tell: true,
         reset: Some(reset),
         slips: 0,
         notice: None,
@@ -49,7 +50,9 @@ pub(super) fn pages_telling(cause: &Cause, keypad: Page) -> Vec<Page> {
         Cause::Reset(ResetNote::NotErased) | Cause::Partition(PartitionNote::NotMounted)
     );
     if stops {
-        vec![Page::OutOfService(cause.clone().into())]
+        vec![Page::OutOfService(
+            crate::view::Notice::from(cause.clone()).into(),
+        )]
     } else if matches!(cause, Cause::Partition(_)) {
         vec![keypad]
     } else {
@@ -84,7 +87,7 @@ pub(super) fn all() -> Vec<Sample> {
         notice: Some(Cause::Reset(ResetNote::Leaving).into()),
         ..page(ResetStage::Leaving)
     };
-    let stopped = |cause: Cause| Page::OutOfService(cause.into());
+    let stopped = |cause: Cause| Page::OutOfService(crate::view::Notice::from(cause).into());
     vec![
         sample("maintenance", Page::Maintenance(page(ResetStage::Offered))),
         sample("maintenance-updates", Page::Maintenance(updates)),

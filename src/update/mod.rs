@@ -9,3 +9,4 @@ pub mod fetch;
 pub mod rule;
 pub mod shared;
 pub mod store;
+pub mod way_back;

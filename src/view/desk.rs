@@ -11,6 +11,7 @@ use super::maintain::ResetStage;
 use super::notice::Cause;
 use super::printer::PrinterNote;
 use super::screen::{AimHint, CardHint, Language, Link, Theme};
+use super::support::SupportState;
 use super::update::UpdateState;
 use crate::code::WallCode;
 use crate::domain::{Money, TxnId};
@@ -61,6 +62,8 @@ pub enum DeskPage {
     Maintenance,
     /// The versions of the terminal's own software.
     Update,
+    /// 导出日志.
+    Support,
     /// Our wall code.
     Wall,
     /// 电子小票.
@@ -311,6 +314,8 @@ pub struct Desk {
     pub update_despite: bool,
     /// How far a reset is; none where there is none.
     pub reset: Option<ResetStage>,
+    /// How a report for the hotline stands; none where nobody makes one.
+    pub support: Option<SupportState>,
     /// Whether the acquirer answers.
     pub link: Link,
     /// Whether the clock can be right.
@@ -358,6 +363,7 @@ impl Desk {
             update: None,
             update_despite: false,
             reset: None,
+            support: None,
             link: Link::Untried,
             clock: ClockState::Trusted,
             language,

@@ -7,6 +7,7 @@ use super::browse::Field;
 use super::maintain::MaintainWish;
 use super::screen::{Language, Theme};
 use super::statistics::{By, Span};
+use super::stopped::StoppedWish;
 use super::update::UpdateWish;
 
 /// A wish, as tapped.
@@ -153,6 +154,8 @@ pub enum Intent {
     Update(UpdateWish),
     /// About the terminal itself.
     Maintain(MaintainWish),
+    /// About a terminal that does not start.
+    Stopped(StoppedWish),
     /// Switch the words.
     SetLanguage(Language),
     /// Switch the colours.

@@ -73,6 +73,12 @@ pub enum MaintainWish {
     Reset,
     /// 删除并重新启动: the second confirmation.
     ResetNow,
+    /// The name of the shop was held: end, and start in safe mode.
+    Safe,
+    /// 导出日志: the page.
+    Logs,
+    /// 发送 on it.
+    SendLogs,
 }
 
 /// How far a reset is on the page.
@@ -92,6 +98,8 @@ pub enum ResetStage {
 pub struct MaintenancePage {
     /// Whether 更新 exists.
     pub can_update: bool,
+    /// Whether 导出日志 exists.
+    pub can_tell: bool,
     /// How far a reset is; none where this terminal cannot be reset from the screen.
     pub reset: Option<ResetStage>,
     /// Slips that are not on paper yet, and would be lost from the queue.
@@ -104,6 +112,7 @@ pub struct MaintenancePage {
 pub(super) fn page(desk: &Desk) -> MaintenancePage {
     MaintenancePage {
         can_update: desk.update.is_some(),
+        can_tell: desk.support.is_some(),
         reset: desk.reset,
         slips: desk.printer.waiting,
         notice: desk.told.clone().map(Into::into),
@@ -112,7 +121,7 @@ pub(super) fn page(desk: &Desk) -> MaintenancePage {
 
 /// Tells whether there is anything on it.
 pub(super) const fn exists(desk: &Desk) -> bool {
-    desk.update.is_some() || desk.reset.is_some()
+    desk.update.is_some() || desk.reset.is_some() || desk.support.is_some()
 }
 
 impl Cause {

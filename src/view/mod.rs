@@ -17,7 +17,10 @@ mod screen;
 mod settlement;
 mod show;
 pub mod statistics;
+mod stopped;
 mod story;
+mod support;
+mod told;
 mod update;
 
 pub use crate::domain::{FilterKind, FilterState};
@@ -45,8 +48,10 @@ pub use settlement::{
 };
 pub use show::{Record, UndoRules, plans, too_much};
 pub use statistics::{Bar, BarOf, By, Figure, Span, StatisticsPage};
+pub use stopped::{StopNote, StoppedPage, StoppedWish, Tools, WayBack};
 pub use story::{
     Agreement, Happened, Proof, StoryLine, StoryPage, TheirWord, Theirs, Verification, VerifyPage,
     story, verify_page,
 };
+pub use support::{SupportNote, SupportPage, SupportStage, SupportState};
 pub use update::{Offer, UpdateNote, UpdatePage, UpdateStage, UpdateState, UpdateWish};

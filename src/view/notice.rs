@@ -7,6 +7,9 @@ use super::balance::BalanceNote;
 use super::export::ExportFault;
 use super::maintain::{PartitionNote, ResetNote};
 use super::printer::PrinterTrouble;
+use super::stopped::StopNote;
+use super::support::SupportNote;
+use super::told::detail;
 use super::update::UpdateNote;
 use crate::code::WrongCode;
 use crate::payment::Unmade;
@@ -186,6 +189,10 @@ pub enum Cause {
     SettingsWrong,
     /// There is no configuration: a new terminal, or one that was reset.
     NotSetUp,
+    /// The terminal shows its tools instead of starting.
+    Stopped(StopNote),
+    /// About a report for the hotline.
+    Support(SupportNote),
     /// Power or the program failed during a sale; it is being checked.
     Resumed,
     /// A sale of the background was paid after all; its voucher number.
@@ -313,6 +320,22 @@ const fn partition_code(note: PartitionNote) -> &'static str {
     }
 }
 
+const fn stop_code(note: StopNote) -> &'static str {
+    match note {
+        StopNote::Crashed => "S03",
+        StopNote::Wished => "S04",
+    }
+}
+
+const fn support_code(note: &SupportNote) -> &'static str {
+    match note {
+        SupportNote::Sent(_) => "L01",
+        SupportNote::Unreachable => "L02",
+        SupportNote::Late => "L03",
+        SupportNote::Refused => "L04",
+    }
+}
+
 const fn balance_code(note: &BalanceNote) -> &'static str {
     match note {
         BalanceNote::Declined(_) => "Q01",
@@ -427,6 +450,8 @@ impl Cause {
             Self::ClockHoldsUp => "K02",
             Self::SettingsWrong => "S01",
             Self::NotSetUp => "S02",
+            Self::Stopped(note) => stop_code(*note),
+            Self::Support(note) => support_code(note),
         }
     }
 
@@ -434,6 +459,8 @@ impl Cause {
         match self {
             Self::LatePaid(_) | Self::Settled(_) => Severity::Good,
             Self::Update(_) | Self::Reset(_) | Self::Partition(_) => self.own_severity(),
+            Self::Stopped(note) => note.severity(),
+            Self::Support(note) => note.severity(),
             Self::NothingToSettle
             | Self::NumbersUsedUp
             | Self::SettledUncompared(_)
@@ -511,79 +538,5 @@ impl From<Cause> for Notice {
             severity,
             detail,
         }
-    }
-}
-
-/// What a cause says beside its words: an amount, a number, the acquirer's text.
-fn detail(cause: Cause) -> String {
-    match cause {
-        Cause::Declined(text)
-        | Cause::CardDeclined(_, text)
-        | Cause::RefusalUnproved(text)
-        | Cause::UndoRefused(text)
-        | Cause::Hold(HoldNote::Refused(text))
-        | Cause::Limit(_, text)
-        | Cause::UndoCeiling(text)
-        | Cause::LatePaid(text)
-        | Cause::LateNotPaid(text)
-        | Cause::LateSuccess(text)
-        | Cause::Settled(text)
-        | Cause::SettledUnequal(text)
-        | Cause::SettledUncompared(text) => text,
-        Cause::Balance(note) => note.detail(),
-        Cause::Update(note) => note.detail(),
-        Cause::Reset(note) => note.detail(),
-        Cause::Printer(_, waiting) => waiting.to_string(),
-        Cause::PinWrong(left) => left.to_string(),
-        Cause::PinLocked(minutes) => minutes.to_string(),
-        Cause::NothingToSettle
-        | Cause::NumbersUsedUp
-        | Cause::AmountMissing
-        | Cause::AmountTooLarge
-        | Cause::LargeAmount
-        | Cause::SameAsLast
-        | Cause::PlanWallet
-        | Cause::CodeEnded
-        | Cause::Undoing
-        | Cause::Undone
-        | Cause::UndoNotSent
-        | Cause::Hold(_)
-        | Cause::UndoNotAllowed
-        | Cause::PinNotSet
-        | Cause::PinNotKept
-        | Cause::LookedPayment
-        | Cause::SlipUnknown
-        | Cause::SlipStrange
-        | Cause::WallStrange
-        | Cause::Printing
-        | Cause::NoPrinter
-        | Cause::PrintQueueAnew
-        | Cause::Reprinting
-        | Cause::ListQueued
-        | Cause::Export(_)
-        | Cause::PrintQueueBroken
-        | Cause::TooManyOpen
-        | Cause::WrongCode(_)
-        | Cause::CodeUsed
-        | Cause::CameraLost
-        | Cause::ResultUnknown
-        | Cause::CustomerActs
-        | Cause::Revoking
-        | Cause::NotSent
-        | Cause::Reader(_)
-        | Cause::Revoked
-        | Cause::DiskFull
-        | Cause::JournalBroken
-        | Cause::JournalAltered
-        | Cause::RecordUnreadable
-        | Cause::CopyFails
-        | Cause::JournalRebuilt
-        | Cause::JournalUnproven
-        | Cause::ClockWrong
-        | Cause::ClockHoldsUp
-        | Cause::SettingsWrong
-        | Cause::NotSetUp
-        | Cause::Partition(_)
-        | Cause::Resumed => String::new(),
     }
 }

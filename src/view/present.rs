@@ -9,7 +9,7 @@ use super::batches::{self, BatchRow, BatchesPage};
 use super::desk::{ClockState, Desk, DeskPage};
 use super::format;
 use super::maintain;
-use super::notice::{Cause, ReaderFault};
+use super::notice::{Cause, Notice, ReaderFault};
 use super::pages::ReceiptPage;
 use super::screen::{
     AimHint, CardHint, Keypad, Manual, OutcomeKind, OutcomePage, Page, PendingPage, Prompt, Row,
@@ -159,7 +159,7 @@ fn page(
     (now, policy): (Now, &Policy),
 ) -> Page {
     if let Some(cause) = &desk.out_of_service {
-        return Page::OutOfService(cause.clone().into());
+        return Page::OutOfService(Notice::from(cause.clone()).into());
     }
     if let Some((text, _)) = desk.receipt.as_ref().filter(|_| is_on_receipt(desk, state)) {
         return Page::Receipt(ReceiptPage { text: text.clone() });
@@ -202,6 +202,11 @@ fn page(
     }
     if desk.page == DeskPage::Maintenance {
         return Page::Maintenance(maintain::page(desk));
+    }
+    if desk.page == DeskPage::Support
+        && let Some(known) = &desk.support
+    {
+        return Page::Support(known.into());
     }
     if desk.page == DeskPage::Update
         && let Some(known) = &desk.update

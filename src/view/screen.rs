@@ -16,7 +16,9 @@ use super::pages::{
 };
 use super::settlement::SettlementPage;
 use super::statistics::StatisticsPage;
+use super::stopped::StoppedPage;
 use super::story::{StoryPage, VerifyPage};
+use super::support::SupportPage;
 use super::update::UpdatePage;
 
 /// Everything on the screen at one moment.
@@ -146,7 +148,9 @@ pub enum Page {
     /// Money goes back, or how that ended.
     Undoing(UndoWaiting),
     /// No sale is possible.
-    OutOfService(Notice),
+    OutOfService(StoppedPage),
+    /// 导出日志.
+    Support(SupportPage),
 }
 
 /// The keypad page.

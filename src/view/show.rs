@@ -169,6 +169,7 @@ pub(super) fn chosen(
         | DeskPage::Batches
         | DeskPage::Batch
         | DeskPage::Update
+        | DeskPage::Support
         | DeskPage::Maintenance
         | DeskPage::Receipt => None,
         DeskPage::Confirm => Some(Page::Confirm(ConfirmPage {
@@ -314,6 +315,7 @@ fn browsing(desk: &Desk, records: &Records, today: LocalDay, notice: Option<Noti
         | DeskPage::Batch
         | DeskPage::Wall
         | DeskPage::Update
+        | DeskPage::Support
         | DeskPage::Maintenance
         | DeskPage::Receipt
         | DeskPage::Look => Page::Filter(filter_page(browse)),

@@ -60,11 +60,16 @@ mod qr;
 mod reader;
 mod reconcile;
 mod recovery;
+#[cfg(all(feature = "live", feature = "ui"))]
+mod safe;
 mod sandbox;
 #[cfg(feature = "live")]
 mod scanner;
 mod settlement;
 mod simulator;
+mod starts;
+#[cfg(feature = "live")]
+mod support;
 mod tidy;
 #[cfg(feature = "live")]
 mod till;

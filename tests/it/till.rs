@@ -2,6 +2,8 @@
 //!
 //! Waits of both sides are divided by the same factor; nothing sleeps, every wait is for a screen.
 
+mod outfit;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use shouyin::acquirer::{
 use shouyin::clock::Clock;
 use shouyin::code::{CodeTable, Scanned};
 use shouyin::config::Config;
-use shouyin::domain::{BatchNo, Tick};
+use shouyin::domain::Tick;
 use shouyin::entropy::Entropy;
 use shouyin::journal::{Journal, JournalConfig, SaleState, inspect};
 use shouyin::limits;
@@ -22,12 +24,10 @@ use shouyin::people::{Approver, Pin, PinHash, Pins, Role, TriesFile};
 use shouyin::recovery::wish::WishFile;
 use shouyin::sim::{Options, Running, serve};
 use shouyin::terminal::{
-    CardCommand, Cue, Driver, DriverParts, ExportPlace, Input, NoPrinter, PrintQueue, ScanCommand,
-    ScanNews, UpdateDesk, UpdaterParts, recover, start_exporter, start_updater,
+    CardCommand, Cue, Driver, DriverParts, Input, NoPrinter, PrintQueue, ScanCommand, ScanNews,
+    SupportParts, UpdaterParts, recover,
 };
-use shouyin::view::{
-    Desk, ExportState, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap, Theme,
-};
+use shouyin::view::{Desk, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap, Theme};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 
@@ -44,6 +44,8 @@ pub struct Till {
     pub receiver: Option<SocketAddr>,
     /// Whether the camera looks for a code.
     pub camera: watch::Receiver<bool>,
+    /// Whether safe mode was asked for.
+    pub safe: watch::Receiver<bool>,
     driving: tokio::task::JoinHandle<()>,
 }
 
@@ -73,6 +75,7 @@ pub struct Plan {
     pub printer: Box<dyn PrintQueue>,
     pub cards: Option<mpsc::Sender<CardCommand>>,
     pub update: Option<UpdaterParts>,
+    pub support: Option<SupportParts>,
 }
 
 impl Plan {
@@ -93,6 +96,7 @@ impl Plan {
             printer: Box::new(NoPrinter),
             cards: None,
             update: None,
+            support: None,
         }
     }
 }
@@ -158,8 +162,12 @@ async fn started<A: Acquirer>(
     forward(told, inputs.clone(), Input::Acquirer);
     let (scanner, orders) = mpsc::channel(8);
     let camera = watched(orders);
-    let export = exporter(&config, &journal, &mut desk, inputs.clone());
-    let update = plan.update.map(|parts| updater(parts, inputs.clone()));
+    let export = outfit::exporter(&config, &journal, &mut desk, inputs.clone());
+    let update = plan
+        .update
+        .map(|parts| outfit::updater(parts, inputs.clone()));
+    let support = outfit::support(plan.support, &mut desk, inputs.clone());
+    let (wishes, safe) = watch::channel(false);
     let driver = Driver::new(DriverParts {
         cards: plan.cards,
         state,
@@ -180,6 +188,8 @@ async fn started<A: Acquirer>(
         export,
         update,
         reset: Some(WishFile::of(&data)),
+        support,
+        safe: Some(wishes),
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));
     Till {
@@ -189,30 +199,9 @@ async fn started<A: Acquirer>(
         journal,
         receiver,
         camera,
+        safe,
         driving,
     }
-}
-
-/// Starts the exporter when a folder is configured, as the program does.
-fn exporter(
-    config: &Config,
-    journal: &Journal,
-    desk: &mut Desk,
-    inputs: mpsc::Sender<Input>,
-) -> Option<mpsc::Sender<BatchNo>> {
-    let folder = config.export_folder.clone()?;
-    let term = config.acquirer.term.clone();
-    let (orders, states) = start_exporter(ExportPlace { folder, term }, journal.clone()).unwrap();
-    desk.export = Some(ExportState::Idle);
-    pass_on(states, inputs, Input::Export);
-    Some(orders)
-}
-
-/// Starts the updater, as the program does.
-fn updater(parts: UpdaterParts, inputs: mpsc::Sender<Input>) -> UpdateDesk {
-    let (desk, states) = start_updater(parts).unwrap();
-    pass_on(states, inputs, Input::Update);
-    desk
 }
 
 /// Tells the driver of every change.

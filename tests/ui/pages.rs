@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use shouyin::domain::Channel;
-use shouyin::view::{BatchSlip, MaintainWish, UpdateWish};
+use shouyin::view::{BatchSlip, MaintainWish, StoppedWish, UpdateWish};
 
 use std::path::Path;
 
@@ -160,6 +160,78 @@ fn presses_around_a_reset_become_their_intents() {
         ("maintenance-updates", "返回", Intent::Back),
         ("approve-reset", "返回", Intent::Back),
     ]);
+}
+
+#[test]
+fn presses_of_a_terminal_that_does_not_start_become_their_intents() {
+    let stopped = Intent::Stopped;
+    check_presses(&[
+        ("safe-mode", "重试", stopped(StoppedWish::Retry)),
+        ("safe-mode", "导出日志", stopped(StoppedWish::Logs)),
+        ("safe-mode", "退回版本 6", stopped(StoppedWish::Back)),
+        ("safe-mode-wished", "重试", stopped(StoppedWish::Retry)),
+        ("stopped-settings", "网络", stopped(StoppedWish::Network)),
+        (
+            "maintenance",
+            "导出日志",
+            Intent::Maintain(MaintainWish::Logs),
+        ),
+        (
+            "support",
+            "发送给客服",
+            Intent::Maintain(MaintainWish::SendLogs),
+        ),
+        ("support", "返回", Intent::Back),
+        ("support-sent", "返回", Intent::Back),
+    ]);
+}
+
+#[test]
+fn the_way_back_without_a_pin_takes_a_finger_for_three_seconds() {
+    use std::time::Duration;
+
+    use slint::platform::WindowEvent;
+    use slint::{LogicalPosition, PhysicalPosition};
+    shots::install().expect("display");
+    for config in SHAPES {
+        let till = Till::open(config);
+        till.show("stopped-settings", 5, Language::Chinese);
+        let pass = |ms| shouyin_ui::testing::mock_elapsed_time(Duration::from_millis(ms));
+        let label = "按住 3 秒退回版本 6";
+        till.press(label);
+        pass(5_000);
+        assert!(till.taps.borrow().is_empty(), "a short press does nothing");
+        let button = till.elements(AccessibleRole::Button);
+        let button = button
+            .iter()
+            .find(|b| super::label(b) == label)
+            .expect(label);
+        let [left, top, right, bottom] = edges(button);
+        let position = LogicalPosition::new((left + right) / 2.0, (top + bottom) / 2.0);
+        let away = PhysicalPosition::new(1, 1).to_logical(1.0);
+        let button = PointerEventButton::Left;
+        let window = till.window.app().window();
+        let down = || window.dispatch_event(WindowEvent::PointerPressed { position, button });
+        let up = || window.dispatch_event(WindowEvent::PointerReleased { position, button });
+        down();
+        pass(2_900);
+        up();
+        pass(5_000);
+        assert!(till.taps.borrow().is_empty(), "let go too early");
+        // A finger that leaves the button has changed its mind.
+        down();
+        pass(1_500);
+        window.dispatch_event(WindowEvent::PointerMoved { position: away });
+        pass(3_000);
+        up();
+        assert!(till.taps.borrow().is_empty(), "it left the button");
+        down();
+        pass(3_100);
+        assert_eq!(till.tapped().intent, Intent::Stopped(StoppedWish::BackHeld));
+        pass(6_000);
+        up();
+        assert!(till.taps.borrow().is_empty(), "once");
+    }
 }
 
 #[test]
@@ -382,6 +454,13 @@ mod code {
                     let texts = read(&picture);
                     assert_eq!(texts, [samples::CODE_TEXT], "{name} {theme:?}");
                     assert_eq!(zbar(&picture), samples::CODE_TEXT, "{name} {theme:?}");
+                }
+                for name in ["support", "support-offline", "support-unreachable"] {
+                    let picture = draw(&till, name, theme);
+                    let text = samples::REPORT_TEXT.trim_end();
+                    let texts = read(&picture);
+                    assert_eq!(texts, [samples::REPORT_TEXT], "{name} {theme:?}");
+                    assert_eq!(zbar(&picture), text, "{name} {theme:?}");
                 }
                 let picture = draw(&till, "receipt", theme);
                 assert_eq!(read(&picture), [samples::RECEIPT_TEXT], "{theme:?}");

@@ -44,6 +44,9 @@ fn pages_once() -> Vec<&'static str> {
         "update-fetching",
         "approve-update",
         "maintenance",
+        "safe-mode",
+        "support",
+        "support-sent",
         "maintenance-approved",
         "approve-reset",
     ]

@@ -7,7 +7,7 @@ use tracing::{info, warn};
 use zeroize::Zeroizing;
 
 use super::super::resetting::{note_of, of_journal};
-use super::super::session::ResetAct;
+use super::super::session::{ResetAct, is_free};
 use super::{Driver, chain};
 use crate::domain::Role;
 use crate::journal::JournalError;
@@ -28,6 +28,9 @@ impl Driver {
 
     /// A tap on the page of maintenance.
     pub(super) async fn reset_act(&mut self, act: ResetAct) {
+        if act == ResetAct::Safe {
+            return self.leave_for_safe_mode();
+        }
         if let Some(note) = self.why_no_reset().await {
             self.parts.desk.reset = Some(ResetStage::Offered);
             self.parts.desk.told = Some(Cause::Reset(note));
@@ -41,6 +44,17 @@ impl Driver {
                 desk.page = DeskPage::Approve;
             }
             ResetAct::Confirmed => self.wish_for_reset().await,
+            ResetAct::Safe => {}
+        }
+    }
+
+    /// Ends the driver in order, when nobody is being served; what is open in the background resumes afterwards.
+    fn leave_for_safe_mode(&mut self) {
+        let free = is_free(&self.parts.state);
+        if let Some(safe) = self.parts.safe.as_ref().filter(|_| free) {
+            info!("safe mode was asked for at the screen");
+            safe.send_replace(true);
+            self.leaving = true;
         }
     }
 

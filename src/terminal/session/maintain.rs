@@ -3,7 +3,8 @@
 //! Owns which of them count there. Whether a reset may be is the driver's to ask.
 
 use super::Act;
-use crate::view::{Desk, DeskPage, MaintainWish, ResetStage};
+use crate::terminal::SupportAsk;
+use crate::view::{Desk, DeskPage, MaintainWish, ResetStage, SupportStage};
 
 /// What a tap asks of the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,12 +13,14 @@ pub(in crate::terminal) enum ResetAct {
     Ask,
     /// It was approved and confirmed.
     Confirmed,
+    /// No reset: end, and start in safe mode.
+    Safe,
 }
 
 pub(super) fn tap(desk: &mut Desk, wish: MaintainWish) -> Act {
     match (wish, desk.page, desk.reset) {
         (MaintainWish::Show, DeskPage::Records, _) => {
-            if desk.update.is_some() || desk.reset.is_some() {
+            if desk.update.is_some() || desk.reset.is_some() || desk.support.is_some() {
                 forget_approval(desk);
                 desk.page = DeskPage::Maintenance;
             }
@@ -29,8 +32,25 @@ pub(super) fn tap(desk: &mut Desk, wish: MaintainWish) -> Act {
         (MaintainWish::ResetNow, DeskPage::Maintenance, Some(ResetStage::Approved)) => {
             Act::Reset(ResetAct::Confirmed)
         }
-        (MaintainWish::Show | MaintainWish::Reset | MaintainWish::ResetNow, _, _) => Act::None,
+        // A finger that rests on the name while somebody sells or types means nothing.
+        (MaintainWish::Safe, DeskPage::Till, _) if !desk.amount.is_typed() => {
+            Act::Reset(ResetAct::Safe)
+        }
+        (MaintainWish::Logs, DeskPage::Maintenance, _) if desk.support.is_some() => {
+            forget_approval(desk);
+            desk.page = DeskPage::Support;
+            Act::Support(SupportAsk::Collect)
+        }
+        (MaintainWish::SendLogs, DeskPage::Support, _) if is_ready(desk) => {
+            Act::Support(SupportAsk::Send)
+        }
+        _ => Act::None,
     }
+}
+
+fn is_ready(desk: &Desk) -> bool {
+    let ready = |known: &crate::view::SupportState| known.stage == SupportStage::Ready;
+    desk.support.as_ref().is_some_and(ready)
 }
 
 /// Whoever left the page has not confirmed anything.

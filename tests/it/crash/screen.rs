@@ -64,6 +64,8 @@ async fn counter(bench: &Bench) -> Counter {
         export: None,
         update: None,
         reset: None,
+        support: None,
+        safe: None,
     });
     tokio::spawn(driver.run(inbox, tapped));
     Counter {
@@ -152,7 +154,7 @@ fn a_failed_sync_stops_sales_with_j02_and_no_request_leaves() {
                 matches!(page, Page::OutOfService(_))
             })
             .await;
-        assert!(matches!(page, Page::OutOfService(notice) if notice.code == "J02"));
+        assert!(matches!(page, Page::OutOfService(page) if page.notice.code == "J02"));
         assert!(till.requests.try_recv().is_err(), "nothing was sent");
         assert_eq!(
             bench.disk.lock().counts().2,
@@ -209,7 +211,7 @@ fn a_full_disk_that_turns_out_broken_is_told_as_broken_instead_of_waited_for() {
         };
         till.inputs.send(Input::Acquirer(answer)).await.unwrap();
         let out = |code: &'static str| {
-            move |page: &Page| matches!(page, Page::OutOfService(told) if told.code == code)
+            move |page: &Page| matches!(page, Page::OutOfService(told) if told.notice.code == code)
         };
         till.wait("full", out("J01")).await;
         bench.disk.lock().limit_to(None);

@@ -39,8 +39,10 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("profile", &["domain", "evidence", "code", "payment"]),
     ("people", &["domain", "limits", "entropy"]),
     ("recovery", &[]),
+    ("starts", &[]),
+    ("support", &["https", "telemetry"]),
     ("update", &["domain", "limits", "https"]),
-    ("updater", &["update"]),
+    ("updater", &["update", "starting"]),
     (
         "config",
         &[
@@ -74,10 +76,26 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sound", EDGE),
     // The terminal program's console front end.
     ("console", &["view"]),
-    ("refusal", &["view", "service", "beginning"]),
-    ("beginning", &["view"]),
+    (
+        "refusal",
+        &[
+            "view",
+            "service",
+            "beginning",
+            "starting",
+            "helping",
+            "approving",
+            "starts",
+            "people",
+            "update",
+        ],
+    ),
+    ("beginning", &["view", "starting", "starts"]),
+    ("starting", &["starts", "update", "view"]),
+    ("helping", &["starting", "support", "terminal", "view"]),
+    ("approving", &["people"]),
     ("receiving", &[]),
-    ("service", &["terminal", "ui"]),
+    ("service", &["terminal", "ui", "starting"]),
     (
         "ui",
         &["domain", "limits", "code", "view", "terminal", "sound"],
@@ -117,6 +135,7 @@ const TERMINAL: &[&str] = &[
     "settlement",
     "update",
     "recovery",
+    "support",
 ];
 
 /// The terminal without its edges; its model acquirer imports nothing (`tests/it/simulator.rs`).

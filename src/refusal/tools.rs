@@ -1,0 +1,287 @@
+//! The tools on the screen of a terminal that does not start: start again, logs for the hotline, the way back.
+//!
+//! Owns what a tap there means, and when the start is tried again by itself. Opens no journal and sends no sale.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use shouyin::clock::Clock;
+use shouyin::limits::{PIN_DIGITS_MAX, PIN_DIGITS_MIN};
+use shouyin::people::{Answer, Approver, Pin, Role};
+use shouyin::terminal::SupportAsk;
+use shouyin::update::store::{Store, report};
+use shouyin::update::way_back;
+use shouyin::view::pages::{Approval, ApprovePage};
+use shouyin::view::{
+    Cause, CodeEntry, Intent, MaintainWish, Page, Screen, StoppedPage, StoppedWish, SupportState,
+    Tap, Tools, UpdateNote, WayBack, format,
+};
+use tokio::sync::{mpsc, watch};
+
+/// What the installer says; it is the system's, and not in the data directory.
+const REPORT: &str = "/run/shouyin-updater/report";
+/// The clock on the screen moves, and the installer's report comes some time after the start.
+const GLANCE: Duration = Duration::from_secs(1);
+/// A machine that was asked to start anew is gone by then.
+const RESTART: Duration = Duration::from_secs(180);
+
+/// How the screen ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// 重试.
+    Retry,
+    /// Nobody touched it for long enough.
+    ByItself,
+    /// The program was interrupted, or the window closed.
+    Over,
+}
+
+/// Which page is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Face {
+    Stopped,
+    Logs,
+    Pin,
+}
+
+/// Everything behind the screen.
+pub struct Desk {
+    /// The first screen; its status bar stays.
+    pub screen: Screen,
+    /// Why it does not start.
+    pub cause: Cause,
+    /// After this long without a touch the start is tried again.
+    pub again: Duration,
+    /// Asks for a PIN before the way back; none where none can be read: the button has to be held.
+    pub approver: Option<Box<dyn Approver>>,
+    /// The running version of the boot image, where it is one.
+    pub image: Option<u32>,
+    /// The data directory.
+    pub data: PathBuf,
+    /// Makes reports.
+    pub asks: mpsc::Sender<SupportAsk>,
+    /// How the report stands.
+    pub reports: watch::Receiver<SupportState>,
+}
+
+/// The loop's own.
+struct Loop {
+    desk: Desk,
+    face: Face,
+    told: Option<Cause>,
+    pin: CodeEntry,
+    leaving: bool,
+    back: Option<u32>,
+    clock: Clock,
+    /// Where it is told that the machine did not start anew.
+    stays: mpsc::Sender<()>,
+}
+
+/// Shows the tools until one of them ends the screen.
+pub async fn serve(
+    desk: Desk,
+    mut taps: mpsc::Receiver<Tap>,
+    screens: watch::Sender<Option<Screen>>,
+) -> End {
+    let (stays, mut stayed) = mpsc::channel(1);
+    let mut own = Loop {
+        desk,
+        face: Face::Stopped,
+        told: None,
+        pin: CodeEntry::default(),
+        leaving: false,
+        back: None,
+        clock: Clock::start(),
+        stays,
+    };
+    let mut glances = tokio::time::interval(GLANCE);
+    // One for all turns: a signal between two of them is not lost.
+    let mut interrupted = Box::pin(tokio::signal::ctrl_c());
+    let mut rest = Box::pin(tokio::time::sleep(own.desk.again));
+    loop {
+        own.publish(&screens);
+        tokio::select! {
+            tap = taps.recv() => {
+                let Some(tap) = tap else { return End::Over };
+                rest = Box::pin(tokio::time::sleep(own.desk.again));
+                if own.tap(tap) {
+                    return End::Retry;
+                }
+            }
+            Ok(()) = own.desk.reports.changed() => {}
+            _ = glances.tick() => own.look(),
+            Some(()) = stayed.recv() => {
+                own.leaving = false;
+                own.told = Some(Cause::Update(UpdateNote::NotInstalled));
+            }
+            // Who reads a code, or waits for the other version, is not interrupted.
+            () = &mut rest, if own.face == Face::Stopped && !own.leaving => return End::ByItself,
+            _ = &mut interrupted => return End::Over,
+        }
+    }
+}
+
+impl Loop {
+    /// Whether there is a way back is said by the installer, some time after the start.
+    fn look(&mut self) {
+        let told = report(REPORT.as_ref()).and_then(|report| report.back);
+        self.back = self.desk.image.and(told);
+    }
+
+    fn publish(&self, screens: &watch::Sender<Option<Screen>>) {
+        let mut screen = self.desk.screen.clone();
+        screen.status.clock = format::clock(self.clock.now().utc);
+        screen.page = self.page();
+        screens.send_if_modified(|shown| {
+            let news = shown.as_ref() != Some(&screen);
+            *shown = Some(screen);
+            news
+        });
+    }
+
+    fn page(&self) -> Page {
+        let told = self.told.clone().map(Into::into);
+        match self.face {
+            Face::Stopped => Page::OutOfService(StoppedPage {
+                notice: self.desk.cause.clone().into(),
+                tools: Some(Tools {
+                    // The one place for the page of the network: it exists when this program has one.
+                    network: false,
+                    back: self.back.map(|version| WayBack {
+                        version,
+                        held: self.desk.approver.is_none(),
+                    }),
+                    leaving: self.leaving,
+                }),
+                told,
+            }),
+            Face::Logs => Page::Support((&*self.desk.reports.borrow()).into()),
+            Face::Pin => Page::Approve(ApprovePage {
+                amount: String::new(),
+                of: Approval::UpdateBack(self.back.unwrap_or_default()),
+                role: Role::Supervisor,
+                typed: self.pin.typed(),
+                can_send: self.pin.typed() >= PIN_DIGITS_MIN,
+                checking: false,
+                notice: told,
+            }),
+        }
+    }
+
+    /// Another page: taps that were meant for the one before are not meant for it.
+    fn turn_to(&mut self, face: Face) {
+        self.face = face;
+        self.told = None;
+        self.pin.take();
+        self.desk.screen.seq += 1;
+    }
+
+    /// Follows a tap; true for 重试.
+    fn tap(&mut self, tap: Tap) -> bool {
+        if let Intent::SetLanguage(language) = tap.intent {
+            self.desk.screen.status.language = language;
+        } else if let Intent::SetTheme(theme) = tap.intent {
+            self.desk.screen.status.theme = theme;
+        }
+        if tap.seq != self.desk.screen.seq || self.leaving {
+            return false;
+        }
+        if tap.intent == Intent::Back {
+            self.turn_to(Face::Stopped);
+            return false;
+        }
+        match self.face {
+            Face::Stopped => self.tap_stopped(tap.intent),
+            Face::Logs => {
+                if tap.intent == Intent::Maintain(MaintainWish::SendLogs) {
+                    self.ask(SupportAsk::Send);
+                }
+                false
+            }
+            Face::Pin => {
+                self.tap_pin(tap.intent);
+                false
+            }
+        }
+    }
+
+    fn tap_stopped(&mut self, intent: Intent) -> bool {
+        let Intent::Stopped(wish) = intent else {
+            return false;
+        };
+        let asks_pin = self.desk.approver.is_some();
+        match (wish, self.back) {
+            (StoppedWish::Retry, _) => return true,
+            (StoppedWish::Logs, _) => {
+                self.turn_to(Face::Logs);
+                self.ask(SupportAsk::Collect);
+            }
+            (StoppedWish::Back, Some(_)) if asks_pin => self.turn_to(Face::Pin),
+            (StoppedWish::BackHeld, Some(version)) if !asks_pin => self.go_back(version),
+            (StoppedWish::Network | StoppedWish::Back | StoppedWish::BackHeld, _) => {}
+        }
+        false
+    }
+
+    fn ask(&self, ask: SupportAsk) {
+        if let Err(problem) = self.desk.asks.try_send(ask) {
+            tracing::warn!(%problem, "no report is made");
+        }
+    }
+
+    fn tap_pin(&mut self, intent: Intent) {
+        if let Intent::PinDigit(digit) = intent {
+            if self.pin.typed() < PIN_DIGITS_MAX {
+                self.pin.digit(digit);
+            }
+        } else if intent == Intent::PinBackspace {
+            self.pin.backspace();
+        } else if intent == Intent::PinSend {
+            self.told = self.check_pin();
+            if let (None, Some(version)) = (&self.told, self.back) {
+                self.turn_to(Face::Stopped);
+                self.go_back(version);
+            }
+        }
+    }
+
+    /// Returns why the PIN was not taken.
+    fn check_pin(&mut self) -> Option<Cause> {
+        let typed = self.pin.take();
+        // The keys let no other text through.
+        let (Ok(pin), Some(approver)) = (Pin::typed(&typed), &mut self.desk.approver) else {
+            return Some(Cause::PinNotSet);
+        };
+        match approver.approve(Role::Supervisor, &pin, self.clock.now().tick) {
+            Answer::Approved(_) => None,
+            Answer::Wrong { tries_left } => Some(Cause::PinWrong(tries_left)),
+            Answer::Locked { wait_ms } => Some(Cause::PinLocked(wait_ms.div_ceil(60_000))),
+            Answer::NotSet => Some(Cause::PinNotSet),
+            Answer::NotKept => Some(Cause::PinNotKept),
+        }
+    }
+
+    /// Asks the installer; the machine starts anew when it did it.
+    fn go_back(&mut self, version: u32) {
+        let Some(running) = self.desk.image else {
+            return;
+        };
+        tracing::warn!(running, version, "the earlier version is gone back to");
+        (self.leaving, self.told) = (true, None);
+        let number = u64::try_from(self.clock.now().utc.0).unwrap_or_default();
+        let (data, stays) = (self.desk.data.clone(), self.stays.clone());
+        tokio::spawn(async move {
+            let versions = (running, version);
+            let gone = match Store::open(&data) {
+                Ok(store) => way_back::go(&store, REPORT.as_ref(), versions, number).await,
+                Err(error) => Err(error.into()),
+            };
+            match gone {
+                Ok(()) => tokio::time::sleep(RESTART).await,
+                Err(problem) => tracing::error!(%problem, "it is not gone back to"),
+            }
+            // The screen may have ended meanwhile.
+            stays.send(()).await.ok();
+        });
+    }
+}
