@@ -28,8 +28,11 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
             "payment",
             "profile",
             "settlement",
+            "network",
         ],
     ),
+    ("network", &["limits"]),
+    ("networking", &["network"]),
     ("journal", EDGE),
     (
         "export",
@@ -117,6 +120,7 @@ const TERMINAL: &[&str] = &[
     "settlement",
     "update",
     "recovery",
+    "network",
 ];
 
 /// The terminal without its edges; its model acquirer imports nothing (`tests/it/simulator.rs`).
