@@ -11,6 +11,7 @@ mod error;
 mod export;
 mod figures;
 mod merchant;
+mod network;
 mod notices;
 mod printer;
 mod refunds;
@@ -69,6 +70,7 @@ struct Layer {
     cards: CardsLayer,
     #[serde(default)]
     export: ExportLayer,
+    network: NetworkLayer,
     #[serde(default)]
     update: UpdateLayer,
 }
@@ -153,6 +155,7 @@ layer!(CardsLayer {
     device_counts: bool,
 });
 layer!(ExportLayer { folder: PathBuf });
+layer!(NetworkLayer { portal_url: String });
 layer!(UpdateLayer {
     url: String,
     ca_file: PathBuf,
@@ -258,6 +261,8 @@ pub struct Config {
     pub cards: Option<CardsConfig>,
     /// Where 导出 on the screen writes; without one there is no such button.
     pub export_folder: Option<PathBuf>,
+    /// A plain address that answers 204; none to ask the acquirer's own host.
+    pub portal_url: Option<String>,
     /// Where updates of the boot image come from; none by default.
     pub update: Option<UpdateConfig>,
 }
@@ -305,6 +310,7 @@ impl Config {
             merged.printer.over(layer.printer);
             merged.cards.over(layer.cards);
             merged.export.over(layer.export);
+            merged.network.over(layer.network);
             merged.update.over(layer.update);
         }
         check(merged, &Checker { texts })
@@ -463,6 +469,7 @@ fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
         closings,
         printer: printer::check(c, layer.printer)?,
         export_folder: export::check(c, layer.export)?,
+        portal_url: network::check(c, &layer.network)?,
         update: update::check(c, layer.update)?,
         profile,
     })

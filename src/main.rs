@@ -4,6 +4,7 @@
 
 mod beginning;
 mod console;
+mod networking;
 mod receiving;
 #[cfg(feature = "ui")]
 mod refusal;
@@ -315,6 +316,8 @@ async fn start(
     let printer = printer(config, data, &journal, clock, inputs.clone())?;
     let export = exporter(config, &journal, inputs.clone())?;
     let update = updater::start(config, data, (clock.now().utc.0, inputs.clone()))?;
+    let (network, states) = networking::start(Some(config), data, clock.now().utc.0)?;
+    tokio::spawn(pass_on(states, inputs.clone(), Input::Network));
     let driver = Driver::new(DriverParts {
         cards,
         state,
@@ -337,6 +340,7 @@ async fn start(
         printer,
         export,
         update,
+        network: Some(network),
         reset: Some(WishFile::of(data)),
     });
     let (driving, over) = drive(driver.run(inbox, tapped));

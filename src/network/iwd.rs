@@ -145,7 +145,8 @@ impl Iwd {
         };
         let typed = passphrase.is_some();
         self.hold(passphrase.map(|passphrase| (network.clone(), passphrase)));
-        let registered = self.call(&agents, AGENTS, "RegisterAgent", &(&agent,));
+        let own = (agent,);
+        let registered = self.call(&agents, AGENTS, "RegisterAgent", &own);
         if registered.await.is_err() {
             self.hold(None);
             return NetworkDone::NoService;
@@ -155,7 +156,7 @@ impl Iwd {
             .call_method(Some(SERVICE), &network, Some(NETWORK), "Connect", &());
         let joined = timeout(JOINING, joined).await;
         self.hold(None);
-        let left = self.call(&agents, AGENTS, "UnregisterAgent", &(&agent,));
+        let left = self.call(&agents, AGENTS, "UnregisterAgent", &own);
         // It is registered anew for the next one, and iwd forgets it with our connection.
         left.await.ok();
         match joined {
@@ -198,7 +199,9 @@ fn is_about_passphrase(name: &str) -> bool {
 fn station(objects: &ManagedObjects) -> Option<&OwnedObjectPath> {
     let stations = objects.iter().filter(|(_, has)| has.contains_key(STATION));
     // With several radios always the same one.
-    stations.map(|(path, _)| path).min()
+    stations
+        .map(|(path, _)| path)
+        .min_by_key(|path| path.as_str())
 }
 
 type Properties = HashMap<String, OwnedValue>;

@@ -78,12 +78,7 @@ pub fn read_links(files: &Files, addresses: &[Addressed]) -> Vec<LinkSeen> {
     links
 }
 
-fn link(
-    card: &Path,
-    name: String,
-    addresses: &[Addressed],
-    routes: &[Route],
-) -> Option<LinkSeen> {
+fn link(card: &Path, name: String, addresses: &[Addressed], routes: &[Route]) -> Option<LinkSeen> {
     // Bridges, tunnels and the loopback have no device.
     let device = card.join("device");
     if !device.exists() {
@@ -147,7 +142,17 @@ impl Route {
     fn parse(line: &str) -> Option<Self> {
         const UP_BY_ROUTER: u32 = 0x0003;
         let words: Vec<&str> = line.split_whitespace().collect();
-        let [link, "00000000", gateway, flags, _, _, metric, "00000000", ..] = *words.as_slice()
+        let [
+            link,
+            "00000000",
+            gateway,
+            flags,
+            _,
+            _,
+            metric,
+            "00000000",
+            ..,
+        ] = *words.as_slice()
         else {
             return None;
         };

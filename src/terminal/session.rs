@@ -8,6 +8,7 @@ mod balance;
 mod batches;
 mod browse;
 mod maintain;
+mod network;
 mod receipt;
 mod updates;
 
@@ -25,8 +26,8 @@ use crate::payment::{Event, Instalments, Outcome, Phase, Policy, Presentment, Pu
 use crate::profile::Profile;
 use crate::profile::guard::{self, Confirm, Usage, Verdict};
 use crate::view::{
-    AmountEntry, Approves, Cause, Desk, DeskPage, Intent, Look, Records, Wall, can_hold, format,
-    plans,
+    AmountEntry, Approves, Cause, Desk, DeskPage, Intent, Look, NetworkPress, Records, Wall,
+    can_hold, format, plans,
 };
 
 /// What the session needs of the turn.
@@ -58,6 +59,8 @@ pub(super) enum Act {
     Batch(BatchAct),
     /// Look for an update, install one, or go back.
     Update(UpdateAct),
+    /// Look at the network, or set it.
+    Network(NetworkPress),
     /// Ask for a reset to the factory state, or follow it.
     Reset(ResetAct),
     /// Check the PIN, then do what it was asked for.
@@ -147,6 +150,7 @@ fn wish(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
         | Intent::PrintBatch(_)
         | Intent::ExportBatch => batches::tap(desk, turn, intent),
         Intent::Update(wish) => updates::tap(desk, wish),
+        Intent::Network(wish) => network::tap(desk, wish),
         Intent::Maintain(wish) => maintain::tap(desk, wish),
         Intent::PinDigit(_) | Intent::PinBackspace | Intent::PinSend => {
             back::pin(desk, turn, intent)
@@ -219,6 +223,7 @@ fn back(desk: &mut Desk) {
             DeskPage::Records
         }
         DeskPage::Update => DeskPage::Maintenance,
+        DeskPage::Network => network::back(desk),
         DeskPage::Batches => DeskPage::Settlement,
         DeskPage::Batch => desk.batch_from,
         DeskPage::Look => desk.look_from,
@@ -228,6 +233,7 @@ fn back(desk: &mut Desk) {
             Approves::Undo => DeskPage::Undo,
             Approves::Settlement => DeskPage::Settlement,
             Approves::Update | Approves::UpdateBack => DeskPage::Update,
+            Approves::Network => DeskPage::Network,
             Approves::Reset => DeskPage::Maintenance,
         },
         DeskPage::Filter

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::browse::Browse;
 use super::export::ExportState;
 use super::maintain::ResetStage;
+use super::network_desk::NetworkUi;
 use super::notice::Cause;
 use super::printer::PrinterNote;
 use super::screen::{AimHint, CardHint, Language, Link, Theme};
@@ -61,6 +62,8 @@ pub enum DeskPage {
     Maintenance,
     /// The versions of the terminal's own software.
     Update,
+    /// 网络.
+    Network,
     /// Our wall code.
     Wall,
     /// 电子小票.
@@ -80,6 +83,8 @@ pub enum Approves {
     Update,
     /// The version in the other slot is started again.
     UpdateBack,
+    /// The network is set.
+    Network,
     /// Everything that the terminal keeps is deleted.
     Reset,
 }
@@ -309,6 +314,8 @@ pub struct Desk {
     pub update: Option<UpdateState>,
     /// It was told that the batch is open: the next wish to install means it.
     pub update_despite: bool,
+    /// The network and what is being typed for it; none where nothing reads it.
+    pub network: Option<NetworkUi>,
     /// How far a reset is; none where there is none.
     pub reset: Option<ResetStage>,
     /// Whether the acquirer answers.
@@ -357,6 +364,7 @@ impl Desk {
             export: None,
             update: None,
             update_despite: false,
+            network: None,
             reset: None,
             link: Link::Untried,
             clock: ClockState::Trusted,

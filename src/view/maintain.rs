@@ -92,6 +92,8 @@ pub enum ResetStage {
 pub struct MaintenancePage {
     /// Whether 更新 exists.
     pub can_update: bool,
+    /// Whether 网络 exists.
+    pub can_network: bool,
     /// How far a reset is; none where this terminal cannot be reset from the screen.
     pub reset: Option<ResetStage>,
     /// Slips that are not on paper yet, and would be lost from the queue.
@@ -104,6 +106,7 @@ pub struct MaintenancePage {
 pub(super) fn page(desk: &Desk) -> MaintenancePage {
     MaintenancePage {
         can_update: desk.update.is_some(),
+        can_network: desk.network.is_some(),
         reset: desk.reset,
         slips: desk.printer.waiting,
         notice: desk.told.clone().map(Into::into),
@@ -112,7 +115,7 @@ pub(super) fn page(desk: &Desk) -> MaintenancePage {
 
 /// Tells whether there is anything on it.
 pub(super) const fn exists(desk: &Desk) -> bool {
-    desk.update.is_some() || desk.reset.is_some()
+    desk.update.is_some() || desk.network.is_some() || desk.reset.is_some()
 }
 
 impl Cause {
@@ -122,7 +125,8 @@ impl Cause {
         if matches!(
             self,
             Self::Update(Updated(_)) | Self::Reset(ResetNote::Done)
-        ) {
+        ) || matches!(self, Self::Network(note) if note.is_good())
+        {
             Severity::Good
         } else if matches!(
             self,

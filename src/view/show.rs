@@ -169,6 +169,7 @@ pub(super) fn chosen(
         | DeskPage::Batches
         | DeskPage::Batch
         | DeskPage::Update
+        | DeskPage::Network
         | DeskPage::Maintenance
         | DeskPage::Receipt => None,
         DeskPage::Confirm => Some(Page::Confirm(ConfirmPage {
@@ -243,6 +244,7 @@ fn approval(
                 Role::Supervisor,
             )
         }
+        Approves::Network => (String::new(), Approval::Network, Role::Supervisor),
         Approves::Reset => (String::new(), Approval::Reset, Role::Supervisor),
         Approves::Undo => {
             let paid = records.record.as_ref()?.paid.as_ref()?;
@@ -314,6 +316,7 @@ fn browsing(desk: &Desk, records: &Records, today: LocalDay, notice: Option<Noti
         | DeskPage::Batch
         | DeskPage::Wall
         | DeskPage::Update
+        | DeskPage::Network
         | DeskPage::Maintenance
         | DeskPage::Receipt
         | DeskPage::Look => Page::Filter(filter_page(browse)),

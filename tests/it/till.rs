@@ -73,6 +73,7 @@ pub struct Plan {
     pub printer: Box<dyn PrintQueue>,
     pub cards: Option<mpsc::Sender<CardCommand>>,
     pub update: Option<UpdaterParts>,
+    pub network: Option<shouyin::network::NetworkDesk>,
 }
 
 impl Plan {
@@ -93,6 +94,7 @@ impl Plan {
             printer: Box::new(NoPrinter),
             cards: None,
             update: None,
+            network: None,
         }
     }
 }
@@ -179,6 +181,7 @@ async fn started<A: Acquirer>(
         printer: plan.printer,
         export,
         update,
+        network: plan.network,
         reset: Some(WishFile::of(&data)),
     });
     let driving = tokio::spawn(driver.run(inbox, tapped));

@@ -185,6 +185,7 @@ pub(super) fn up(desk: &Desk) -> DeskPage {
         | DeskPage::Batch
         | DeskPage::Wall
         | DeskPage::Update
+        | DeskPage::Network
         | DeskPage::Maintenance
         | DeskPage::Receipt
         | DeskPage::Look => DeskPage::Till,

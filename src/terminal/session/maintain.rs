@@ -17,7 +17,7 @@ pub(in crate::terminal) enum ResetAct {
 pub(super) fn tap(desk: &mut Desk, wish: MaintainWish) -> Act {
     match (wish, desk.page, desk.reset) {
         (MaintainWish::Show, DeskPage::Records, _) => {
-            if desk.update.is_some() || desk.reset.is_some() {
+            if desk.update.is_some() || desk.network.is_some() || desk.reset.is_some() {
                 forget_approval(desk);
                 desk.page = DeskPage::Maintenance;
             }
