@@ -21,6 +21,7 @@ mod apply_batch;
 mod apply_browse;
 mod apply_maintain;
 mod apply_more;
+mod apply_network;
 mod apply_settle;
 mod apply_update;
 mod apply_wall;
@@ -47,8 +48,9 @@ mod samples_maintain;
 #[cfg(feature = "sim")]
 mod samples_more;
 #[cfg(feature = "sim")]
-mod samples_settle;
+mod samples_network;
 #[cfg(feature = "sim")]
+mod samples_settle;
 mod samples_update;
 #[cfg(feature = "sim")]
 mod samples_wall;

@@ -8,6 +8,7 @@ use crate::view::{Cause, MaintenancePage, Page, PartitionNote, ResetNote, ResetS
 fn page(reset: ResetStage) -> MaintenancePage {
     MaintenancePage {
         can_update: true,
+        can_network: true,
         reset: Some(reset),
         slips: 0,
         notice: None,
