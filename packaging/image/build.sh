@@ -55,7 +55,7 @@ tools() {
 programs() {
   cargo build --release --locked --no-default-features --features panel,live --bin shouyin
   local own
-  for own in init updater; do
+  for own in init updater network; do
     RUSTFLAGS="-C target-feature=+crt-static" CARGO_TARGET_DIR=target/init cargo build --release \
       --locked --target x86_64-unknown-linux-gnu --manifest-path $here/$own/Cargo.toml
   done
@@ -109,7 +109,7 @@ root_tree() {
   units
   # Line tables stay with the builder, who can place a backtrace with them.
   strip -o "$root/usr/bin/shouyin" target/release/shouyin
-  install -m755 target/init/x86_64-unknown-linux-gnu/release/shouyin-updater "$root/usr/bin/"
+  install -m755 target/init/x86_64-unknown-linux-gnu/release/shouyin-{updater,network} "$root/usr/bin/"
   update_keys
   install -m644 "$UPDATE_TRUST" "$root/etc/shouyin/update.pem"
   cp ui/fonts/*.otf "$root/usr/share/fonts/shouyin/"
