@@ -48,6 +48,7 @@ mod ledger;
 mod looking;
 mod model;
 #[cfg(feature = "live")]
+mod network;
 mod notices;
 #[cfg(all(feature = "live", feature = "ui"))]
 mod page;
