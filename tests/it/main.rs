@@ -47,8 +47,8 @@ mod ledger;
 #[cfg(feature = "live")]
 mod looking;
 mod model;
-#[cfg(feature = "live")]
 mod network;
+#[cfg(feature = "live")]
 mod notices;
 #[cfg(all(feature = "live", feature = "ui"))]
 mod page;
