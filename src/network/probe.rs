@@ -36,6 +36,9 @@ impl Acquirer {
         for certificate in CertificateDer::pem_slice_iter(authorities) {
             roots.add(certificate.ok()?).ok()?;
         }
+        if roots.is_empty() {
+            return None;
+        }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

@@ -287,10 +287,6 @@ impl Driver {
         }
     }
 
-    pub(super) fn is_broken(&self) -> bool {
-        self.parts.desk.out_of_service.is_some()
-    }
-
     async fn tap(&mut self, tap: Tap) {
         (self.parts.sound)(Cue::Seen);
         if tap.seq != self.seq {

@@ -182,7 +182,7 @@ fn with_sale(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
         (Intent::Dismiss, _) => Act::Feed(Event::ResultDismissed),
         (Intent::ChargeAgain, _) => charge_again(desk, turn),
         (Intent::QueryPending(txn), _) => Act::Feed(Event::QueryRequested {
-            txn: open_part(state, txn),
+            txn: back::open_part(state, txn),
         }),
         _ => Act::None,
     }
@@ -199,14 +199,6 @@ fn charge_again(desk: &mut Desk, turn: &SessionTurn<'_>) -> Act {
         same_as_last: true,
     };
     charge(desk, turn)
-}
-
-/// What can be asked about: the money of a sale that is on its way back, otherwise the sale itself.
-fn open_part(state: &State, txn: TxnId) -> TxnId {
-    let mut undos = state.undos.values();
-    undos
-        .find(|undo| undo.intent.of == txn && !undo.step.is_closed())
-        .map_or(txn, |undo| undo.intent.txn)
 }
 
 fn feed(event: Option<Event>) -> Act {

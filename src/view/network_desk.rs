@@ -113,7 +113,7 @@ pub enum NetworkPress {
 pub struct NetworkUi {
     /// What is known.
     pub state: NetworkState,
-    /// Where it is set from.
+    /// The part that is shown.
     pub(super) at: NetworkAt,
     secret: Zeroizing<String>,
     pub(super) layer: Layer,
@@ -197,13 +197,7 @@ impl NetworkUi {
                 NetworkPress::None
             }
             NetworkWish::Join => self.join(),
-            NetworkWish::Forget => match &self.at {
-                NetworkAt::Chosen(network) if network.known => {
-                    let id = network.id.clone();
-                    NetworkPress::Approve(NetworkOrder::Forget { id })
-                }
-                _ => NetworkPress::None,
-            },
+            NetworkWish::Forget => self.forget(),
             NetworkWish::Wired => {
                 if self.state.wired.is_some() {
                     (self.automatic, self.fields) = fields(self.state.wired.as_ref());
@@ -239,6 +233,16 @@ impl NetworkUi {
         }
         self.layer = Layer::Small;
         self.at = NetworkAt::Password(network.clone());
+        NetworkPress::None
+    }
+
+    fn forget(&self) -> NetworkPress {
+        if let NetworkAt::Chosen(network) = &self.at
+            && network.known
+        {
+            let id = network.id.clone();
+            return NetworkPress::Approve(NetworkOrder::Forget { id });
+        }
         NetworkPress::None
     }
 

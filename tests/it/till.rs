@@ -423,8 +423,7 @@ impl Till {
 
     /// Holds a code in front of the camera, of a customer or any other.
     pub async fn present(&self, code: &str) {
-        let seen = Scanned::read(code, &CodeTable::built_in());
-        let news = Input::Scan(ScanNews::Code(seen));
+        let news = Input::Scan(ScanNews::Code(Scanned::read(code, &CodeTable::built_in())));
         self.inputs.send(news).await.unwrap();
     }
 
@@ -433,7 +432,6 @@ impl Till {
         self.driving.await.unwrap();
     }
 
-    /// Waits until it ended by itself.
     pub async fn ends(self) {
         self.driving.await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! The page over the whole till: reading without a PIN, changing with one, and an open sale that does not care.
+//! The page over the whole till: reading without a PIN, changing with one.
 
 use shouyin::network::shared::WiredSettings;
 use shouyin::network::{NetworkDesk, NetworkOrder, NetworkState, WifiNetwork, WifiState};

@@ -69,9 +69,16 @@ fn what_needs_a_password_asks_for_it_and_every_change_for_an_approval() {
     let mut own = at(0);
     assert_eq!(own.press(NetworkWish::Join), NetworkPress::None);
     types(&mut own, "hunter2");
-    assert_eq!(own.press(NetworkWish::Send), NetworkPress::None, "too short");
+    assert_eq!(
+        own.press(NetworkWish::Send),
+        NetworkPress::None,
+        "too short"
+    );
     types(&mut own, "2\n字");
-    assert_eq!(own.press(NetworkWish::Send), join("/shop", Some("hunter22")));
+    assert_eq!(
+        own.press(NetworkWish::Send),
+        join("/shop", Some("hunter22"))
+    );
 }
 
 #[test]
@@ -108,7 +115,10 @@ fn nothing_typed_can_be_read_in_a_page_a_tap_or_an_order() {
     let page = format!("{:?}", network_page(&own, None));
     assert!(page.contains("typed: 9") && !page.contains("zq9"), "{page}");
     let order = format!("{:?}", own.press(NetworkWish::Send));
-    assert!(order.contains("Passphrase") && !order.contains("zq9"), "{order}");
+    assert!(
+        order.contains("Passphrase") && !order.contains("zq9"),
+        "{order}"
+    );
     let tap = Tap {
         seq: 1,
         intent: Intent::Network(NetworkWish::Key(Key('z'))),
@@ -142,10 +152,16 @@ fn addresses_are_typed_and_wrong_ones_are_told() {
     let NetworkPress::Approve(NetworkOrder::Wired(WiredSettings::Fixed(fixed))) = press else {
         panic!("{press:?}");
     };
-    assert_eq!(fixed.texts(), ["192.168.1.20/24", "192.168.1.1", "223.5.5.5"]);
+    assert_eq!(
+        fixed.texts(),
+        ["192.168.1.20/24", "192.168.1.1", "223.5.5.5"]
+    );
     own.press(NetworkWish::Automatic(true));
     let automatic = NetworkOrder::Wired(WiredSettings::Automatic);
-    assert_eq!(own.press(NetworkWish::Send), NetworkPress::Approve(automatic));
+    assert_eq!(
+        own.press(NetworkWish::Send),
+        NetworkPress::Approve(automatic)
+    );
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn the_acquirer_answers_over_tls_with_its_own_certificate_only() {
         let dir = TempDir::new().unwrap();
         let running = sandbox(&dir).await;
         let authority = std::fs::read(dir.path().join("sandbox/ca.pem")).unwrap();
-        let url = format!("https://127.0.0.1:{}", running.addr.port());
+        let url = format!("https://127.0.0.1:{}", running.port);
         let own = Acquirer::new(&url, &authority).unwrap();
         // A page in its place does not count while it answers itself.
         let page = portal(server(PAGE).await, true);

@@ -12,7 +12,6 @@ use shouyin::network::{
 };
 use tempfile::TempDir;
 use tokio::sync::watch;
-use zbus::object_server::SignalEmitter;
 use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue, Value};
 
 use crate::till::runtime;
@@ -99,7 +98,11 @@ fn path(text: &'static str) -> OwnedObjectPath {
 impl Objects {
     fn get_managed_objects(&self) -> Outer {
         let radio = self.0.lock().unwrap();
-        let state = if radio.joined.is_some() { "connected" } else { "disconnected" };
+        let state = if radio.joined.is_some() {
+            "connected"
+        } else {
+            "disconnected"
+        };
         let station = values(&[("Scanning", false.into()), ("State", state.into())]);
         let mut all = Outer::new();
         let mut put = |at, interface: &str, own| {
@@ -125,9 +128,6 @@ impl Objects {
         }
         all
     }
-
-    #[zbus(signal)]
-    async fn interfaces_removed(emitter: &SignalEmitter<'_>) -> zbus::Result<()>;
 }
 
 struct Station(Shared);
@@ -151,7 +151,11 @@ struct Agents(Shared);
 
 #[zbus::interface(name = "net.connman.iwd.AgentManager")]
 impl Agents {
-    fn register_agent(&self, agent: OwnedObjectPath, #[zbus(header)] head: zbus::message::Header<'_>) {
+    fn register_agent(
+        &self,
+        agent: OwnedObjectPath,
+        #[zbus(header)] head: zbus::message::Header<'_>,
+    ) {
         let sender = head.sender().unwrap().to_string();
         self.0.lock().unwrap().agent = Some((sender, agent));
     }
@@ -293,7 +297,10 @@ fn networks_are_seen_joined_and_forgotten() {
         let networks = state.wifi.unwrap().networks;
         let seen: Vec<_> = networks.iter().map(|n| (n.name.as_str(), n.bars)).collect();
         assert_eq!(seen, [("Mall", 4), ("店里?", 2), ("Office", 0)]);
-        let kinds: Vec<_> = networks.iter().map(|n| (n.open, n.foreign, n.known)).collect();
+        let kinds: Vec<_> = networks
+            .iter()
+            .map(|n| (n.open, n.foreign, n.known))
+            .collect();
         let plain = (false, false, false);
         assert_eq!(kinds, [(true, false, false), plain, (false, true, false)]);
         order(&desk, join(SHOP, Some("wrong horse"))).await;
@@ -301,8 +308,14 @@ fn networks_are_seen_joined_and_forgotten() {
         until(&mut states, wrong).await;
         assert!(!dir.path().join("data/network/wifi").exists());
         order(&desk, join(SHOP, Some(RIGHT))).await;
-        until(&mut states, |state| done(state) == Some(NetworkDone::Joined)).await;
-        assert!(radio.lock().unwrap().agent.is_none(), "the agent is gone again");
+        until(&mut states, |state| {
+            done(state) == Some(NetworkDone::Joined)
+        })
+        .await;
+        assert!(
+            radio.lock().unwrap().agent.is_none(),
+            "the agent is gone again"
+        );
         assert!(dir.path().join("data/network/wifi").exists());
         let joined = |state: &NetworkState| {
             let networks = state.wifi.iter().flat_map(|wifi| &wifi.networks);
@@ -310,7 +323,13 @@ fn networks_are_seen_joined_and_forgotten() {
             joined.any(|network| network.id == SHOP)
         };
         until(&mut states, joined).await;
-        order(&desk, NetworkOrder::Forget { id: SHOP.to_owned() }).await;
+        order(
+            &desk,
+            NetworkOrder::Forget {
+                id: SHOP.to_owned(),
+            },
+        )
+        .await;
         let forgotten = |state: &NetworkState| done(state) == Some(NetworkDone::Forgotten);
         until(&mut states, forgotten).await;
         assert!(!radio.lock().unwrap().known);
@@ -320,7 +339,10 @@ fn networks_are_seen_joined_and_forgotten() {
         until(&mut states, refused).await;
         order(&desk, NetworkOrder::Scan).await;
         order(&desk, join(MALL, None)).await;
-        until(&mut states, |state| state.done == Some((5, NetworkDone::Joined))).await;
+        until(&mut states, |state| {
+            state.done == Some((5, NetworkDone::Joined))
+        })
+        .await;
         assert_eq!(radio.lock().unwrap().scans, 1);
     });
 }

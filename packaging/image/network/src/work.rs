@@ -53,7 +53,10 @@ pub fn change(places: &Places, restart: impl FnOnce() -> bool) -> io::Result<()>
     // The folder changes for other reasons, too.
     let answered = fs::read_to_string(&places.answer).unwrap_or_default();
     let number = request.number;
-    if [true, false].map(|done| answer_line(number, done)).contains(&answered) {
+    if [true, false]
+        .map(|done| answer_line(number, done))
+        .contains(&answered)
+    {
         return Ok(());
     }
     let done = set(places, &request.settings).is_ok() && restart();
