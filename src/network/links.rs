@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use super::state::{LinkKind, LinkSeen, LinkState};
 
-/// Drivers of modems that show themselves as network cards. An adapter for a cable may use `cdc_ether` or `cdc_ncm`, too,
-/// and is then called a modem.
+/// Drivers of modems that show themselves as network cards. An adapter for a cable may use `cdc_ether` or `cdc_ncm`,
+/// too, and is then called a modem.
 const MODEMS: &[&str] = &[
     "cdc_ether",
     "cdc_ncm",

@@ -44,6 +44,37 @@ async fn till(dir: &TempDir) -> (Till, mpsc::Receiver<NetworkOrder>, Running) {
     (till, asked, running)
 }
 
+fn part(page: &Page) -> Option<&NetworkPart> {
+    let Page::Network(page) = page else {
+        return None;
+    };
+    Some(&page.part)
+}
+
+fn is_list(page: &Page) -> bool {
+    matches!(part(page), Some(NetworkPart::Wifi { .. }))
+}
+
+fn is_chosen(page: &Page) -> bool {
+    matches!(part(page), Some(NetworkPart::Chosen(_)))
+}
+
+fn is_overview(page: &Page) -> bool {
+    matches!(part(page), Some(NetworkPart::Overview(_)))
+}
+
+fn is_wired(page: &Page) -> bool {
+    matches!(part(page), Some(NetworkPart::Wired { .. }))
+}
+
+fn is_wrong(page: &Page) -> bool {
+    let Page::Approve(page) = page else {
+        return false;
+    };
+    let mut told = page.notice.iter();
+    told.any(|told| told.code == "A11")
+}
+
 async fn press(till: &Till, wish: NetworkWish) {
     till.tap(Intent::Network(wish)).await;
 }
@@ -90,26 +121,24 @@ fn reading_needs_no_pin_and_changing_does_until_the_page_is_left() {
         assert_eq!(asked.recv().await, Some(NetworkOrder::Watch(true)));
         press(&till, NetworkWish::Wifi).await;
         assert_eq!(asked.recv().await, Some(NetworkOrder::Scan));
-        let is_list = |page: &Page| matches!(page, Page::Network(page) if matches!(page.part, NetworkPart::Wifi { .. }));
         till.wait("the list", is_list).await;
         press(&till, NetworkWish::Pick(0)).await;
-        let is_chosen = |page: &Page| matches!(page, Page::Network(page) if matches!(page.part, NetworkPart::Chosen(_)));
         till.wait("one of them", is_chosen).await;
         press(&till, NetworkWish::Join).await;
         types_pin(&mut till, "111222").await;
-        let is_wrong = |page: &Page| matches!(page, Page::Approve(page) if page.notice.as_ref().is_some_and(|told| told.code == "A11"));
         till.wait("it is wrong", is_wrong).await;
         assert!(asked.try_recv().is_err(), "nobody approved");
         types_pin(&mut till, PIN).await;
-        let join = NetworkOrder::Join { id: "/open".to_owned(), passphrase: None };
+        let join = NetworkOrder::Join {
+            id: "/open".to_owned(),
+            passphrase: None,
+        };
         assert_eq!(asked.recv().await, Some(join));
         till.wait("the list again", is_list).await;
         // One PIN is enough on this page.
         till.tap(Intent::Back).await;
-        let is_overview = |page: &Page| matches!(page, Page::Network(page) if matches!(page.part, NetworkPart::Overview(_)));
         till.wait("the overview", is_overview).await;
         press(&till, NetworkWish::Wired).await;
-        let is_wired = |page: &Page| matches!(page, Page::Network(page) if matches!(page.part, NetworkPart::Wired { .. }));
         till.wait("the wired link", is_wired).await;
         press(&till, NetworkWish::Send).await;
         assert_eq!(asked.recv().await, Some(automatic()));
@@ -117,18 +146,23 @@ fn reading_needs_no_pin_and_changing_does_until_the_page_is_left() {
         till.tap(Intent::Back).await;
         assert_eq!(asked.recv().await, Some(NetworkOrder::Watch(false)));
         // Whoever comes later needs another.
-        till.wait("maintenance", |page| matches!(page, Page::Maintenance(_))).await;
+        till.wait("maintenance", |page| matches!(page, Page::Maintenance(_)))
+            .await;
         press(&till, NetworkWish::Show).await;
         assert_eq!(asked.recv().await, Some(NetworkOrder::Watch(true)));
         till.wait("the network", is_overview).await;
         press(&till, NetworkWish::Wired).await;
         till.wait("the wired link", is_wired).await;
         press(&till, NetworkWish::Send).await;
-        till.wait("a PIN", |page| matches!(page, Page::Approve(_))).await;
+        till.wait("a PIN", |page| matches!(page, Page::Approve(_)))
+            .await;
         till.tap(Intent::Back).await;
         till.wait("the wired link", is_wired).await;
         assert!(asked.try_recv().is_err());
-        till.inputs.send(Input::Network(NetworkState::default())).await.unwrap();
+        till.inputs
+            .send(Input::Network(NetworkState::default()))
+            .await
+            .unwrap();
         till.stop().await;
     });
 }

@@ -12,10 +12,10 @@ use tempfile::TempDir;
 
 /// As `cat /proc/net/route` prints it on a machine with all three links up, tabs and trailing blanks included.
 const ROUTES: &str = "\
-Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT                      \n\
-usb0\t00000000\t0108A8C0\t0003\t0\t0\t700\t00000000\t0\t0\t0                                            \n\
-wlan0\t00000000\t0100000A\t0003\t0\t0\t300\t00000000\t0\t0\t0                                           \n\
-enp1s0\t00000000\t0101A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0                                          \n\
+Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT \n\
+usb0\t00000000\t0108A8C0\t0003\t0\t0\t700\t00000000\t0\t0\t0 \n\
+wlan0\t00000000\t0100000A\t0003\t0\t0\t300\t00000000\t0\t0\t0 \n\
+enp1s0\t00000000\t0101A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0 \n\
 enp1s0\t0001A8C0\t00000000\t0001\t0\t0\t100\t00FFFFFF\t0\t0\t0                                          \n";
 
 fn card(dir: &Path, name: &str, driver: Option<&str>, carrier: Option<&str>) {
