@@ -16,7 +16,7 @@ Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tI
 usb0\t00000000\t0108A8C0\t0003\t0\t0\t700\t00000000\t0\t0\t0 \n\
 wlan0\t00000000\t0100000A\t0003\t0\t0\t300\t00000000\t0\t0\t0 \n\
 enp1s0\t00000000\t0101A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0 \n\
-enp1s0\t0001A8C0\t00000000\t0001\t0\t0\t100\t00FFFFFF\t0\t0\t0                                          \n";
+enp1s0\t0001A8C0\t00000000\t0001\t0\t0\t100\t00FFFFFF\t0\t0\t0 \n";
 
 fn card(dir: &Path, name: &str, driver: Option<&str>, carrier: Option<&str>) {
     let card = dir.join("net").join(name);
