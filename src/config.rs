@@ -11,6 +11,7 @@ mod error;
 mod export;
 mod figures;
 mod merchant;
+mod network;
 mod notices;
 mod printer;
 mod refunds;
@@ -71,6 +72,8 @@ struct Layer {
     cards: CardsLayer,
     #[serde(default)]
     export: ExportLayer,
+    #[serde(default)]
+    network: NetworkLayer,
     #[serde(default)]
     update: UpdateLayer,
     #[serde(default)]
@@ -161,6 +164,7 @@ layer!(SupportLayer {
     url: String,
     ca_file: PathBuf
 });
+layer!(NetworkLayer { portal_url: String });
 layer!(UpdateLayer {
     url: String,
     ca_file: PathBuf,
@@ -266,6 +270,8 @@ pub struct Config {
     pub cards: Option<CardsConfig>,
     /// Where 导出 on the screen writes; without one there is no such button.
     pub export_folder: Option<PathBuf>,
+    /// A plain address that answers 204; none to ask the acquirer's own host.
+    pub portal_url: Option<String>,
     /// Where updates of the boot image come from; none by default.
     pub update: Option<UpdateConfig>,
     /// Where logs go; none by default.
@@ -315,6 +321,7 @@ impl Config {
             merged.printer.over(layer.printer);
             merged.cards.over(layer.cards);
             merged.export.over(layer.export);
+            merged.network.over(layer.network);
             merged.update.over(layer.update);
             merged.support.over(layer.support);
         }
@@ -474,6 +481,7 @@ fn check(layer: Layer, c: &Checker<'_>) -> Result<Config, ConfigError> {
         closings,
         printer: printer::check(c, layer.printer)?,
         export_folder: export::check(c, layer.export)?,
+        portal_url: network::check(c, &layer.network)?,
         update: update::check(c, layer.update)?,
         support: support::check(c, layer.support)?,
         profile,

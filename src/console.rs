@@ -223,6 +223,7 @@ fn words(page: &Page) -> String {
         | Page::Batches(_)
         | Page::Batch(_)
         | Page::Update(_)
+        | Page::Network(_)
         | Page::Maintenance(_)
         | Page::Support(_)
         | Page::Balance(_)

@@ -13,8 +13,9 @@
 //! people                    <- domain, limits, entropy
 //! recovery, starts          <- nothing of ours
 //! support                   <- https, telemetry
+//! network                   <- limits (its `shared` names nothing of ours: `packaging/image/network` has it, too)
 //! update                    <- domain, limits, https (its `shared` names nothing of ours: the installer has it, too)
-//! view                      <- domain, limits, code, payment, settlement (and evidence through it)
+//! view                      <- domain, limits, code, payment, settlement (and evidence through it), network (shapes)
 //! printing                  <- domain, limits, evidence, card, payment, settlement, view
 //! journal, acquirer, reader, scanner, sound <- domain, limits, evidence, code, card, payment, settlement, entropy;
 //!                              never each other (acquirer: https, too)
@@ -43,6 +44,7 @@ pub mod export;
 mod https;
 pub mod journal;
 pub mod limits;
+pub mod network;
 pub mod payment;
 pub mod people;
 pub mod printing;

@@ -12,6 +12,8 @@ pub const JOURNAL_QUEUE: usize = 64;
 pub const PRINT_QUEUE: usize = 16;
 /// Batches waiting for the exporter; one more is refused.
 pub const EXPORT_QUEUE: usize = 1;
+/// Orders waiting for the network task; one more is refused.
+pub const NETWORK_QUEUE: usize = 8;
 /// Orders waiting for the updater; one more is refused.
 pub const UPDATE_QUEUE: usize = 4;
 /// Space that a fetched update leaves free for the journal, in bytes.

@@ -6,6 +6,7 @@ mod approving;
 mod beginning;
 mod console;
 mod helping;
+mod networking;
 mod receiving;
 #[cfg(feature = "ui")]
 mod refusal;
@@ -340,6 +341,8 @@ async fn start(
     tokio::spawn(pass_on(reports, inputs.clone(), Input::Support));
     let update = updater::start(config, data, (clock.now().utc.0, inputs.clone()))?;
     let (wishes, safe) = watch::channel(false);
+    let (network, states) = networking::start(Some(config), data, clock.now().utc.0)?;
+    tokio::spawn(pass_on(states, inputs.clone(), Input::Network));
     let driver = Driver::new(DriverParts {
         cards,
         state,
@@ -362,6 +365,7 @@ async fn start(
         printer,
         export,
         update,
+        network: Some(network),
         reset: Some(WishFile::of(data)),
         support: Some(support),
         safe: Some(wishes),

@@ -106,6 +106,7 @@ impl Till {
             printer: Box::new(NoPrinter),
             export: None,
             update: None,
+            network: None,
             reset: None,
             support: None,
             safe: None,

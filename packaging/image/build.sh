@@ -65,7 +65,7 @@ programs() {
   fi
   cargo build --release --locked --no-default-features --features panel,live --bin shouyin
   local own
-  for own in init updater; do
+  for own in init updater network; do
     RUSTFLAGS="-C target-feature=+crt-static" CARGO_TARGET_DIR=target/init cargo build --release \
       --locked --target x86_64-unknown-linux-gnu --manifest-path $here/$own/Cargo.toml
   done
@@ -119,13 +119,14 @@ root_tree() {
   units
   # Line tables stay with the builder, who can place a backtrace with them.
   strip -o "$root/usr/bin/shouyin" target/release/shouyin
-  install -m755 target/init/x86_64-unknown-linux-gnu/release/shouyin-updater "$root/usr/bin/"
+  install -m755 target/init/x86_64-unknown-linux-gnu/release/shouyin-{updater,network} "$root/usr/bin/"
   update_keys
   install -m644 "$UPDATE_TRUST" "$root/etc/shouyin/update.pem"
   cp ui/fonts/*.otf "$root/usr/share/fonts/shouyin/"
   cp /usr/share/zoneinfo/Asia/Shanghai "$root/usr/share/zoneinfo/Asia/"
   mkdir -p "$root/etc/ssl/certs"
   cat "$root"/usr/share/ca-certificates/mozilla/*.crt >"$root/etc/ssl/certs/ca-certificates.crt"
+  rm -rf "$root/usr/share/ca-certificates"
   printf '%s\n' NAME=Shouyin ID=shouyin "VERSION_ID=$version" "PRETTY_NAME=\"Shouyin $version\"" \
     IMAGE_ID=shouyin "IMAGE_VERSION=$version" >"$root/usr/lib/os-release"
   mkdir -p "$root/usr/lib/modules/$kernel_version" "$work/initrd/m"
@@ -153,6 +154,18 @@ trim() {
     system-update sysv veritysetup; do
     rm -f usr/lib/systemd/system-generators/systemd-$generator-generator
   done
+  # Programs of systemd that no unit of ours starts, and with them their libraries; tablets, and keymaps of other keyboards.
+  local own
+  for own in cryptsetup integritysetup veritysetup measure pcrphase logind localed hostnamed timedated socket-proxyd \
+    sleep growfs random-seed hibernate-resume pstore binfmt time-wait-sync; do
+    rm -f usr/lib/systemd/systemd-$own
+  done
+  rm -rf usr/share/libwacom usr/libexec/{coreutils,dpkg} usr/share/X11/xkb/geometry
+  find usr/share/X11/xkb/rules -name '*.xml' -o -name '*.lst' | xargs rm -f
+  find usr/share/X11/xkb/symbols -mindepth 1 -maxdepth 1 ! -name us ! -name pc ! -name inet ! -name srvr_ctrl \
+    ! -name keypad ! -name latin ! -name level3 ! -name level5 ! -name terminate ! -name shift ! -name ctrl \
+    ! -name capslock ! -name compose ! -name eurosign ! -name group ! -name kpdl ! -name nbsp ! -name altwin \
+    ! -name empty -exec rm -rf {} +
   mkdir -p data efi proc sys dev run tmp var usr/share/fonts/shouyin usr/share/zoneinfo/Asia
 }
 

@@ -10,7 +10,7 @@ import sys
 
 # Loaded by name while a program runs, so that no program names them as needed.
 LOADED = {"libgcc_s.so.1"}
-KEEP_FOLDERS = ["usr/lib/systemd", "usr/lib/udev", "usr/lib/x86_64-linux-gnu/alsa-lib",
+KEEP_FOLDERS = ["usr/lib/systemd", "usr/lib/udev", "usr/libexec", "usr/lib/x86_64-linux-gnu/alsa-lib",
                 "usr/lib/x86_64-linux-gnu/systemd"]
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 

@@ -113,6 +113,7 @@ fn word_of(page: &Page) -> Option<Word> {
         | Page::Batches(_)
         | Page::Batch(_)
         | Page::Update(_)
+        | Page::Network(_)
         | Page::Maintenance(_)
         | Page::Balance(_)
         | Page::Undo(_)

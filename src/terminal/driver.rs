@@ -8,6 +8,7 @@ mod browsing;
 mod cards;
 mod exporting;
 mod looking;
+mod networking;
 mod printing;
 mod refusing;
 mod resetting;
@@ -34,6 +35,7 @@ use crate::entropy::Entropy;
 use crate::evidence::{Claim, Verified};
 use crate::journal::{Journal, JournalError, NoSales};
 use crate::limits;
+use crate::network::NetworkDesk;
 use crate::payment::{
     Command, Event, Fact, FactKind, Outcome, Phase, Policy, Request, State, Step, Ticket,
     next_deadline, step,
@@ -45,6 +47,7 @@ use crate::view::{
     AimHint, Approves, Cause, Desk, DeskPage, Page, Records, RowState, Screen, Shop, Tap, format,
     outcome_row, present,
 };
+use networking::Networking;
 
 /// Everything the driver is made of.
 pub struct DriverParts {
@@ -84,6 +87,8 @@ pub struct DriverParts {
     pub export: Option<mpsc::Sender<BatchNo>>,
     /// The updater; none where no server is set up for it.
     pub update: Option<UpdateDesk>,
+    /// The network task; none where nothing reads the network.
+    pub network: Option<NetworkDesk>,
     /// Where a wish for a reset is left; none where this terminal cannot be reset from its screen.
     pub reset: Option<WishFile>,
     /// Told when the program is to start again in safe mode; none where it cannot.
@@ -128,6 +133,7 @@ pub struct Driver {
     look_at_update: Tick,
     /// A supervisor began what the updater does: the machine need not wait for the merchant's hours.
     update_word: bool,
+    network: Networking,
     /// When a supervisor approved a reset.
     reset_approved: Tick,
     /// Nothing more is done: the program ends.
@@ -160,6 +166,7 @@ impl Driver {
             look_at_time: Tick(0),
             look_at_update: Tick(0),
             update_word: false,
+            network: Networking::default(),
             reset_approved: Tick(0),
             leaving: false,
             wrong_since: None,
@@ -177,6 +184,7 @@ impl Driver {
             self.parts.desk.late.clone_from(&self.refuse_sales);
         }
         self.begin_updates();
+        self.begin_network();
         self.offer_reset();
         self.refresh_records().await;
         self.refresh_usage().await;
@@ -196,6 +204,7 @@ impl Driver {
                     Some(Input::Export(state)) => self.parts.desk.export = Some(state),
                     Some(Input::Update(state)) => self.update_news(state),
                     Some(Input::Support(state)) => self.parts.desk.support = Some(state),
+                    Some(Input::Network(state)) => self.network_news(state),
                     Some(Input::Clock(doubt)) => self.clock_doubt(doubt),
                     // Who asked may have gone.
                     Some(Input::Alive(answer)) => answer.send(()).unwrap_or(()),
@@ -212,6 +221,7 @@ impl Driver {
                 break;
             }
             self.reset_in_time();
+            self.watch_network();
             self.try_to_return().await;
             self.settle_at_the_time().await;
             self.update_at_the_time().await;
@@ -282,10 +292,6 @@ impl Driver {
         }
     }
 
-    pub(super) fn is_broken(&self) -> bool {
-        self.parts.desk.out_of_service.is_some()
-    }
-
     async fn tap(&mut self, tap: Tap) {
         (self.parts.sound)(Cue::Seen);
         if tap.seq != self.seq {
@@ -302,11 +308,13 @@ impl Driver {
             Act::Record(txn) => self.read_record(txn).await,
             Act::Batch(act) => self.batch_act(act).await,
             Act::Update(act) => self.update_act(act).await,
+            Act::Network(press) => self.network_act(press),
             Act::Reset(act) => self.reset_act(act).await,
             Act::Support(ask) => self.support_act(ask),
             Act::Approve(pin) => match self.parts.desk.approves {
                 Approves::Settlement => self.approve_settlement(pin).await,
                 Approves::Update | Approves::UpdateBack => self.approve_update(pin).await,
+                Approves::Network => self.approve_network(pin).await,
                 Approves::Reset => self.approve_reset(pin).await,
                 Approves::Undo => self.approve(pin).await,
             },

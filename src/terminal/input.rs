@@ -5,6 +5,7 @@ use crate::card::PresentedCard;
 use crate::code::Scanned;
 use crate::domain::{Money, TxnId};
 use crate::evidence::{Claim, Verified};
+use crate::network::NetworkState;
 use crate::payment::{CardWord, Event, Sound};
 use crate::view::{AimHint, CardHint, ExportState, PrinterNote, SupportState, UpdateState};
 
@@ -31,6 +32,8 @@ pub enum Input {
     Update(UpdateState),
     /// How a report for the hotline stands.
     Support(SupportState),
+    /// How the network stands.
+    Network(NetworkState),
     /// What speaks against this terminal's clock has changed.
     Clock(Option<ClockDoubt>),
     /// Somebody asks whether the driver still turns; it answers.

@@ -8,6 +8,7 @@ mod balance;
 mod batches;
 mod browse;
 mod maintain;
+mod network;
 mod receipt;
 mod updates;
 
@@ -25,8 +26,8 @@ use crate::payment::{Event, Instalments, Outcome, Phase, Policy, Presentment, Pu
 use crate::profile::Profile;
 use crate::profile::guard::{self, Confirm, Usage, Verdict};
 use crate::view::{
-    AmountEntry, Approves, Cause, Desk, DeskPage, Intent, Look, Records, Wall, can_hold, format,
-    plans,
+    AmountEntry, Approves, Cause, Desk, DeskPage, Intent, Look, NetworkPress, Records, Wall,
+    can_hold, format, plans,
 };
 
 /// What the session needs of the turn.
@@ -58,6 +59,8 @@ pub(super) enum Act {
     Batch(BatchAct),
     /// Look for an update, install one, or go back.
     Update(UpdateAct),
+    /// Look at the network, or set it.
+    Network(NetworkPress),
     /// Ask for a reset to the factory state, or follow it.
     Reset(ResetAct),
     /// Make a report for the hotline, or send it.
@@ -149,6 +152,7 @@ fn wish(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
         | Intent::PrintBatch(_)
         | Intent::ExportBatch => batches::tap(desk, turn, intent),
         Intent::Update(wish) => updates::tap(desk, wish),
+        Intent::Network(wish) => network::tap(desk, wish),
         Intent::Maintain(wish) => maintain::tap(desk, wish),
         // Those buttons are on the screen of a terminal that does not start.
         Intent::Stopped(_) => Act::None,
@@ -182,7 +186,7 @@ fn with_sale(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
         (Intent::Dismiss, _) => Act::Feed(Event::ResultDismissed),
         (Intent::ChargeAgain, _) => charge_again(desk, turn),
         (Intent::QueryPending(txn), _) => Act::Feed(Event::QueryRequested {
-            txn: open_part(state, txn),
+            txn: back::open_part(state, txn),
         }),
         _ => Act::None,
     }
@@ -201,14 +205,6 @@ fn charge_again(desk: &mut Desk, turn: &SessionTurn<'_>) -> Act {
     charge(desk, turn)
 }
 
-/// What can be asked about: the money of a sale that is on its way back, otherwise the sale itself.
-fn open_part(state: &State, txn: TxnId) -> TxnId {
-    let mut undos = state.undos.values();
-    undos
-        .find(|undo| undo.intent.of == txn && !undo.step.is_closed())
-        .map_or(txn, |undo| undo.intent.txn)
-}
-
 fn feed(event: Option<Event>) -> Act {
     event.map_or(Act::None, Act::Feed)
 }
@@ -223,6 +219,7 @@ fn back(desk: &mut Desk) {
             DeskPage::Records
         }
         DeskPage::Update | DeskPage::Support => DeskPage::Maintenance,
+        DeskPage::Network => network::back(desk),
         DeskPage::Batches => DeskPage::Settlement,
         DeskPage::Batch => desk.batch_from,
         DeskPage::Look => desk.look_from,
@@ -232,6 +229,7 @@ fn back(desk: &mut Desk) {
             Approves::Undo => DeskPage::Undo,
             Approves::Settlement => DeskPage::Settlement,
             Approves::Update | Approves::UpdateBack => DeskPage::Update,
+            Approves::Network => DeskPage::Network,
             Approves::Reset => DeskPage::Maintenance,
         },
         DeskPage::Filter

@@ -45,6 +45,19 @@ impl<F: Fn(Tap) + 'static> Sender<F> {
         }
     }
 
+    /// A callback with a value, which may mean nothing.
+    pub(super) fn with<T>(&self, intent: fn(T) -> Option<Intent>) -> impl FnMut(T) + 'static
+    where
+        T: 'static,
+    {
+        let sender = self.clone();
+        move |value| {
+            if let Some(intent) = intent(value) {
+                sender.send(intent);
+            }
+        }
+    }
+
     /// A callback with a digit.
     pub(super) fn on_digit(&self, intent: fn(u8) -> Intent) -> impl FnMut(i32) + 'static {
         let sender = self.clone();
@@ -73,6 +86,7 @@ pub fn connect<F: Fn(Tap) + 'static>(app: &ui::App, seq: Rc<Cell<u64>>, taps: F)
     super::apply_batch::connect(app, &sender);
     super::apply_balance::connect(app, &sender);
     super::apply_update::connect(app, &sender);
+    super::apply_network::connect(app, &sender);
     super::apply_maintain::connect(app, &sender);
     super::apply_stopped::connect(app, &sender);
     super::apply_browse::connect(app, &sender);

@@ -8,8 +8,8 @@ use shouyin_ui as ui;
 use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
 
 use super::{
-    apply_balance, apply_batch, apply_browse, apply_maintain, apply_more, apply_settle,
-    apply_stopped, apply_update, apply_wall,
+    apply_balance, apply_batch, apply_browse, apply_maintain, apply_more, apply_network,
+    apply_settle, apply_stopped, apply_update, apply_wall,
 };
 use crate::domain::Channel;
 use crate::view::{
@@ -48,6 +48,7 @@ pub fn apply(app: &ui::App, screen: &Screen) {
         Page::Batches(page) => apply_batch::batches(app, page),
         Page::Batch(page) => apply_batch::batch(app, page),
         Page::Balance(page) => apply_balance::balance(app, page),
+        Page::Network(page) => apply_network::network(app, page),
         Page::Update(page) => apply_update::update(app, page),
         Page::Maintenance(page) => apply_maintain::maintenance(app, page),
         Page::Support(page) => apply_stopped::support(app, page),

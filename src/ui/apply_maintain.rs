@@ -20,6 +20,7 @@ pub(super) fn maintenance(app: &ui::App, page: &MaintenancePage) -> ui::PageId {
     let adapter = app.global::<ui::MaintenanceAdapter<'_>>();
     adapter.set_can_update(page.can_update);
     adapter.set_can_tell(page.can_tell);
+    adapter.set_can_network(page.can_network);
     adapter.set_can_reset(page.reset.is_some());
     adapter.set_approved(page.reset == Some(ResetStage::Approved));
     adapter.set_leaving(page.reset == Some(ResetStage::Leaving));

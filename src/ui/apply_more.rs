@@ -148,12 +148,13 @@ pub(super) fn approve(app: &ui::App, page: &ApprovePage) -> ui::PageId {
     adapter.set_amount(text(&page.amount));
     let (kind, version, is_back) = match page.of {
         Approval::Undo(kind) => (Some(kind), None, false),
-        Approval::Settlement | Approval::Reset => (None, None, false),
+        Approval::Settlement | Approval::Network | Approval::Reset => (None, None, false),
         Approval::Update(version) => (None, Some(version), false),
         Approval::UpdateBack(version) => (None, Some(version), true),
     };
     adapter.set_kind(undo_kind(kind));
     adapter.set_settlement(page.of == Approval::Settlement);
+    adapter.set_network(page.of == Approval::Network);
     adapter.set_reset(page.of == Approval::Reset);
     adapter.set_version(number(version));
     adapter.set_version_back(is_back);

@@ -80,6 +80,7 @@ pub fn intent(app: &ui::App, text: &str, held: bool) -> Option<Intent> {
         | ui::PageId::Batches
         | ui::PageId::Balance
         | ui::PageId::Update
+        | ui::PageId::Network
         | ui::PageId::Maintenance
         | ui::PageId::Support
         | ui::PageId::Batch => (key == Pressed::Escape).then_some(Intent::Back),

@@ -21,6 +21,7 @@ mod apply_batch;
 mod apply_browse;
 mod apply_maintain;
 mod apply_more;
+mod apply_network;
 mod apply_settle;
 mod apply_stopped;
 mod apply_update;
@@ -47,6 +48,8 @@ mod samples_cards;
 mod samples_maintain;
 #[cfg(feature = "sim")]
 mod samples_more;
+#[cfg(feature = "sim")]
+mod samples_network;
 #[cfg(feature = "sim")]
 mod samples_settle;
 #[cfg(feature = "sim")]

@@ -76,6 +76,7 @@ pub fn all() -> Vec<Sample> {
     all.extend(super::samples_batch::all());
     all.extend(super::samples_balance::all());
     all.extend(super::samples_update::all());
+    all.extend(super::samples_network::all());
     all.extend(super::samples_maintain::all());
     all.extend(super::samples_stopped::all());
     all.extend(super::samples_browse::all());
@@ -146,6 +147,7 @@ pub fn causes() -> Vec<Cause> {
     causes.extend(super::samples_batch::causes());
     causes.extend(super::samples_balance::causes());
     causes.extend(super::samples_update::causes());
+    causes.extend(super::samples_network::causes());
     causes.extend(super::samples_maintain::causes());
     causes
 }
@@ -211,6 +213,7 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         }
         Cause::Balance(_) => vec![super::samples_balance::telling(cause.clone())],
         Cause::Export(_) => vec![super::samples_batch::telling(cause.clone())],
+        Cause::Network(_) => super::samples_network::telling(&cause),
         Cause::Update(_) => vec![super::samples_update::telling(cause.clone()), keypad()],
         Cause::Stopped(note) => vec![super::samples_stopped::standing(*note)],
         Cause::Support(note) => vec![super::samples_stopped::telling(note)],

@@ -9,6 +9,7 @@ fn page(reset: ResetStage) -> MaintenancePage {
     MaintenancePage {
         can_update: true,
         can_tell: true,
+        can_network: true,
         reset: Some(reset),
         slips: 0,
         notice: None,

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::browse::Browse;
 use super::export::ExportState;
 use super::maintain::ResetStage;
+use super::network_desk::NetworkUi;
 use super::notice::Cause;
 use super::printer::PrinterNote;
 use super::screen::{AimHint, CardHint, Language, Link, Theme};
@@ -64,6 +65,8 @@ pub enum DeskPage {
     Update,
     /// 导出日志.
     Support,
+    /// 网络.
+    Network,
     /// Our wall code.
     Wall,
     /// 电子小票.
@@ -83,6 +86,8 @@ pub enum Approves {
     Update,
     /// The version in the other slot is started again.
     UpdateBack,
+    /// The network is set.
+    Network,
     /// Everything that the terminal keeps is deleted.
     Reset,
 }
@@ -312,6 +317,8 @@ pub struct Desk {
     pub update: Option<UpdateState>,
     /// It was told that the batch is open: the next wish to install means it.
     pub update_despite: bool,
+    /// The network and what is being typed for it; none where nothing reads it.
+    pub network: Option<NetworkUi>,
     /// How far a reset is; none where there is none.
     pub reset: Option<ResetStage>,
     /// How a report for the hotline stands; none where nobody makes one.
@@ -362,6 +369,7 @@ impl Desk {
             export: None,
             update: None,
             update_despite: false,
+            network: None,
             reset: None,
             support: None,
             link: Link::Untried,

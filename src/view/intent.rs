@@ -5,6 +5,7 @@ use crate::domain::{Channel, TxnId};
 use super::batches::BatchSlip;
 use super::browse::Field;
 use super::maintain::MaintainWish;
+use super::network_desk::NetworkWish;
 use super::screen::{Language, Theme};
 use super::statistics::{By, Span};
 use super::stopped::StoppedWish;
@@ -152,6 +153,8 @@ pub enum Intent {
     ExportBatch,
     /// About the terminal's own software.
     Update(UpdateWish),
+    /// About the network.
+    Network(NetworkWish),
     /// About the terminal itself.
     Maintain(MaintainWish),
     /// About a terminal that does not start.

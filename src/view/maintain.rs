@@ -100,6 +100,8 @@ pub struct MaintenancePage {
     pub can_update: bool,
     /// Whether 导出日志 exists.
     pub can_tell: bool,
+    /// Whether 网络 exists.
+    pub can_network: bool,
     /// How far a reset is; none where this terminal cannot be reset from the screen.
     pub reset: Option<ResetStage>,
     /// Slips that are not on paper yet, and would be lost from the queue.
@@ -113,15 +115,21 @@ pub(super) fn page(desk: &Desk) -> MaintenancePage {
     MaintenancePage {
         can_update: desk.update.is_some(),
         can_tell: desk.support.is_some(),
+        can_network: desk.network.is_some(),
         reset: desk.reset,
         slips: desk.printer.waiting,
         notice: desk.told.clone().map(Into::into),
     }
 }
 
-/// Tells whether there is anything on it.
-pub(super) const fn exists(desk: &Desk) -> bool {
-    desk.update.is_some() || desk.reset.is_some() || desk.support.is_some()
+impl Desk {
+    /// Tells whether there is anything on the page of maintenance.
+    pub(crate) const fn has_maintenance(&self) -> bool {
+        self.update.is_some()
+            || self.network.is_some()
+            || self.reset.is_some()
+            || self.support.is_some()
+    }
 }
 
 impl Cause {
@@ -131,7 +139,8 @@ impl Cause {
         if matches!(
             self,
             Self::Update(Updated(_)) | Self::Reset(ResetNote::Done)
-        ) {
+        ) || matches!(self, Self::Network(note) if note.is_good())
+        {
             Severity::Good
         } else if matches!(
             self,

@@ -8,6 +8,8 @@ mod export;
 pub mod format;
 mod intent;
 mod maintain;
+mod network;
+mod network_desk;
 mod notice;
 pub mod pages;
 mod present;
@@ -35,6 +37,8 @@ pub use desk::{AmountEntry, Approves, ClockState, CodeEntry, Desk, DeskPage, Loo
 pub use export::{ExportFault, ExportShown, ExportState, Exported};
 pub use intent::{Intent, Tap};
 pub use maintain::{MaintainWish, MaintenancePage, PartitionNote, ResetNote, ResetStage};
+pub use network::{NetworkNote, NetworkPage, NetworkPart, Overview, network_page};
+pub use network_desk::{Key, Layer, NetworkAt, NetworkPress, NetworkUi, NetworkWish};
 pub use notice::{CardRefusal, Cause, HoldNote, LimitKind, Notice, ReaderFault, Severity};
 pub use present::{Records, Shop, Wall, WallMay, can_hold, outcome_row, present};
 pub use printer::{PrinterNote, PrinterTrouble};

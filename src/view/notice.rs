@@ -6,6 +6,7 @@
 use super::balance::BalanceNote;
 use super::export::ExportFault;
 use super::maintain::{PartitionNote, ResetNote};
+use super::network::NetworkNote;
 use super::printer::PrinterTrouble;
 use super::stopped::StopNote;
 use super::support::SupportNote;
@@ -133,6 +134,8 @@ pub enum Cause {
     Export(ExportFault),
     /// About the terminal's own software.
     Update(UpdateNote),
+    /// About the network.
+    Network(NetworkNote),
     /// About a reset to the factory state.
     Reset(ResetNote),
     /// About the data partition.
@@ -415,6 +418,7 @@ impl Cause {
             Self::ListQueued => "D11",
             Self::Export(fault) => export_code(*fault),
             Self::Update(note) => update_code(*note),
+            Self::Network(note) => note.code(),
             Self::Reset(note) => reset_code(*note),
             Self::Partition(note) => partition_code(*note),
             Self::Balance(note) => balance_code(note),
@@ -458,7 +462,9 @@ impl Cause {
     const fn severity(&self) -> Severity {
         match self {
             Self::LatePaid(_) | Self::Settled(_) => Severity::Good,
-            Self::Update(_) | Self::Reset(_) | Self::Partition(_) => self.own_severity(),
+            Self::Update(_) | Self::Network(_) | Self::Reset(_) | Self::Partition(_) => {
+                self.own_severity()
+            }
             Self::Stopped(note) => note.severity(),
             Self::Support(note) => note.severity(),
             Self::NothingToSettle

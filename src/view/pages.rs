@@ -263,6 +263,8 @@ pub enum Approval {
     Update(u32),
     /// This version is to be gone back to.
     UpdateBack(u32),
+    /// The network is to be set.
+    Network,
     /// Everything that the terminal keeps is to be deleted.
     Reset,
 }

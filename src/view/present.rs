@@ -9,6 +9,7 @@ use super::batches::{self, BatchRow, BatchesPage};
 use super::desk::{ClockState, Desk, DeskPage};
 use super::format;
 use super::maintain;
+use super::network;
 use super::notice::{Cause, Notice, ReaderFault};
 use super::pages::ReceiptPage;
 use super::screen::{
@@ -212,6 +213,11 @@ fn page(
         && let Some(known) = &desk.update
     {
         return Page::Update(update::page(known, desk));
+    }
+    if desk.page == DeskPage::Network
+        && let Some(own) = &desk.network
+    {
+        return Page::Network(network::network_page(own, desk.told.as_ref()));
     }
     let rules = UndoRules {
         policy,

@@ -9,6 +9,7 @@ use super::balance::BalancePage;
 use super::batches::{BatchPage, BatchesPage};
 use super::browse::{ChoosePage, FilterPage, NumberPage};
 use super::maintain::MaintenancePage;
+use super::network::NetworkPage;
 use super::notice::Notice;
 use super::pages::{
     ApprovePage, CodePage, ConfirmPage, InstalmentsPage, LookPage, ReceiptPage, RecordPage,
@@ -137,6 +138,8 @@ pub enum Page {
     Batch(BatchPage),
     /// The versions of the terminal's own software.
     Update(UpdatePage),
+    /// 网络.
+    Network(NetworkPage),
     /// 维护.
     Maintenance(MaintenancePage),
     /// 余额查询.

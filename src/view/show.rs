@@ -170,6 +170,7 @@ pub(super) fn chosen(
         | DeskPage::Batch
         | DeskPage::Update
         | DeskPage::Support
+        | DeskPage::Network
         | DeskPage::Maintenance
         | DeskPage::Receipt => None,
         DeskPage::Confirm => Some(Page::Confirm(ConfirmPage {
@@ -244,6 +245,7 @@ fn approval(
                 Role::Supervisor,
             )
         }
+        Approves::Network => (String::new(), Approval::Network, Role::Supervisor),
         Approves::Reset => (String::new(), Approval::Reset, Role::Supervisor),
         Approves::Undo => {
             let paid = records.record.as_ref()?.paid.as_ref()?;
@@ -270,7 +272,7 @@ fn records_page(desk: &Desk, records: &Records, (policy, shop): (&Policy, &Shop)
         can_scan: true,
         can_wall: may.show || may.check,
         can_balance: can_ask_balance(policy, &shop.profile),
-        can_maintain: super::maintain::exists(desk),
+        can_maintain: desk.has_maintenance(),
     }
 }
 
@@ -316,6 +318,7 @@ fn browsing(desk: &Desk, records: &Records, today: LocalDay, notice: Option<Noti
         | DeskPage::Wall
         | DeskPage::Update
         | DeskPage::Support
+        | DeskPage::Network
         | DeskPage::Maintenance
         | DeskPage::Receipt
         | DeskPage::Look => Page::Filter(filter_page(browse)),

@@ -28,6 +28,7 @@ pub(super) fn detail(cause: Cause) -> String {
         Cause::PinWrong(left) => left.to_string(),
         Cause::PinLocked(minutes) => minutes.to_string(),
         Cause::NothingToSettle
+        | Cause::Network(_)
         | Cause::NumbersUsedUp
         | Cause::AmountMissing
         | Cause::AmountTooLarge

@@ -47,6 +47,7 @@ mod ledger;
 #[cfg(feature = "live")]
 mod looking;
 mod model;
+mod network;
 #[cfg(feature = "live")]
 mod notices;
 #[cfg(all(feature = "live", feature = "ui"))]

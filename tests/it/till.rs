@@ -76,6 +76,7 @@ pub struct Plan {
     pub cards: Option<mpsc::Sender<CardCommand>>,
     pub update: Option<UpdaterParts>,
     pub support: Option<SupportParts>,
+    pub network: Option<shouyin::network::NetworkDesk>,
 }
 
 impl Plan {
@@ -97,6 +98,7 @@ impl Plan {
             cards: None,
             update: None,
             support: None,
+            network: None,
         }
     }
 }
@@ -187,6 +189,7 @@ async fn started<A: Acquirer>(
         printer: plan.printer,
         export,
         update,
+        network: plan.network,
         reset: Some(WishFile::of(&data)),
         support,
         safe: Some(wishes),
@@ -409,8 +412,7 @@ impl Till {
 
     /// Holds a code in front of the camera, of a customer or any other.
     pub async fn present(&self, code: &str) {
-        let seen = Scanned::read(code, &CodeTable::built_in());
-        let news = Input::Scan(ScanNews::Code(seen));
+        let news = Input::Scan(ScanNews::Code(Scanned::read(code, &CodeTable::built_in())));
         self.inputs.send(news).await.unwrap();
     }
 
@@ -419,7 +421,6 @@ impl Till {
         self.driving.await.unwrap();
     }
 
-    /// Waits until it ended by itself.
     pub async fn ends(self) {
         self.driving.await.unwrap();
     }

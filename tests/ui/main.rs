@@ -16,6 +16,7 @@ use slint::platform::PointerEventButton;
 mod browse;
 mod contrast;
 mod keys;
+mod network;
 mod pages;
 mod partial;
 mod sizes;

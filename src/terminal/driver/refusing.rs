@@ -9,6 +9,10 @@ use crate::journal::NoSales;
 use crate::view::{Cause, ClockState, UpdateNote, UpdateStage};
 
 impl Driver {
+    pub(in crate::terminal) fn is_broken(&self) -> bool {
+        self.parts.desk.out_of_service.is_some()
+    }
+
     /// Tells why no new sale may be opened now. What the journal refused it for may be mended since.
     pub(in crate::terminal) async fn refused_sale(&mut self) -> Option<Cause> {
         if self.parts.desk.clock == ClockState::Wrong {

@@ -3,9 +3,9 @@
 //! Owns which of them count on which page. Decides no money: the core chooses and checks again.
 
 use super::{Act, SessionTurn, is_free};
-use crate::domain::Role;
+use crate::domain::{Role, TxnId};
 use crate::limits;
-use crate::payment::{Event, PaidSale, may_complete, reversal_pending, settling_cards};
+use crate::payment::{Event, PaidSale, State, may_complete, reversal_pending, settling_cards};
 use crate::view::{
     AmountEntry, Approves, Cause, Desk, DeskPage, HoldNote, Intent, UndoRules, can_hold, too_much,
 };
@@ -114,4 +114,12 @@ fn undo_send(desk: &mut Desk, turn: &SessionTurn<'_>, paid: &PaidSale) -> Act {
         }
     }
     Act::None
+}
+
+/// What can be asked about: the money of a sale that is on its way back, otherwise the sale itself.
+pub(super) fn open_part(state: &State, txn: TxnId) -> TxnId {
+    let mut undos = state.undos.values();
+    undos
+        .find(|undo| undo.intent.of == txn && !undo.step.is_closed())
+        .map_or(txn, |undo| undo.intent.txn)
 }

@@ -186,6 +186,7 @@ pub(super) fn up(desk: &Desk) -> DeskPage {
         | DeskPage::Wall
         | DeskPage::Update
         | DeskPage::Support
+        | DeskPage::Network
         | DeskPage::Maintenance
         | DeskPage::Receipt
         | DeskPage::Look => DeskPage::Till,

@@ -20,7 +20,7 @@ pub(in crate::terminal) enum ResetAct {
 pub(super) fn tap(desk: &mut Desk, wish: MaintainWish) -> Act {
     match (wish, desk.page, desk.reset) {
         (MaintainWish::Show, DeskPage::Records, _) => {
-            if desk.update.is_some() || desk.reset.is_some() || desk.support.is_some() {
+            if desk.has_maintenance() {
                 forget_approval(desk);
                 desk.page = DeskPage::Maintenance;
             }

@@ -63,6 +63,7 @@ async fn counter(bench: &Bench) -> Counter {
         printer: Box::new(shouyin::terminal::NoPrinter),
         export: None,
         update: None,
+        network: None,
         reset: None,
         support: None,
         safe: None,

@@ -28,8 +28,11 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
             "payment",
             "profile",
             "settlement",
+            "network",
         ],
     ),
+    ("network", &["limits"]),
+    ("networking", &["network"]),
     ("journal", EDGE),
     (
         "export",
@@ -136,6 +139,7 @@ const TERMINAL: &[&str] = &[
     "update",
     "recovery",
     "support",
+    "network",
 ];
 
 /// The terminal without its edges; its model acquirer imports nothing (`tests/it/simulator.rs`).
