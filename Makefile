@@ -65,8 +65,7 @@ test: setup
 	$(CARGO) clippy --locked --all-targets --features dev-reader -- -D warnings
 	$(CARGO) clippy --locked --no-default-features --features live -- -D warnings
 	$(CARGO) clippy --locked --no-default-features --features ui,live -- -D warnings
-	$(CARGO) test --locked
-	$(CARGO) test --locked --no-default-features --features sim,dev-reader --test it -- reader::pn532
+	$(CARGO) test --locked --features dev-reader
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 	echo "make test: everything passed"
 

@@ -22,8 +22,10 @@ use tokio::sync::{mpsc, watch};
 use crate::beginning::Emptied;
 use crate::starting::Stopped;
 
+use self::line::Line;
 use self::tools::{Desk, End};
 
+mod line;
 mod tools;
 
 /// After this long the start is tried again, as a new process in the place of this one.
@@ -48,9 +50,10 @@ pub fn show(
     let (stop, shutdown) = watch::channel(false);
     // No camera; the sender lives as long as the screen.
     let (_frames, preview) = watch::channel(None);
-    let (asks, reports) = {
+    let (asks, reports, line) = {
         let _inside = runtime.enter();
-        crate::helping::start(config, data, cause.code())
+        let (asks, reports) = crate::helping::start(config, data, cause.code());
+        (asks, reports, line(config, data))
     };
     let desk = Desk {
         screen: first,
@@ -66,6 +69,7 @@ pub fn show(
         data: data.to_owned(),
         asks,
         reports,
+        line,
     };
     let served = runtime.spawn(async move {
         let end = tools::serve(desk, tapped, screens).await;
@@ -97,6 +101,18 @@ pub fn show(
         }
         End::ByItself => crate::beginning::start_again(None),
         End::Over => {}
+    }
+}
+
+/// The network is what a person may have to mend first; without its task there is no such button.
+fn line(config: Option<&Config>, data: &Path) -> Option<Line> {
+    let now = Clock::start().now().utc.0;
+    match crate::networking::start(config, data, now) {
+        Ok((own, news)) => Some(Line::new(own, news)),
+        Err(error) => {
+            tracing::warn!(%error, "the network cannot be shown");
+            None
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use super::machine::Turn;
 use super::order;
 use super::recovery;
 use super::sale;
-use super::state::{Draft, Phase, Sale, State};
+use super::state::{Draft, OrderEnd, Phase, Sale, State};
 
 pub(super) fn request(
     state: &mut State,
@@ -143,7 +143,7 @@ pub(super) fn show_code(state: &mut State, turn: &mut Turn<'_>, txn: TxnId, chan
         Presentment::MerchantCode
     };
     draft.order = Some(txn);
-    draft.order_ended = false;
+    draft.order_ended = None;
     let sale = order::open(intent, turn);
     state.sales.insert(txn, sale);
 }
@@ -237,8 +237,8 @@ pub(super) fn order_ended(state: &mut State, turn: &mut Turn<'_>) {
     let Some(order) = state.draft_order() else {
         return;
     };
-    let (txn, paid) = match &order.phase {
-        Phase::Closed { outcome, .. } => (order.intent.txn, matches!(outcome, Outcome::Paid(_))),
+    let (txn, end) = match &order.phase {
+        Phase::Closed { outcome, .. } => (order.intent.txn, end_of(outcome)),
         // The money of a customer who paid too late is on its way back: the draft need not wait for it, but no code
         // may be charged before that is told to the people at the till.
         Phase::Returning { .. } => {
@@ -253,15 +253,15 @@ pub(super) fn order_ended(state: &mut State, turn: &mut Turn<'_>) {
         | Phase::Revoking(_)
         | Phase::Provisional(_) => return,
     };
-    if paid {
+    let Some(end) = end else {
         state.foreground = Some(txn);
         return drop_draft(state, turn);
-    }
+    };
     let Some(draft) = &mut state.draft else {
         return;
     };
     draft.order = None;
-    draft.order_ended = true;
+    draft.order_ended = Some(end);
     // The camera stays open; its clock begins anew with the customer's next try.
     draft.since = turn.now.tick;
     let held = draft.held.take();
@@ -269,6 +269,15 @@ pub(super) fn order_ended(state: &mut State, turn: &mut Turn<'_>) {
         && turn.now.tick.since_ms(since) < limits::HELD_CODE_MS
     {
         present(state, turn, code, entry);
+    }
+}
+
+/// None for an order that was paid.
+const fn end_of(outcome: &Outcome) -> Option<OrderEnd> {
+    match outcome {
+        Outcome::Paid(_) => None,
+        Outcome::NotSent => Some(OrderEnd::NotSent),
+        Outcome::Declined { .. } | Outcome::Revoked => Some(OrderEnd::Over),
     }
 }
 

@@ -47,7 +47,7 @@ pub use policy::{CARD_WORD_MS, Policy, Timing, VoidRules};
 pub use recovery::resume;
 pub use settle::{Closing, Unsettled};
 pub use state::{
-    Completing, Draft, Numbers, Phase, Polling, Presenting, Provisional, Refusal, RevokeStep,
-    Revoking, Sale, State, Undo, UndoStep,
+    Completing, Draft, Numbers, OrderEnd, Phase, Polling, Presenting, Provisional, Refusal,
+    RevokeStep, Revoking, Sale, State, Undo, UndoStep,
 };
 pub use undo::{PaidSale, UndoRefusal, choose as choose_undo, role_for as undo_role};

@@ -95,8 +95,17 @@ pub struct Draft {
     pub order: Option<TxnId>,
     /// A customer's code that waits until our own order is proven closed.
     pub held: Option<(PaymentCode, Presentment, Tick)>,
-    /// Why our last own order ended without money, for the screen.
-    pub order_ended: bool,
+    /// How our last own order ended without money, for the screen.
+    pub order_ended: Option<OrderEnd>,
+}
+
+/// How our own order ended without money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderEnd {
+    /// Its request never left: there was no code to pay.
+    NotSent,
+    /// Refused, or ended by us or by its time.
+    Over,
 }
 
 impl Draft {
@@ -112,7 +121,7 @@ impl Draft {
             hold: false,
             order: None,
             held: None,
-            order_ended: false,
+            order_ended: None,
         }
     }
 }

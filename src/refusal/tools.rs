@@ -1,4 +1,5 @@
-//! The tools on the screen of a terminal that does not start: start again, logs for the hotline, the way back.
+//! The tools on the screen of a terminal that does not start: start again, the network, logs for the hotline, the way
+//! back.
 //!
 //! Owns what a tap there means, and when the start is tried again by itself. Opens no journal and sends no sale.
 
@@ -13,10 +14,12 @@ use shouyin::update::store::{Store, report};
 use shouyin::update::way_back;
 use shouyin::view::pages::{Approval, ApprovePage};
 use shouyin::view::{
-    Cause, CodeEntry, Intent, MaintainWish, Page, Screen, StoppedPage, StoppedWish, SupportState,
-    Tap, Tools, UpdateNote, WayBack, format,
+    Cause, CodeEntry, Intent, MaintainWish, Notice, Page, Screen, StoppedPage, StoppedWish,
+    SupportState, Tap, Tools, UpdateNote, WayBack, format,
 };
 use tokio::sync::{mpsc, watch};
+
+use super::line::{self, Line, Then};
 
 /// What the installer says; it is the system's, and not in the data directory.
 const REPORT: &str = "/run/shouyin-updater/report";
@@ -41,7 +44,15 @@ pub enum End {
 enum Face {
     Stopped,
     Logs,
-    Pin,
+    Network,
+    Pin(For),
+}
+
+/// What the PIN is typed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum For {
+    Back,
+    Network,
 }
 
 /// Everything behind the screen.
@@ -62,6 +73,8 @@ pub struct Desk {
     pub asks: mpsc::Sender<SupportAsk>,
     /// How the report stands.
     pub reports: watch::Receiver<SupportState>,
+    /// The network; none where its task could not start.
+    pub line: Option<Line>,
 }
 
 /// The loop's own.
@@ -109,6 +122,7 @@ pub async fn serve(
                 }
             }
             Ok(()) = own.desk.reports.changed() => {}
+            () = line::news(own.desk.line.as_mut()) => {}
             _ = glances.tick() => own.look(),
             Some(()) = stayed.recv() => {
                 own.leaving = false;
@@ -142,23 +156,18 @@ impl Loop {
     fn page(&self) -> Page {
         let told = self.told.clone().map(Into::into);
         match self.face {
-            Face::Stopped => Page::OutOfService(StoppedPage {
-                notice: self.desk.cause.clone().into(),
-                tools: Some(Tools {
-                    // The one place for the page of the network: it exists when this program has one.
-                    network: false,
-                    back: self.back.map(|version| WayBack {
-                        version,
-                        held: self.desk.approver.is_none(),
-                    }),
-                    leaving: self.leaving,
-                }),
-                told,
-            }),
+            Face::Stopped => self.stopped(told),
             Face::Logs => Page::Support((&*self.desk.reports.borrow()).into()),
-            Face::Pin => Page::Approve(ApprovePage {
+            Face::Network => match &self.desk.line {
+                Some(line) => Page::Network(line.page(self.told.as_ref())),
+                None => self.stopped(told),
+            },
+            Face::Pin(of) => Page::Approve(ApprovePage {
                 amount: String::new(),
-                of: Approval::UpdateBack(self.back.unwrap_or_default()),
+                of: match of {
+                    For::Back => Approval::UpdateBack(self.back.unwrap_or_default()),
+                    For::Network => Approval::Network,
+                },
                 role: Role::Supervisor,
                 typed: self.pin.typed(),
                 can_send: self.pin.typed() >= PIN_DIGITS_MIN,
@@ -166,6 +175,21 @@ impl Loop {
                 notice: told,
             }),
         }
+    }
+
+    fn stopped(&self, told: Option<Notice>) -> Page {
+        Page::OutOfService(StoppedPage {
+            notice: self.desk.cause.clone().into(),
+            tools: Some(Tools {
+                network: self.desk.line.is_some(),
+                back: self.back.map(|version| WayBack {
+                    version,
+                    held: self.desk.approver.is_none(),
+                }),
+                leaving: self.leaving,
+            }),
+            told,
+        })
     }
 
     /// Another page: taps that were meant for the one before are not meant for it.
@@ -187,7 +211,7 @@ impl Loop {
             return false;
         }
         if tap.intent == Intent::Back {
-            self.turn_to(Face::Stopped);
+            self.step_back();
             return false;
         }
         match self.face {
@@ -198,9 +222,52 @@ impl Loop {
                 }
                 false
             }
-            Face::Pin => {
-                self.tap_pin(tap.intent);
+            Face::Network => {
+                self.tap_network(tap.intent);
                 false
+            }
+            Face::Pin(of) => {
+                self.tap_pin(tap.intent, of);
+                false
+            }
+        }
+    }
+
+    fn step_back(&mut self) {
+        let line = self.desk.line.as_mut();
+        let to = match (self.face, line) {
+            (Face::Pin(For::Network), Some(line)) => {
+                line.refuse();
+                Face::Network
+            }
+            (Face::Network, Some(line)) if line.back() => Face::Network,
+            (Face::Network | Face::Pin(_) | Face::Logs | Face::Stopped, _) => Face::Stopped,
+        };
+        self.turn_to(to);
+    }
+
+    fn tap_network(&mut self, intent: Intent) {
+        let (Intent::Network(wish), Some(line)) = (intent, &mut self.desk.line) else {
+            return;
+        };
+        let then = line.tap(wish);
+        self.told = None;
+        self.network_then(then);
+    }
+
+    fn network_then(&mut self, then: Then) {
+        match then {
+            Then::Stay => {}
+            Then::Tell(note) => self.told = Some(Cause::Network(note)),
+            Then::AskPin if self.desk.approver.is_some() => {
+                self.turn_to(Face::Pin(For::Network));
+            }
+            // Without settings nobody can be asked, and nothing of the line is changed.
+            Then::AskPin => {
+                if let Some(line) = &mut self.desk.line {
+                    line.refuse();
+                }
+                self.told = Some(Cause::PinNotSet);
             }
         }
     }
@@ -216,9 +283,15 @@ impl Loop {
                 self.turn_to(Face::Logs);
                 self.ask(SupportAsk::Collect);
             }
-            (StoppedWish::Back, Some(_)) if asks_pin => self.turn_to(Face::Pin),
+            (StoppedWish::Network, _) => {
+                if let Some(line) = &mut self.desk.line {
+                    line.open();
+                    self.turn_to(Face::Network);
+                }
+            }
+            (StoppedWish::Back, Some(_)) if asks_pin => self.turn_to(Face::Pin(For::Back)),
             (StoppedWish::BackHeld, Some(version)) if !asks_pin => self.go_back(version),
-            (StoppedWish::Network | StoppedWish::Back | StoppedWish::BackHeld, _) => {}
+            (StoppedWish::Back | StoppedWish::BackHeld, _) => {}
         }
         false
     }
@@ -229,7 +302,7 @@ impl Loop {
         }
     }
 
-    fn tap_pin(&mut self, intent: Intent) {
+    fn tap_pin(&mut self, intent: Intent, of: For) {
         if let Intent::PinDigit(digit) = intent {
             if self.pin.typed() < PIN_DIGITS_MAX {
                 self.pin.digit(digit);
@@ -238,10 +311,24 @@ impl Loop {
             self.pin.backspace();
         } else if intent == Intent::PinSend {
             self.told = self.check_pin();
-            if let (None, Some(version)) = (&self.told, self.back) {
+            if self.told.is_none() {
+                self.pin_right(of);
+            }
+        }
+    }
+
+    fn pin_right(&mut self, of: For) {
+        match (of, self.back, &mut self.desk.line) {
+            (For::Network, _, Some(line)) => {
+                let then = line.approve();
+                self.turn_to(Face::Network);
+                self.network_then(then);
+            }
+            (For::Back, Some(version), _) => {
                 self.turn_to(Face::Stopped);
                 self.go_back(version);
             }
+            (For::Network | For::Back, _, _) => self.turn_to(Face::Stopped),
         }
     }
 

@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use self::refusing::no_sales;
+pub(super) use self::telling::chain;
 use self::telling::log_fact;
 use super::arming::Armings;
 use super::carry::Carry;
@@ -591,15 +592,4 @@ impl Driver {
 fn offset_ms(now: Now) -> i64 {
     let tick = i64::try_from(now.tick.0).unwrap_or(i64::MAX);
     now.utc.0.saturating_sub(tick)
-}
-
-pub(super) fn chain(problem: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = problem.to_string();
-    let mut source = problem.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -24,7 +24,9 @@ use super::update;
 use crate::code::OwnCodes;
 use crate::domain::{Channel, EntryMode, Money, Now, OperatorNo, Place};
 use crate::limits::CODE_DIGITS_MIN;
-use crate::payment::{CardBusiness, Draft, Outcome, Phase, Policy, Presentment, Sale, State};
+use crate::payment::{
+    CardBusiness, Draft, OrderEnd, Outcome, Phase, Policy, Presentment, Sale, State,
+};
 use crate::payment::{is_ending, reversal_pending, settling_cards};
 use crate::profile::{Capability, Profile};
 use crate::settlement::{FeeTerms, Sheet, TallyRow};
@@ -259,6 +261,14 @@ fn closed_batches(desk: &Desk, records: &Records, shop: &Shop) -> Option<Page> {
     })
 }
 
+/// How an own order that brought no money is told.
+const fn code_end(end: OrderEnd) -> Cause {
+    match end {
+        OrderEnd::NotSent => Cause::NotSent,
+        OrderEnd::Over => Cause::CodeEnded,
+    }
+}
+
 fn draft_page(
     state: &State,
     draft: &Draft,
@@ -279,10 +289,10 @@ fn draft_page(
     let amount = format::amount(draft.amount);
     let told = if draft.code_used {
         Some(Cause::CodeUsed)
-    } else if draft.order_ended && desk.told.is_none() {
-        Some(Cause::CodeEnded)
     } else {
-        desk.told.clone()
+        desk.told
+            .clone()
+            .or_else(|| draft.order_ended.map(code_end))
     };
     let notice = told.map(Into::into);
     if desk.page == DeskPage::Manual {

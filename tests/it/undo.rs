@@ -223,6 +223,33 @@ fn a_cancelled_or_late_code_never_keeps_money() {
 }
 
 #[test]
+fn our_code_that_nobody_could_be_asked_for_is_told_as_not_sent() {
+    let dir = TempDir::new().unwrap();
+    runtime().block_on(async {
+        let sandbox = sandbox(&dir).await;
+        let mut till = till(&dir).await;
+        drop(sandbox);
+        till.home().await;
+        till.charge(900).await;
+        till.wait("prompt", |page| matches!(page, Page::Prompt(_)))
+            .await;
+        till.tap(Intent::ShowCode(Channel::Alipay)).await;
+        let told = |page: &Page| matches!(page, Page::Prompt(prompt) if prompt.notice.is_some());
+        let Page::Prompt(prompt) = till.wait("why there is no code", told).await else {
+            unreachable!();
+        };
+        assert_eq!(
+            prompt.notice.unwrap().code,
+            "P21",
+            "the network, not a code"
+        );
+        let order = &till.journal.recent(1).await.unwrap()[0];
+        assert_eq!(order.state, SaleState::NotSent);
+        till.stop().await;
+    });
+}
+
+#[test]
 fn a_payment_code_shown_beside_our_own_code_moves_money_once() {
     let dir = TempDir::new().unwrap();
     runtime().block_on(async {

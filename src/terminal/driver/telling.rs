@@ -198,3 +198,15 @@ fn log_settlement(txn: &str, fact: &SettlementFact) {
         }
     }
 }
+
+/// An error with its causes, for the log.
+pub(in crate::terminal) fn chain(problem: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = problem.to_string();
+    let mut source = problem.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
