@@ -34,7 +34,7 @@ use shouyin::payment::{Request, Ticket};
 use shouyin::printing::{self, PrinterConfig, Rules};
 use shouyin::reader::port::PortConfig;
 use shouyin::recovery::wish::WishFile;
-use shouyin::scanner::{self, Preview, Scanner, ScannerConfig};
+use shouyin::scanner::{self, Preview, ScanEvent, Scanner, ScannerConfig, ScannerHandle};
 use shouyin::sound::{self, Speaker, Tone};
 use shouyin::terminal::{self, Cue, Driver, DriverParts, Input, NoPrinter, PrintQueue};
 use shouyin::terminal::{CardDeskConfig, ExportPlace, ReaderAtTill, ReaderKeys};
@@ -323,13 +323,7 @@ async fn start(
     let acquirer = start_acquirer(config, clock, &entropy, inputs.clone(), host)?;
     receiving::start(config, clock, inputs.clone())?;
     let (scanner, orders) = mpsc::channel(4);
-    let program = std::env::current_exe().context("cannot find this program's own file")?;
-    let (seen, events) = mpsc::channel(4);
-    let source = config.scanner_source.clone();
-    let eyes = Scanner::spawn(
-        ScannerConfig::new(program, source, config.profile.codes.clone()),
-        seen,
-    );
+    let (eyes, events) = eyes(config)?;
     let previews = eyes.previews();
     let scanning = tokio::spawn(terminal::carry_scans(eyes, orders, events, inputs.clone()));
     let speaker = Speaker::spawn(place);
@@ -382,6 +376,15 @@ async fn start(
         scanning,
         safe,
     })
+}
+
+/// Starts what reads codes, in a process of its own.
+fn eyes(config: &Config) -> anyhow::Result<(ScannerHandle, mpsc::Receiver<ScanEvent>)> {
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let (seen, events) = mpsc::channel(4);
+    let source = config.scanner_source.clone();
+    let own = ScannerConfig::new(program, source, config.profile.codes.clone());
+    Ok((Scanner::spawn(own, seen), events))
 }
 
 /// Runs the driver; the receiver hears its end.

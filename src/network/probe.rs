@@ -10,10 +10,11 @@ use std::time::Duration;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::state::Reach;
+use crate::clock::Clock;
 
 /// Each step waits so long.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -95,11 +96,11 @@ async fn shake_hands(acquirer: &Acquirer) -> Reach {
     let mut reach = Reach::NoName;
     for address in found.take(3) {
         reach = Reach::Silent;
-        let began = Instant::now();
+        let clock = Clock::start();
         let Ok(Ok(stream)) = timeout(PATIENCE, TcpStream::connect(address)).await else {
             continue;
         };
-        let ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
+        let ms = u32::try_from(clock.now().tick.0).unwrap_or(u32::MAX);
         let shaken = acquirer.tls.connect(acquirer.name.clone(), stream);
         return match timeout(PATIENCE, shaken).await {
             Ok(Ok(_)) => Reach::Answers { ms },

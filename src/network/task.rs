@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use super::NetworkDesk;
@@ -19,12 +19,14 @@ use super::probe::{Acquirer, Portal, look};
 use super::shared::{WISH_BYTES, WiredRequest, WiredSettings, answer_line};
 use super::state::{LinkState, NetworkDone, NetworkOrder, NetworkState, Reach};
 use super::wifi::Passphrase;
+use crate::clock::Clock;
+use crate::domain::Tick;
 use crate::limits;
 
 /// While somebody looks, links and Wi-Fi are read so often.
 const READ_EVERY: Duration = Duration::from_secs(2);
 /// And the acquirer is asked so often.
-const ASK_EVERY: Duration = Duration::from_secs(15);
+const ASK_EVERY_MS: u64 = 15_000;
 /// The privileged program's answer is looked for so often, and so long.
 const LISTEN: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -93,6 +95,7 @@ pub fn start_network(
         parts,
         tell,
         iwd: None,
+        clock: Clock::start(),
         asked: None,
         ended: 0,
     };
@@ -114,7 +117,8 @@ struct Worker {
     tell: watch::Sender<NetworkState>,
     iwd: Option<Iwd>,
     /// When the acquirer was asked last.
-    asked: Option<Instant>,
+    asked: Option<Tick>,
+    clock: Clock,
     number: u64,
     /// So many orders have ended.
     ended: u32,
@@ -209,7 +213,9 @@ impl Worker {
             self.asked = None;
             return self.change(|state| state.reach = Reach::NoLink);
         }
-        let waits = self.asked.is_some_and(|asked| asked.elapsed() < ASK_EVERY);
+        let waits = self
+            .asked
+            .is_some_and(|asked| self.clock.now().tick < asked.after_ms(ASK_EVERY_MS));
         let Some(acquirer) = self.parts.acquirer.as_ref().filter(|_| !waits) else {
             if self.parts.acquirer.is_none() {
                 self.change(|state| state.reach = Reach::Untried);
@@ -220,7 +226,7 @@ impl Worker {
         let portal = self.parts.portal.clone();
         let portal = portal.unwrap_or_else(|| acquirer.plain());
         let reach = look(acquirer, &portal).await;
-        self.asked = Some(Instant::now());
+        self.asked = Some(self.clock.now().tick);
         self.change(|state| {
             state.looking = false;
             state.reach = reach;

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use shouyin::clock::Clock;
 use shouyin::limits::{PIN_DIGITS_MAX, PIN_DIGITS_MIN};
-use shouyin::people::{Answer, Approver, Pin, Role};
-use shouyin::terminal::SupportAsk;
+use shouyin::people::{Approver, Pin, Role};
+use shouyin::terminal::{SupportAsk, proven_role};
 use shouyin::update::store::{Store, report};
 use shouyin::update::way_back;
 use shouyin::view::pages::{Approval, ApprovePage};
 use shouyin::view::{
-    Cause, CodeEntry, Intent, MaintainWish, Notice, Page, Screen, StoppedPage, StoppedWish,
-    SupportState, Tap, Tools, UpdateNote, WayBack, format,
+    Cause, CodeEntry, Intent, MaintainWish, Notice, Page, PinNote, Screen, StoppedPage,
+    StoppedWish, SupportState, Tap, Tools, UpdateNote, WayBack, format,
 };
 use tokio::sync::{mpsc, watch};
 
@@ -234,13 +234,18 @@ impl Loop {
     }
 
     fn step_back(&mut self) {
-        let line = self.desk.line.as_mut();
-        let to = match (self.face, line) {
+        let to = match (self.face, &mut self.desk.line) {
             (Face::Pin(For::Network), Some(line)) => {
                 line.refuse();
                 Face::Network
             }
-            (Face::Network, Some(line)) if line.back() => Face::Network,
+            (Face::Network, Some(line)) => {
+                if line.back() {
+                    Face::Network
+                } else {
+                    Face::Stopped
+                }
+            }
             (Face::Network | Face::Pin(_) | Face::Logs | Face::Stopped, _) => Face::Stopped,
         };
         self.turn_to(to);
@@ -267,7 +272,7 @@ impl Loop {
                 if let Some(line) = &mut self.desk.line {
                     line.refuse();
                 }
-                self.told = Some(Cause::PinNotSet);
+                self.told = Some(Cause::Pin(PinNote::NotSet));
             }
         }
     }
@@ -337,15 +342,10 @@ impl Loop {
         let typed = self.pin.take();
         // The keys let no other text through.
         let (Ok(pin), Some(approver)) = (Pin::typed(&typed), &mut self.desk.approver) else {
-            return Some(Cause::PinNotSet);
+            return Some(Cause::Pin(PinNote::NotSet));
         };
-        match approver.approve(Role::Supervisor, &pin, self.clock.now().tick) {
-            Answer::Approved(_) => None,
-            Answer::Wrong { tries_left } => Some(Cause::PinWrong(tries_left)),
-            Answer::Locked { wait_ms } => Some(Cause::PinLocked(wait_ms.div_ceil(60_000))),
-            Answer::NotSet => Some(Cause::PinNotSet),
-            Answer::NotKept => Some(Cause::PinNotKept),
-        }
+        let answer = approver.approve(Role::Supervisor, &pin, self.clock.now().tick);
+        proven_role(&answer).err()
     }
 
     /// Asks the installer; the machine starts anew when it did it.

@@ -35,6 +35,7 @@ pub use print::{NoPrinter, PrintJob, PrintQueue, PrintRefusal, document, ended};
 pub use printing::start_printer;
 #[cfg(feature = "live")]
 pub use reading::{ReaderAtTill, ReaderKeys, sign_in_when_asked, start_reader};
+pub use records::proven_role;
 pub use resetting::{ResetError, reset_at_start};
 #[cfg(feature = "live")]
 pub use scanning::carry_scans;

@@ -12,7 +12,22 @@ use crate::payment::{Authority, CardBusiness, Event, PaidSale, Presentment, undo
 use crate::people::{Answer, Pin};
 use crate::profile::guard::{LastSale, Usage};
 use crate::view::pages::{UndoLine, UndoStateView};
-use crate::view::{Cause, DeskPage, Record, Row, RowState, format, too_much};
+use crate::view::{Cause, DeskPage, PinNote, Record, Row, RowState, format, too_much};
+
+/// Returns the role that a PIN proved.
+///
+/// # Errors
+/// What is to be told of it instead.
+pub fn proven_role(answer: &Answer) -> Result<Role, Cause> {
+    let note = match answer {
+        Answer::Approved(approval) => return Ok(approval.role()),
+        Answer::Wrong { tries_left } => PinNote::Wrong(*tries_left),
+        Answer::Locked { wait_ms } => PinNote::Locked(wait_ms.div_ceil(60_000)),
+        Answer::NotSet => PinNote::NotSet,
+        Answer::NotKept => PinNote::NotKept,
+    };
+    Err(Cause::Pin(note))
+}
 
 /// Who approves until the people of the shop are known by number.
 fn number_of(role: Role) -> Option<OperatorNo> {
@@ -80,13 +95,7 @@ impl Driver {
 
     /// Returns the role that a PIN proves.
     async fn proven(&mut self, role: Role, pin: Pin) -> Result<Role, Cause> {
-        match self.ask(role, pin).await {
-            Answer::Approved(approval) => Ok(approval.role()),
-            Answer::Wrong { tries_left } => Err(Cause::PinWrong(tries_left)),
-            Answer::Locked { wait_ms } => Err(Cause::PinLocked(wait_ms.div_ceil(60_000))),
-            Answer::NotSet => Err(Cause::PinNotSet),
-            Answer::NotKept => Err(Cause::PinNotKept),
-        }
+        proven_role(&self.ask(role, pin).await)
     }
 
     /// So much a cashier may send back alone; the core asks again whether that is so.

@@ -151,19 +151,17 @@ fn wish(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
         | Intent::OpenBatch(_)
         | Intent::PrintBatch(_)
         | Intent::ExportBatch => batches::tap(desk, turn, intent),
-        Intent::Update(wish) => updates::tap(desk, wish),
-        Intent::Network(wish) => network::tap(desk, wish),
-        Intent::Maintain(wish) => maintain::tap(desk, wish),
-        // Those buttons are on the screen of a terminal that does not start.
-        Intent::Stopped(_) => Act::None,
-        Intent::PinDigit(_) | Intent::PinBackspace | Intent::PinSend => {
-            back::pin(desk, turn, intent)
+        Intent::Update(_) | Intent::Network(_) | Intent::Maintain(_) | Intent::Stopped(_) => {
+            maintain::of_terminal(desk, intent)
         }
-        Intent::Undo
+        Intent::PinDigit(_)
+        | Intent::PinBackspace
+        | Intent::PinSend
+        | Intent::Undo
         | Intent::Complete
         | Intent::ChangeWay
         | Intent::UndoWhole
-        | Intent::UndoSend => back::undo(desk, turn, intent),
+        | Intent::UndoSend => back::tap(desk, turn, intent),
     }
 }
 

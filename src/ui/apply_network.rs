@@ -5,8 +5,10 @@ use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
 
 use super::adapters::Sender;
 use super::apply::{notice, text};
-use crate::network::{LinkKind, LinkSeen, LinkState, Reach, WifiNetwork};
-use crate::view::{Intent, Key, Layer, NetworkPage, NetworkPart, NetworkWish, Overview, Tap};
+use crate::view::{
+    Intent, Key, Layer, LinkKind, LinkSeen, LinkState, NetworkPage, NetworkPart, NetworkWish,
+    Overview, Reach, Tap, WifiNetwork,
+};
 
 /// Connects its callbacks.
 pub(super) fn connect<F: Fn(Tap) + 'static>(app: &ui::App, sender: &Sender<F>) {

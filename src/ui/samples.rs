@@ -167,16 +167,19 @@ fn outcome_telling(kind: OutcomeKind, cause: Cause) -> Page {
     })
 }
 
+fn prompting(notice: Option<Notice>) -> Page {
+    prompt(AimHint::None, true, 12, notice)
+}
+
 /// Every page that can tell `cause`, for the room that its words need.
 pub fn pages_telling(cause: &Cause) -> Vec<Page> {
     let notice = || Some(Notice::from(cause.clone()));
     let outcome = |kind| outcome_telling(kind, cause.clone());
     let keypad = || keypad_telling(cause.clone());
     match cause {
-        Cause::WrongCode(_) | Cause::CodeUsed => vec![
-            prompt(AimHint::None, true, 12, notice()),
-            manual(0, "", notice()),
-        ],
+        Cause::WrongCode(_) | Cause::CodeUsed => {
+            vec![prompting(notice()), manual(0, "", notice())]
+        }
         Cause::CameraLost => vec![prompt(AimHint::NoCamera, true, 12, None)],
         Cause::CustomerActs
         | Cause::Revoking
@@ -190,10 +193,7 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         | Cause::Hold(_)
         | Cause::ClockHoldsUp
         | Cause::UndoNotAllowed
-        | Cause::PinWrong(_)
-        | Cause::PinLocked(_)
-        | Cause::PinNotSet
-        | Cause::PinNotKept
+        | Cause::Pin(_)
         | Cause::LookedPayment
         | Cause::SlipUnknown
         | Cause::SlipStrange
@@ -207,17 +207,19 @@ pub fn pages_telling(cause: &Cause) -> Vec<Page> {
         Cause::Printer(..) | Cause::PrintQueueAnew | Cause::PrintQueueBroken => {
             vec![keypad(), outcome(OutcomeKind::Paid)]
         }
-        Cause::CodeEnded | Cause::PlanWallet => vec![prompt(AimHint::None, true, 12, notice())],
-        Cause::Declined(_) | Cause::CardDeclined(..) | Cause::NotSent | Cause::Reader(_) => {
+        Cause::CodeEnded | Cause::PlanWallet => vec![prompting(notice())],
+        Cause::NotSent => vec![outcome(OutcomeKind::NotPaid), prompting(notice())],
+        Cause::Declined(_) | Cause::CardDeclined(..) | Cause::Reader(_) => {
             vec![outcome(OutcomeKind::NotPaid)]
         }
         Cause::Balance(_) => vec![super::samples_balance::telling(cause.clone())],
         Cause::Export(_) => vec![super::samples_batch::telling(cause.clone())],
-        Cause::Network(_) => super::samples_network::telling(&cause),
-        Cause::Update(_) => vec![super::samples_update::telling(cause.clone()), keypad()],
-        Cause::Stopped(note) => vec![super::samples_stopped::standing(*note)],
-        Cause::Support(note) => vec![super::samples_stopped::telling(note)],
-        Cause::Reset(_) | Cause::Partition(_) => samples_maintain::pages_telling(cause, keypad()),
+        Cause::Network(_) => super::samples_network::telling(cause),
+        Cause::Update(_)
+        | Cause::Stopped(_)
+        | Cause::Support(_)
+        | Cause::Reset(_)
+        | Cause::Partition(_) => samples_maintain::pages_telling(cause, keypad()),
         Cause::Revoked => vec![outcome(OutcomeKind::Revoked)],
         Cause::JournalBroken | Cause::SettingsWrong | Cause::NotSetUp => vec![stopped(cause)],
         Cause::DiskFull => vec![stopped(cause), keypad()],

@@ -1,6 +1,7 @@
 //! Samples of the page of maintenance, and of a terminal that does not start. See `samples`.
 
 use super::samples::{Sample, sample};
+use super::{samples_stopped, samples_update};
 use crate::domain::Role;
 use crate::view::pages::{Approval, ApprovePage};
 use crate::view::{Cause, MaintenancePage, Page, PartitionNote, ResetNote, ResetStage};
@@ -44,8 +45,17 @@ pub(super) fn causes() -> Vec<Cause> {
     causes
 }
 
-/// Every page that tells `cause`, which is of a reset or the data partition; `keypad` is the one that tells it, too.
+/// Every page that tells `cause`, which is about the terminal itself; `keypad` is the one that tells it, too.
 pub(super) fn pages_telling(cause: &Cause, keypad: Page) -> Vec<Page> {
+    if let Cause::Update(_) = cause {
+        return vec![samples_update::telling(cause.clone()), keypad];
+    }
+    if let Cause::Stopped(note) = cause {
+        return vec![samples_stopped::standing(*note)];
+    }
+    if let Cause::Support(note) = cause {
+        return vec![samples_stopped::telling(note)];
+    }
     let stops = matches!(
         cause,
         Cause::Reset(ResetNote::NotErased) | Cause::Partition(PartitionNote::NotMounted)

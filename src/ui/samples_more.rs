@@ -7,7 +7,7 @@ use crate::view::pages::{
     Approval, ApprovePage, CodePage, ConfirmPage, FeeWord, InstalmentsPage, PlanRow, RecordPage,
     RecordsPage, UndoKind, UndoLine, UndoPage, UndoStateView, UndoWaiting,
 };
-use crate::view::{AimHint, Cause, LimitKind, Page, Period, Prompt, RowState};
+use crate::view::{AimHint, Cause, LimitKind, Page, Period, PinNote, Prompt, RowState};
 
 /// What the sample code says: as long as the links of the wallets are.
 pub const CODE_TEXT: &str = "https://qr.example.com/bax0953563wjuoxkbn0f60fa";
@@ -36,10 +36,10 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::SameAsLast,
         Cause::PlanWallet,
         Cause::UndoNotAllowed,
-        Cause::PinWrong(4),
-        Cause::PinLocked(15),
-        Cause::PinNotSet,
-        Cause::PinNotKept,
+        Cause::Pin(PinNote::Wrong(4)),
+        Cause::Pin(PinNote::Locked(15)),
+        Cause::Pin(PinNote::NotSet),
+        Cause::Pin(PinNote::NotKept),
         Cause::UndoCeiling(left()),
         Cause::RefusalUnproved("BBS11184".to_owned()),
         Cause::CodeEnded,
@@ -407,8 +407,14 @@ fn approvals() -> Vec<Sample> {
         sample("approve-empty", page(0, false, None)),
         sample("approve-typed", page(6, false, None)),
         sample("approve-checking", page(0, true, None)),
-        sample("approve-wrong", page(0, false, Some(Cause::PinWrong(4)))),
-        sample("approve-locked", page(0, false, Some(Cause::PinLocked(15)))),
+        sample(
+            "approve-wrong",
+            page(0, false, Some(Cause::Pin(PinNote::Wrong(4)))),
+        ),
+        sample(
+            "approve-locked",
+            page(0, false, Some(Cause::Pin(PinNote::Locked(15)))),
+        ),
     ]
 }
 

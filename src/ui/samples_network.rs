@@ -2,10 +2,11 @@
 
 use super::samples::{Sample, sample};
 use crate::domain::Role;
-use crate::network::shared::{Mistake, WiredSettings};
-use crate::network::{LinkKind, LinkSeen, LinkState, NetworkState, Reach, WifiNetwork, WifiState};
 use crate::view::pages::{Approval, ApprovePage};
-use crate::view::{Cause, Key, NetworkNote, NetworkUi, NetworkWish, Page, network_page};
+use crate::view::{
+    Cause, Key, LinkKind, LinkSeen, LinkState, Mistake, NetworkNote, NetworkState, NetworkUi,
+    NetworkWish, Page, Reach, WifiNetwork, WifiState, WiredSettings, network_page,
+};
 
 fn link(kind: LinkKind, state: LinkState) -> LinkSeen {
     let (name, last) = match kind {

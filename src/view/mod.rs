@@ -12,6 +12,7 @@ mod network;
 mod network_desk;
 mod notice;
 pub mod pages;
+mod pin;
 mod present;
 mod printer;
 pub mod qr;
@@ -26,6 +27,11 @@ mod told;
 mod update;
 
 pub use crate::domain::{FilterKind, FilterState};
+/// What a link, its acquirer and a Wi-Fi network are; the words for them are the screen's.
+pub use crate::network::shared::{Mistake, WiredSettings};
+pub use crate::network::{
+    LinkKind, LinkSeen, LinkState, NetworkState, Reach, WifiNetwork, WifiState,
+};
 /// What a reader lacked, and what an acquirer was asked for; the words for them are the screen's.
 pub use crate::payment::{RequestKind, Unmade};
 /// What an entry of a batch is, and sums of entries; the words for them are the screen's.
@@ -40,6 +46,7 @@ pub use maintain::{MaintainWish, MaintenancePage, PartitionNote, ResetNote, Rese
 pub use network::{NetworkNote, NetworkPage, NetworkPart, Overview, network_page};
 pub use network_desk::{Key, Layer, NetworkAt, NetworkPress, NetworkUi, NetworkWish};
 pub use notice::{CardRefusal, Cause, HoldNote, LimitKind, Notice, ReaderFault, Severity};
+pub use pin::PinNote;
 pub use present::{Records, Shop, Wall, WallMay, can_hold, outcome_row, present};
 pub use printer::{PrinterNote, PrinterTrouble};
 pub use screen::{

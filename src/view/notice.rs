@@ -7,6 +7,7 @@ use super::balance::BalanceNote;
 use super::export::ExportFault;
 use super::maintain::{PartitionNote, ResetNote};
 use super::network::NetworkNote;
+use super::pin::PinNote;
 use super::printer::PrinterTrouble;
 use super::stopped::StopNote;
 use super::support::SupportNote;
@@ -94,8 +95,6 @@ pub enum Cause {
     Hold(HoldNote),
     /// More than anybody may send back today; what is still possible, ready to show.
     UndoCeiling(String),
-    /// The count of wrong PINs cannot be stored, so none is checked.
-    PinNotKept,
     /// Outside a sale a customer's payment code was shown; nothing of it was kept.
     LookedPayment,
     /// No sale of this terminal has that order number.
@@ -140,12 +139,8 @@ pub enum Cause {
     Reset(ResetNote),
     /// About the data partition.
     Partition(PartitionNote),
-    /// The PIN is wrong; tries left.
-    PinWrong(u32),
-    /// Too many wrong PINs; whole minutes to wait.
-    PinLocked(u64),
-    /// No supervisor PIN is set.
-    PinNotSet,
+    /// A PIN does not count.
+    Pin(PinNote),
     /// Too many sales are still open.
     TooManyOpen,
     /// A text that is no payment code.
@@ -395,10 +390,7 @@ impl Cause {
             Self::PlanWallet => "A09",
             Self::UndoNotAllowed => "A10",
             Self::Hold(note) => note.code(),
-            Self::PinWrong(_) => "A11",
-            Self::PinLocked(_) => "A12",
-            Self::PinNotSet => "A13",
-            Self::PinNotKept => "A14",
+            Self::Pin(note) => note.code(),
             Self::UndoCeiling(_) => "A15",
             Self::LookedPayment => "A16",
             Self::SlipUnknown => "A17",
@@ -465,6 +457,7 @@ impl Cause {
             Self::Update(_) | Self::Network(_) | Self::Reset(_) | Self::Partition(_) => {
                 self.own_severity()
             }
+            Self::Pin(note) => note.severity(),
             Self::Stopped(note) => note.severity(),
             Self::Support(note) => note.severity(),
             Self::NothingToSettle
@@ -489,9 +482,6 @@ impl Cause {
             | Self::Undoing
             | Self::Hold(HoldNote::Releasing | HoldNote::NotAllowed | HoldNote::MustWait)
             | Self::UndoNotAllowed
-            | Self::PinWrong(_)
-            | Self::PinLocked(_)
-            | Self::PinNotSet
             | Self::UndoCeiling(_)
             | Self::LookedPayment
             | Self::SlipUnknown
@@ -518,7 +508,6 @@ impl Cause {
             | Self::NotSent
             | Self::Reader(_)
             | Self::Revoked
-            | Self::PinNotKept
             | Self::UndoRefused(_)
             | Self::UndoNotSent
             | Self::Hold(HoldNote::Refused(_) | HoldNote::NotSent)

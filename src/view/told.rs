@@ -24,9 +24,8 @@ pub(super) fn detail(cause: Cause) -> String {
         Cause::Update(note) => note.detail(),
         Cause::Reset(note) => note.detail(),
         Cause::Support(note) => note.detail(),
+        Cause::Pin(note) => note.detail(),
         Cause::Printer(_, waiting) => waiting.to_string(),
-        Cause::PinWrong(left) => left.to_string(),
-        Cause::PinLocked(minutes) => minutes.to_string(),
         Cause::NothingToSettle
         | Cause::Network(_)
         | Cause::NumbersUsedUp
@@ -41,8 +40,6 @@ pub(super) fn detail(cause: Cause) -> String {
         | Cause::UndoNotSent
         | Cause::Hold(_)
         | Cause::UndoNotAllowed
-        | Cause::PinNotSet
-        | Cause::PinNotKept
         | Cause::LookedPayment
         | Cause::SlipUnknown
         | Cause::SlipStrange

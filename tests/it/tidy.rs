@@ -319,7 +319,7 @@ fn acquirer_words(path: &str, source: &str) -> Vec<String> {
     found
 }
 
-/// Returns the notice codes of `src/view/notice.rs` and of the network beside it: arms that end in a literal of a letter and two digits.
+/// Returns the notice codes of a file of `src/view`: arms that end in a literal of a letter and two digits.
 fn notice_codes(source: &str) -> Vec<String> {
     let literals = source.lines().filter_map(|line| line.split("=> \"").nth(1));
     let code = |rest: &str| rest.split('"').next().map(str::to_owned);

@@ -130,13 +130,8 @@ async fn started<A: Acquirer>(
     client: impl FnOnce(Lakala<HttpsPost>) -> A,
     change: impl FnOnce(&mut Policy, &mut Desk),
 ) -> Till {
-    let Plan {
-        config,
-        data,
-        connect,
-        wait,
-        ..
-    } = plan;
+    let within = (plan.connect, plan.wait);
+    let Plan { config, data, .. } = plan;
     std::fs::create_dir_all(&data).unwrap();
     let (journal, opened) = open(&data);
     let mut policy = config.policy([9; 32]);
@@ -152,13 +147,7 @@ async fn started<A: Acquirer>(
     let (publish, screens) = watch::channel(None);
     let (requests, asked) = mpsc::channel(limits::ACQUIRER_QUEUE);
     let (events, told) = mpsc::channel(limits::ACQUIRER_QUEUE);
-    let a = &config.acquirer;
-    let post = HttpsPost::new(&a.url, &a.ca_file, connect, wait).unwrap();
-    let receiver = listen(&config, clock, inputs.clone()).await;
-    let mut own = lakala_config(&config);
-    let heard_at = receiver.map(|at| format!("https://{at}/notice"));
-    own.notify_url = heard_at.or(own.notify_url);
-    let lakala = Lakala::open(own, post, entropy.clone()).unwrap();
+    let (lakala, receiver) = outfit::online(&config, within, clock, &entropy, inputs.clone()).await;
     let client = Arc::new(client(lakala));
     tokio::spawn(acquirer::serve(client, asked, events, move || clock.now()));
     forward(told, inputs.clone(), Input::Acquirer);

@@ -10,7 +10,19 @@ use crate::view::{
     AmountEntry, Approves, Cause, Desk, DeskPage, HoldNote, Intent, UndoRules, can_hold, too_much,
 };
 
-pub(super) fn undo(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
+pub(super) fn tap(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
+    let of_pin = matches!(
+        intent,
+        Intent::PinDigit(_) | Intent::PinBackspace | Intent::PinSend
+    );
+    if of_pin {
+        pin(desk, turn, intent)
+    } else {
+        undo(desk, turn, intent)
+    }
+}
+
+fn undo(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
     let paid = turn.records.record.as_ref().and_then(|r| r.paid.as_ref());
     let (Some(paid), true) = (paid, is_free(turn.state)) else {
         return Act::None;
@@ -67,7 +79,7 @@ fn complete(desk: &mut Desk, turn: &SessionTurn<'_>, paid: &PaidSale) -> Act {
     })
 }
 
-pub(super) fn pin(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
+fn pin(desk: &mut Desk, turn: &SessionTurn<'_>, intent: Intent) -> Act {
     if desk.page != DeskPage::Approve || desk.checking || !is_free(turn.state) {
         return Act::None;
     }

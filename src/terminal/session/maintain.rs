@@ -2,9 +2,9 @@
 //!
 //! Owns which of them count there. Whether a reset may be is the driver's to ask.
 
-use super::Act;
+use super::{Act, network, updates};
 use crate::terminal::SupportAsk;
-use crate::view::{Desk, DeskPage, MaintainWish, ResetStage, SupportStage};
+use crate::view::{Desk, DeskPage, Intent, MaintainWish, ResetStage, SupportStage};
 
 /// What a tap asks of the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,21 @@ pub(in crate::terminal) enum ResetAct {
     Safe,
 }
 
-pub(super) fn tap(desk: &mut Desk, wish: MaintainWish) -> Act {
+/// A tap that is about the terminal itself.
+pub(super) fn of_terminal(desk: &mut Desk, intent: Intent) -> Act {
+    if let Intent::Update(wish) = intent {
+        updates::tap(desk, wish)
+    } else if let Intent::Network(wish) = intent {
+        network::tap(desk, wish)
+    } else if let Intent::Maintain(wish) = intent {
+        tap(desk, wish)
+    } else {
+        // Those buttons are on the screen of a terminal that does not start.
+        Act::None
+    }
+}
+
+fn tap(desk: &mut Desk, wish: MaintainWish) -> Act {
     match (wish, desk.page, desk.reset) {
         (MaintainWish::Show, DeskPage::Records, _) => {
             if desk.has_maintenance() {

@@ -80,6 +80,7 @@ async fn press(till: &Till, wish: NetworkWish) {
 }
 
 async fn opens(till: &mut Till) {
+    till.home().await;
     till.tap(Intent::ShowRecords).await;
     till.wait("the records", |page| matches!(page, Page::Records(_)))
         .await;

@@ -31,7 +31,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
             "network",
         ],
     ),
-    ("network", &["limits"]),
+    ("network", &["domain", "limits", "clock"]),
     ("networking", &["network"]),
     ("journal", EDGE),
     (
@@ -88,6 +88,8 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
             "starting",
             "helping",
             "approving",
+            "networking",
+            "network",
             "starts",
             "people",
             "update",
