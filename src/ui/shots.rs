@@ -45,15 +45,15 @@ pub fn install() -> Result<(), UiError> {
 ///
 /// # Errors
 /// [`UiError`] when the display cannot be made or a file cannot be written.
-pub fn write_all(dir: &Path) -> Result<usize, UiError> {
+pub fn write_all(dir: &Path, beginning: &str) -> Result<usize, UiError> {
     std::fs::create_dir_all(dir)?;
-    let dir = dir.to_owned();
+    let (dir, beginning) = (dir.to_owned(), beginning.to_owned());
     // A display belongs to its thread for ever, so the pictures get a thread of their own.
-    let drawn = std::thread::spawn(move || draw_all(&dir)).join();
+    let drawn = std::thread::spawn(move || draw_all(&dir, &beginning)).join();
     drawn.unwrap_or_else(|_| Err(std::io::Error::other("drawing panicked").into()))
 }
 
-fn draw_all(dir: &Path) -> Result<usize, UiError> {
+fn draw_all(dir: &Path, beginning: &str) -> Result<usize, UiError> {
     const DARK: [&str; 11] = [
         "keypad-typed",
         "keypad-resumed",
@@ -77,7 +77,8 @@ fn draw_all(dir: &Path) -> Result<usize, UiError> {
                 Language::Chinese => "zh",
                 Language::English => "en",
             };
-            for sample in samples::all() {
+            let all = samples::all().into_iter();
+            for sample in all.filter(|sample| sample.name.starts_with(beginning)) {
                 let mut themes = vec![(Theme::Light, "")];
                 if DARK.contains(&sample.name) {
                     themes.push((Theme::Dark, "-dark"));

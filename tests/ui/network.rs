@@ -48,6 +48,7 @@ fn presses_on_the_network_become_their_intents() {
 
 #[test]
 fn a_password_is_nowhere_on_the_screen() {
+    shots::install().expect("display");
     let till = Till::open(shots::PORTRAIT);
     till.show("network-password", 1, Language::Chinese);
     let words: Vec<String> = till.writings().iter().map(label).collect();

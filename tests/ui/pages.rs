@@ -22,12 +22,24 @@ pub(super) fn cut_by_the_list(at: &str, one: &str, other: &str) -> bool {
         };
         return below(one) != below(other);
     }
+    if at.starts_with("network") {
+        // The cards of the links, or the networks in range, above the last two buttons.
+        let below = |label: &str| {
+            ["返回", "再查一次", "重新搜索"].contains(&label)
+                || ["Back", "Ask again", "Search again"].contains(&label)
+        };
+        return below(one) != below(other);
+    }
     let list = at.starts_with("records") || at.starts_with("batches");
     list && is_row(one) != is_row(other)
 }
 
-/// A row of the list of records, or of closed batches.
+/// A row of the list of records, of closed batches, or of networks in range.
 pub(super) fn is_row_of_a_list(at: &str, label: &str) -> bool {
+    if at.starts_with("network-wifi") {
+        let ends = ["信号强", "信号中", "信号弱", "Strong", "Fair", "Weak"];
+        return ends.iter().any(|words| label.ends_with(words));
+    }
     (at.starts_with("records") || at.starts_with("batches")) && is_row(label)
 }
 
