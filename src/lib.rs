@@ -13,7 +13,7 @@
 //! people                    <- domain, limits, entropy
 //! recovery, starts          <- nothing of ours
 //! support                   <- https, telemetry
-//! network                   <- domain, limits, clock (its `shared` names nothing of ours: the image's program has it, too)
+//! network                   <- domain, limits, clock (`shared`: nothing of ours; the image has it, too)
 //! update                    <- domain, limits, https (its `shared` names nothing of ours: the installer has it, too)
 //! view                      <- domain, limits, code, payment, settlement (and evidence through it), network (shapes)
 //! printing                  <- domain, limits, evidence, card, payment, settlement, view

@@ -41,7 +41,7 @@ pub fn install() -> Result<(), UiError> {
     Ok(())
 }
 
-/// Writes every picture into `dir` and returns how many.
+/// Writes every picture whose name begins so into `dir` and returns how many.
 ///
 /// # Errors
 /// [`UiError`] when the display cannot be made or a file cannot be written.
