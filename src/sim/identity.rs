@@ -13,6 +13,8 @@ use rcgen::{
 use rsa::PrivateKey;
 use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
 
+use super::support::PATH as SUPPORT;
+
 /// The only application that the sandbox knows.
 pub const APPID: &str = "OP00000003";
 /// Serial of the merchant's certificate.
@@ -91,7 +93,8 @@ impl Identity {
              term_no = \"{TERM_NO}\"\nmerchant_key_file = \"{dir}/merchant.key.pem\"\n\
              platform_certificate_files = [\"{dir}/platform.cert.pem\"]\nca_file = \"{dir}/ca.pem\"\n\
              request_ip = \"127.0.0.1\"\nenvironment = \"sandbox\"\n\n\
-             [scanner]\nsource = \"folder:{dir}/camera\"\n"
+             [scanner]\nsource = \"folder:{dir}/camera\"\n\n\
+             [support]\nurl = \"https://localhost:{port}{SUPPORT}\"\nca_file = \"{dir}/ca.pem\"\n"
         );
         std::fs::write(self.dir.join("terminal.toml"), text)
     }
