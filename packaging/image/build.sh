@@ -57,7 +57,7 @@ tools() {
 programs() {
   local program
   if [ "${PROGRAMS:-}" = keep ]; then
-    for program in target/release/shouyin target/init/x86_64-unknown-linux-gnu/release/shouyin-{init,updater}; do
+    for program in target/release/shouyin target/init/x86_64-unknown-linux-gnu/release/shouyin-{init,updater,network}; do
       [ -x $program ] || { echo "PROGRAMS=keep: $program was never built"; exit 1; }
       echo "programs: kept, not built: $program of $(date -u -r $program '+%Y-%m-%d %H:%M:%S UTC')"
     done
