@@ -136,6 +136,9 @@ root_tree() {
   cat $here/modules.txt ${MODULES:+"$MODULES"} >"$work/modules.txt"
   python3 $here/modules.py "$work/modules.txt" "$base/kernel/lib/modules/$kernel_version" \
     "$root/usr/lib/modules/$kernel_version" "$work/initrd"
+  # The first program has loaded these at every start, from its own copies, before there is a root.
+  find "$root/usr/lib/modules/$kernel_version" \( -name ext4.ko -o -name jbd2.ko -o -name mbcache.ko -o -name erofs.ko \
+    -o -name dm-mod.ko -o -name dm-verity.ko -o -name dm-bufio.ko \) -delete
   depmod -b "$root" "$kernel_version"
   # Only depmod and people read these; what loads modules reads the indexes made of them.
   rm -f "$root/usr/lib/modules/$kernel_version"/modules.{alias,symbols,order,builtin,builtin.modinfo,dep}
