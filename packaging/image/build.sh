@@ -57,16 +57,19 @@ tools() {
 programs() {
   local program
   if [ "${PROGRAMS:-}" = keep ]; then
-    for program in target/release/shouyin target/init/x86_64-unknown-linux-gnu/release/shouyin-{init,updater}; do
+    for program in target/release/shouyin target/init/x86_64-unknown-linux-gnu/release/shouyin-{init,updater,network}; do
       [ -x $program ] || { echo "PROGRAMS=keep: $program was never built"; exit 1; }
       echo "programs: kept, not built: $program of $(date -u -r $program '+%Y-%m-%d %H:%M:%S UTC')"
     done
     return
   fi
   cargo build --release --locked --no-default-features --features panel,live --bin shouyin
-  local own
+  # The first program runs before there is a root with libraries; the other two share those of the root, which is smaller.
+  local own static
   for own in init updater network; do
-    RUSTFLAGS="-C target-feature=+crt-static" CARGO_TARGET_DIR=target/init cargo build --release \
+    static=
+    [ $own != init ] || static="-C target-feature=+crt-static"
+    RUSTFLAGS=$static CARGO_TARGET_DIR=target/init cargo build --release \
       --locked --target x86_64-unknown-linux-gnu --manifest-path $here/$own/Cargo.toml
   done
 }
@@ -133,7 +136,12 @@ root_tree() {
   cat $here/modules.txt ${MODULES:+"$MODULES"} >"$work/modules.txt"
   python3 $here/modules.py "$work/modules.txt" "$base/kernel/lib/modules/$kernel_version" \
     "$root/usr/lib/modules/$kernel_version" "$work/initrd"
+  # The first program has loaded these at every start, from its own copies, before there is a root.
+  find "$root/usr/lib/modules/$kernel_version" \( -name ext4.ko -o -name jbd2.ko -o -name mbcache.ko -o -name erofs.ko \
+    -o -name dm-mod.ko -o -name dm-verity.ko -o -name dm-bufio.ko \) -delete
   depmod -b "$root" "$kernel_version"
+  # Only depmod and people read these; what loads modules reads the indexes made of them.
+  rm -f "$root/usr/lib/modules/$kernel_version"/modules.{alias,symbols,order,builtin,builtin.modinfo,dep}
   python3 $here/prune.py $here/programs.txt "$root"
   ldconfig -r "$root"
   rm -f "$root/var/cache/ldconfig/aux-cache"
@@ -147,7 +155,8 @@ trim() {
     etc/{cron*,init.d,rc*.d,apt,dpkg,logrotate.d,profile.d,skel,pam.d,security} \
     usr/share/{doc,man,locale,bash-completion,zsh,info,lintian,bug,perl*,polkit-1,menu,pam*} \
     usr/share/{common-licenses,gdb,i18n,fonts,sounds} \
-    usr/lib/x86_64-linux-gnu/{perl-base,dri,gconv,audit,security,cryptsetup} \
+    usr/lib/x86_64-linux-gnu/{perl-base,dri,gconv,audit,security,cryptsetup,engines-3,ossl-modules,glib-2.0,gio,e2fsprogs,alsa-topology} \
+    usr/share/{gcc,glib-2.0,doc-base,pixmaps,initramfs-tools} usr/lib/{lsb,mime,udev/hwclock-set} \
     usr/{games,include,src} usr/lib/udev/hwdb.d usr/lib/systemd/{boot,catalog} usr/lib/kernel usr/lib/locale/[!C]*
   local generator
   for generator in cryptsetup debug getty gpt-auto hibernate-resume integritysetup rc-local run \
@@ -157,9 +166,13 @@ trim() {
   # Programs of systemd that no unit of ours starts, and with them their libraries; tablets, and keymaps of other keyboards.
   local own
   for own in cryptsetup integritysetup veritysetup measure pcrphase logind localed hostnamed timedated socket-proxyd \
-    sleep growfs random-seed hibernate-resume pstore binfmt time-wait-sync; do
+    sleep growfs random-seed hibernate-resume pstore binfmt time-wait-sync networkd-wait-online network-generator \
+    sulogin-shell user-runtime-dir user-sessions xdg-autostart-condition quotacheck makefs; do
     rm -f usr/lib/systemd/systemd-$own
   done
+  # Questions to devices that a till has not: optical drives, tapes, memory slots, security keys, flash chips.
+  rm -f usr/lib/udev/{cdrom_id,dmi_memory_id,fido_id,mtd_probe} \
+    usr/lib/udev/rules.d/{60-cdrom_id,60-fido-id,60-persistent-storage-tape,70-memory,75-probe_mtd,85-hwclock,96-e2scrub}.rules
   rm -rf usr/share/libwacom usr/libexec/{coreutils,dpkg} usr/share/X11/xkb/geometry
   find usr/share/X11/xkb/rules -name '*.xml' -o -name '*.lst' | xargs rm -f
   find usr/share/X11/xkb/symbols -mindepth 1 -maxdepth 1 ! -name us ! -name pc ! -name inet ! -name srvr_ctrl \

@@ -5,7 +5,7 @@
 //! arguments from the terminal and starts nothing but networkd anew.
 
 #[path = "../../../../src/network/shared/mod.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 mod shared;
 mod work;
 
