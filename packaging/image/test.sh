@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make image-test STAGE=quick|reproducible|secure|budget|devices|camera|touch|watchdog|update|ways|drills|full`: the boot image
-# in virtual machines, without KVM. Where it cannot run it says why in one line, and what was skipped, and is no failure.
+# `make image-test STAGE=quick|reproducible|secure|budget|devices|camera|touch|watchdog|update|ways|network|drills|full`:
+# the boot image in virtual machines, without KVM. Where it cannot run it says why in one line, and what was skipped, and is no failure.
 # PROGRAMS=keep takes programs as they were built last (build.sh), the sandbox, too; KEEP=1 keeps the figures of `drills` and
 # `update` in docs/RELIABILITY.md.
 set -euo pipefail
@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 stage=${1:-quick}
 image=target/image/shouyin-${VERSION:-1}.raw
 out=target/image/test
-stages="quick reproducible secure budget devices camera touch watchdog update ways drills full"
+stages="quick reproducible secure budget devices camera touch watchdog update ways network drills full"
 if [[ " $stages " != *" $stage "* ]]; then
   echo "STAGE is one of: $stages"
   exit 2
@@ -70,9 +70,16 @@ ways() {
   python3 packaging/image/ways.py "$image" $good/update target/image/update $out/ways
   rm -rf $good
 }
+# Whoever looks into the machine needs a shell there, which no shipped image has.
+network() {
+  local looked=target/image/looked
+  packaging/image/lines/build.sh "${VERSION:-1}" $looked >/dev/null
+  python3 packaging/image/lines.py "$looked/$(basename "$image")" $out/network
+  rm -rf $looked
+}
 case $stage in
   quick | secure | budget | devices | drills) run "$stage" ;;
-  reproducible | watchdog | update | ways) $stage ;;
+  reproducible | watchdog | update | ways | network) $stage ;;
   camera | touch) played "$stage" ;;
   full)
     for each in quick devices budget secure drills; do run $each; done

@@ -20,7 +20,7 @@ from vm import Vm  # noqa: E402
 # From the keypad to the page of updates: each step is a place to tap and what the next page is known by. The only
 # thing to change when the page moves.
 WAY = [((74, 158), lambda screen: is_records(screen)), ((360, 458), lambda screen: is_maintenance(screen)),
-       ((580, 150), lambda screen: is_update(screen))]
+       ((590, 267), lambda screen: is_update(screen))]
 # The keys of that page.
 ACT, GO_BACK = (480, 1168), (360, 1000)
 # Beyond what a fetch and an installation take on a loaded machine.
@@ -75,8 +75,8 @@ def is_records(screen):
 
 
 def is_maintenance(screen):
-    """A title with a key beside it, and the way back along the whole foot."""
-    return (screen.at(500, 120) == WHITE and screen.at(300, 165) == GREY and screen.at(60, 1100) == BLUE
+    """A title with keys below it, and the way back along the whole foot."""
+    return (screen.at(60, 240) == WHITE and screen.at(300, 165) == GREY and screen.at(60, 1100) == BLUE
             and screen.at(400, 1100) == BLUE and not is_keypad(screen))
 
 
