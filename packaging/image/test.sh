@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `make image-test STAGE=quick|reproducible|secure|budget|devices|camera|touch|watchdog|update|ways|network|drills|full`:
-# the boot image in virtual machines, without KVM. Where it cannot run it says why in one line, and what was skipped, and is no failure.
+# the boot image in virtual machines, without KVM. Where it cannot run it says why in one line, and what was skipped, and
+# is no failure.
 # PROGRAMS=keep takes programs as they were built last (build.sh), the sandbox, too; KEEP=1 keeps the figures of `drills` and
 # `update` in docs/RELIABILITY.md.
 set -euo pipefail
