@@ -125,6 +125,10 @@ impl Program {
             return false;
         }
         self.press("手输付款码");
+        // A digit that comes before its keys is pressed nowhere.
+        if !self.shows("删除") {
+            return false;
+        }
         for digit in code.chars() {
             self.press(&digit.to_string());
         }
