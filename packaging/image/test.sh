@@ -85,6 +85,7 @@ case $stage in
   full)
     for each in quick devices budget secure drills; do run $each; done
     played camera touch
+    network
     watchdog
     update
     reproducible
