@@ -4,6 +4,7 @@
 //! Owns the shapes of that state, how it is read, and the orders that change it. Never knows of a sale, the driver or
 //! the journal: the screen of a terminal that cannot start uses it as well.
 
+mod gate;
 #[cfg(feature = "live")]
 mod iwd;
 mod links;
@@ -15,6 +16,7 @@ mod state;
 mod task;
 mod wifi;
 
+pub use gate::NetworkGate;
 pub use links::{Addressed, Files, read_links, read_servers};
 #[cfg(feature = "live")]
 pub use probe::{Acquirer, Portal, look};

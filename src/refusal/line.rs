@@ -1,10 +1,11 @@
 //! 网络 on the screen of a terminal that does not start: what a tap there means, and who may change anything.
 //!
-//! Owns the order that waits for a PIN, and the approval, which ends with the page. Reads and sets nothing itself.
+//! Owns the way to the task; how long an approval holds is the gate's. Reads and sets nothing itself.
 
 use std::future::pending;
 
-use shouyin::network::{NetworkDesk, NetworkOrder, NetworkState};
+use shouyin::domain::Tick;
+use shouyin::network::{NetworkDesk, NetworkGate, NetworkOrder, NetworkState};
 use shouyin::view::{
     Cause, NetworkNote, NetworkPage, NetworkPress, NetworkUi, NetworkWish, network_page,
 };
@@ -26,8 +27,7 @@ pub struct Line {
     orders: mpsc::Sender<NetworkOrder>,
     news: watch::Receiver<NetworkState>,
     ui: NetworkUi,
-    approved: bool,
-    waits: Option<NetworkOrder>,
+    gate: NetworkGate,
 }
 
 impl Line {
@@ -36,8 +36,7 @@ impl Line {
             orders: own.orders,
             news,
             ui: NetworkUi::new(own.first),
-            approved: false,
-            waits: None,
+            gate: NetworkGate::default(),
         }
     }
 
@@ -55,36 +54,33 @@ impl Line {
     pub fn back(&mut self) -> bool {
         let stays = self.ui.back();
         if !stays {
-            (self.approved, self.waits) = (false, None);
+            self.gate.close();
             self.pass_on(NetworkOrder::Watch(false));
         }
         stays
     }
 
-    pub fn tap(&mut self, wish: NetworkWish) -> Then {
+    pub fn tap(&mut self, wish: NetworkWish, now: Tick) -> Then {
         match self.ui.press(wish) {
             NetworkPress::None => Then::Stay,
             NetworkPress::Tell(note) => Then::Tell(note),
             NetworkPress::Now(order) => self.pass_on(order),
-            NetworkPress::Approve(order) if self.approved => self.set(order),
-            NetworkPress::Approve(order) => {
-                self.waits = Some(order);
-                Then::AskPin
-            }
+            NetworkPress::Approve(order) => match self.gate.pass(order, now) {
+                Some(order) => self.set(order),
+                None => Then::AskPin,
+            },
         }
     }
 
     /// A supervisor approved: what waited for it is passed on.
-    pub fn approve(&mut self) -> Then {
-        self.approved = true;
-        self.waits
-            .take()
-            .map_or(Then::Stay, |order| self.set(order))
+    pub fn approve(&mut self, now: Tick) -> Then {
+        let order = self.gate.approve(now);
+        order.map_or(Then::Stay, |order| self.set(order))
     }
 
     /// Nobody approved: what waited is forgotten.
     pub fn refuse(&mut self) {
-        self.waits = None;
+        self.gate.refuse();
     }
 
     fn set(&mut self, order: NetworkOrder) -> Then {

@@ -255,7 +255,7 @@ impl Loop {
         let (Intent::Network(wish), Some(line)) = (intent, &mut self.desk.line) else {
             return;
         };
-        let then = line.tap(wish);
+        let then = line.tap(wish, self.clock.now().tick);
         self.told = None;
         self.network_then(then);
     }
@@ -325,7 +325,7 @@ impl Loop {
     fn pin_right(&mut self, of: For) {
         match (of, self.back, &mut self.desk.line) {
             (For::Network, _, Some(line)) => {
-                let then = line.approve();
+                let then = line.approve(self.clock.now().tick);
                 self.turn_to(Face::Network);
                 self.network_then(then);
             }

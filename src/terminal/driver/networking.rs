@@ -1,28 +1,23 @@
 //! The network at the till: who looks, who may change it, and what becomes of an order.
 //!
-//! Owns the approval, which holds for some minutes on that page only. Never touches a sale: another network may be what
+//! Owns when the task reads; how long an approval holds is the gate's. Never touches a sale: another network may be what
 //! makes an open one end, so nothing that is open speaks against it.
 
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
 use super::Driver;
-use crate::domain::{Role, Tick};
-use crate::network::{NetworkOrder, NetworkState};
+use crate::domain::Role;
+use crate::network::{NetworkGate, NetworkOrder, NetworkState};
 use crate::people::Pin;
 use crate::view::{Approves, Cause, DeskPage, NetworkNote, NetworkPress, NetworkUi};
-
-/// One PIN is enough for what is set within this time, until the page is left.
-const APPROVED_MS: u64 = 180_000;
 
 /// What the driver remembers of it.
 #[derive(Default)]
 pub(super) struct Networking {
     /// The task reads, because somebody looks.
     watched: bool,
-    approved: Option<Tick>,
-    /// What the PIN is typed for.
-    waits: Option<NetworkOrder>,
+    gate: NetworkGate,
 }
 
 impl Driver {
@@ -44,12 +39,12 @@ impl Driver {
         let asked = desk.page == DeskPage::Approve && desk.approves == Approves::Network;
         let looks = desk.page == DeskPage::Network || asked;
         if !asked {
-            self.network.waits = None;
+            self.network.gate.refuse();
         }
         if looks == self.network.watched {
             return;
         }
-        self.network.approved = None;
+        self.network.gate.close();
         if self.order_network(NetworkOrder::Watch(looks)) {
             self.network.watched = looks;
         }
@@ -68,12 +63,10 @@ impl Driver {
             NetworkPress::Now(order) => self.pass_on_network(order),
             NetworkPress::Approve(order) => {
                 let now = self.now().tick;
-                let approved = self.network.approved;
-                if approved.is_some_and(|at| now < at.after_ms(APPROVED_MS)) {
+                if let Some(order) = self.network.gate.pass(order, now) {
                     self.set_network(order);
                     return;
                 }
-                self.network.waits = Some(order);
                 let desk = &mut self.parts.desk;
                 desk.pin.take();
                 desk.approves = Approves::Network;
@@ -110,8 +103,8 @@ impl Driver {
         let approver = approver.map(|approver| approver.as_str().to_owned());
         info!(?approver, "a supervisor sets the network");
         self.parts.desk.page = DeskPage::Network;
-        self.network.approved = Some(self.now().tick);
-        if let Some(order) = self.network.waits.take() {
+        let now = self.now().tick;
+        if let Some(order) = self.network.gate.approve(now) {
             self.set_network(order);
         }
     }

@@ -1,7 +1,10 @@
 //! The page over the whole till: reading without a PIN, changing with one.
 
+use shouyin::domain::Tick;
 use shouyin::network::shared::WiredSettings;
-use shouyin::network::{NetworkDesk, NetworkOrder, NetworkState, WifiNetwork, WifiState};
+use shouyin::network::{
+    NetworkDesk, NetworkGate, NetworkOrder, NetworkState, WifiNetwork, WifiState,
+};
 use shouyin::sim::Running;
 use shouyin::terminal::Input;
 use shouyin::view::{Intent, MaintainWish, NetworkPart, NetworkWish, Page};
@@ -111,6 +114,21 @@ async fn types_pin(till: &mut Till, pin: &str) {
 
 fn automatic() -> NetworkOrder {
     NetworkOrder::Wired(WiredSettings::Automatic)
+}
+
+#[test]
+fn one_pin_is_enough_for_three_minutes_on_the_page() {
+    let mut gate = NetworkGate::default();
+    let at = Tick(5);
+    let later = |ms| at.after_ms(ms);
+    assert_eq!(gate.pass(automatic(), at), None);
+    assert_eq!(gate.approve(at), Some(automatic()));
+    assert_eq!(gate.pass(automatic(), later(179_999)), Some(automatic()));
+    assert_eq!(gate.pass(automatic(), later(180_000)), None, "too late");
+    gate.refuse();
+    assert_eq!(gate.approve(later(180_000)), None, "it was forgotten");
+    gate.close();
+    assert_eq!(gate.pass(automatic(), later(180_001)), None, "left");
 }
 
 #[test]

@@ -88,6 +88,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
             "starting",
             "helping",
             "approving",
+            "domain",
             "networking",
             "network",
             "starts",
