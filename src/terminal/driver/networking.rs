@@ -1,7 +1,7 @@
 //! The network at the till: who looks, who may change it, and what becomes of an order.
 //!
-//! Owns when the task reads; how long an approval holds is the gate's. Never touches a sale: another network may be what
-//! makes an open one end, so nothing that is open speaks against it.
+//! Owns when the task reads; how long an approval holds is the gate's. Never touches a sale: another network may be
+//! what makes an open one end, so nothing that is open speaks against it.
 
 use tracing::{info, warn};
 use zeroize::Zeroizing;
