@@ -2,7 +2,7 @@
 //!
 //! Owns no payment state. A record that cannot be read is not shown, and says so.
 
-use tracing::error;
+use tracing::{error, info};
 use zeroize::Zeroizing;
 
 use super::driver::{Driver, chain};
@@ -84,13 +84,26 @@ impl Driver {
         }
     }
 
-    /// Returns who approved what needs this role; otherwise why nobody did.
-    pub(super) async fn approved(
+    /// Returns the supervisor whose PIN was typed for this purpose; otherwise the screen is told why nobody approved.
+    pub(super) async fn supervisor(
         &mut self,
-        role: Role,
-        pin: Pin,
-    ) -> Result<Option<OperatorNo>, Cause> {
-        self.proven(role, pin).await.map(number_of)
+        typed: Zeroizing<String>,
+        purpose: &'static str,
+    ) -> Option<OperatorNo> {
+        // The keys let no other text through.
+        let pin = Pin::typed(&typed).ok()?;
+        match self.proven(Role::Supervisor, pin).await {
+            Ok(role) => {
+                let approver = number_of(role);
+                let number = approver.as_ref().map(OperatorNo::as_str);
+                info!(number, purpose, "a supervisor approves");
+                approver
+            }
+            Err(cause) => {
+                self.parts.desk.told = Some(cause);
+                None
+            }
+        }
     }
 
     /// Returns the role that a PIN proves.

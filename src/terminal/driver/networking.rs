@@ -3,13 +3,11 @@
 //! Owns when the task reads; how long an approval holds is the gate's. Never touches a sale: another network may be
 //! what makes an open one end, so nothing that is open speaks against it.
 
-use tracing::{info, warn};
+use tracing::warn;
 use zeroize::Zeroizing;
 
 use super::Driver;
-use crate::domain::Role;
 use crate::network::{NetworkGate, NetworkOrder, NetworkState};
-use crate::people::Pin;
 use crate::view::{Approves, Cause, DeskPage, NetworkNote, NetworkPress, NetworkUi};
 
 /// What the driver remembers of it.
@@ -91,17 +89,9 @@ impl Driver {
 
     /// Checks the supervisor's PIN, then passes on what it was typed for.
     pub(super) async fn approve_network(&mut self, typed: Zeroizing<String>) {
-        // The keys let no other text through.
-        let Ok(pin) = Pin::typed(&typed) else { return };
-        let approver = match self.approved(Role::Supervisor, pin).await {
-            Ok(approver) => approver,
-            Err(cause) => {
-                self.parts.desk.told = Some(cause);
-                return;
-            }
-        };
-        let approver = approver.map(|approver| approver.as_str().to_owned());
-        info!(?approver, "a supervisor sets the network");
+        if self.supervisor(typed, "network").await.is_none() {
+            return;
+        }
         self.parts.desk.page = DeskPage::Network;
         let now = self.now().tick;
         if let Some(order) = self.network.gate.approve(now) {

@@ -9,10 +9,8 @@ use zeroize::Zeroizing;
 use super::super::resetting::{note_of, of_journal};
 use super::super::session::{ResetAct, is_free};
 use super::{Driver, chain};
-use crate::domain::Role;
 use crate::journal::JournalError;
 use crate::payment::reversal_pending;
-use crate::people::Pin;
 use crate::recovery::rule::{Moment, may_reset};
 use crate::recovery::wish::Wish;
 use crate::view::{Approves, Cause, DeskPage, ExportState, ResetNote, ResetStage, UpdateStage};
@@ -60,17 +58,10 @@ impl Driver {
 
     /// Checks the supervisor's PIN; the reset has to be confirmed once more then.
     pub(super) async fn approve_reset(&mut self, typed: Zeroizing<String>) {
-        // The keys let no other text through.
-        let Ok(pin) = Pin::typed(&typed) else { return };
-        match self.approved(Role::Supervisor, pin).await {
-            Ok(approver) => {
-                let approver = approver.map(|approver| approver.as_str().to_owned());
-                info!(?approver, "a supervisor approves a reset");
-                self.reset_approved = self.now().tick;
-                self.parts.desk.reset = Some(ResetStage::Approved);
-                self.parts.desk.page = DeskPage::Maintenance;
-            }
-            Err(cause) => self.parts.desk.told = Some(cause),
+        if self.supervisor(typed, "reset").await.is_some() {
+            self.reset_approved = self.now().tick;
+            self.parts.desk.reset = Some(ResetStage::Approved);
+            self.parts.desk.page = DeskPage::Maintenance;
         }
     }
 

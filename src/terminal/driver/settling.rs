@@ -7,11 +7,10 @@ use tracing::error;
 use zeroize::Zeroizing;
 
 use super::{Driver, chain};
-use crate::domain::{OperatorNo, Role, Tick, Timestamp, TxnId};
+use crate::domain::{OperatorNo, Tick, Timestamp, TxnId};
 use crate::journal::{NoSales, SettlementRow};
 use crate::limits;
 use crate::payment::{Closing, Event, Fact, FactKind, Prover};
-use crate::people::Pin;
 use crate::settlement::{Cause as Why, Reason, Report, SettlementFact};
 use crate::terminal::session::BatchAct;
 use crate::view::{
@@ -111,11 +110,8 @@ impl Driver {
 
     /// Checks the supervisor's PIN, then closes the batch.
     pub(super) async fn approve_settlement(&mut self, typed: Zeroizing<String>) {
-        // The keys let no other text through.
-        let Ok(pin) = Pin::typed(&typed) else { return };
-        match self.approved(Role::Supervisor, pin).await {
-            Ok(approver) => self.settle(Why::Asked, approver).await,
-            Err(cause) => self.parts.desk.told = Some(cause),
+        if let Some(approver) = self.supervisor(typed, "settlement").await {
+            self.settle(Why::Asked, Some(approver)).await;
         }
     }
 

@@ -9,8 +9,7 @@ use zeroize::Zeroizing;
 use super::super::session::UpdateAct;
 use super::super::updates::UpdateOrder;
 use super::{Driver, chain};
-use crate::domain::{Role, Tick};
-use crate::people::Pin;
+use crate::domain::Tick;
 use crate::update::rule::{Asked, Moment, Wait, is_in_hours, may_install};
 use crate::view::{
     Approves, Cause, ClockState, DeskPage, UpdateNote, UpdateStage, UpdateState, format,
@@ -208,21 +207,14 @@ impl Driver {
 
     /// Checks the supervisor's PIN, then does what it was typed for, if that is still possible.
     pub(super) async fn approve_update(&mut self, typed: Zeroizing<String>) {
-        // The keys let no other text through.
-        let Ok(pin) = Pin::typed(&typed) else { return };
-        let approver = match self.approved(Role::Supervisor, pin).await {
-            Ok(approver) => approver,
-            Err(cause) => {
-                self.parts.desk.told = Some(cause);
-                return;
-            }
-        };
         let back = self.parts.desk.approves == Approves::UpdateBack;
+        let purpose = if back { "version before" } else { "update" };
+        if self.supervisor(typed, purpose).await.is_none() {
+            return;
+        }
         self.parts.desk.page = DeskPage::Update;
         let state = self.parts.desk.update.as_ref();
         let to = state.and_then(|state| state.back).filter(|_| back);
-        let approver = approver.map(|approver| approver.as_str().to_owned());
-        info!(?approver, back, "a supervisor begins an update");
         if let Some(version) = to {
             if self.open_now() == 0 {
                 self.update_word = true;
