@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make image-test STAGE=quick|reproducible|secure|budget|devices|camera|touch|watchdog|update|ways|network|drills|full`:
+# `make image-test STAGE=quick|reproducible|secure|budget|devices|camera|touch|watchdog|update|ways|network|recovery|drills|full`:
 # the boot image in virtual machines, without KVM. Where it cannot run it says why in one line, and what was skipped, and
 # is no failure.
 # PROGRAMS=keep takes programs as they were built last (build.sh), the sandbox, too; KEEP=1 keeps the figures of `drills` and
@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 stage=${1:-quick}
 image=target/image/shouyin-${VERSION:-1}.raw
 out=target/image/test
-stages="quick reproducible secure budget devices camera touch watchdog update ways network drills full"
+stages="quick reproducible secure budget devices camera touch watchdog update ways network recovery drills full"
 if [[ " $stages " != *" $stage "* ]]; then
   echo "STAGE is one of: $stages"
   exit 2
@@ -78,14 +78,21 @@ network() {
   python3 packaging/image/lines.py "$looked/$(basename "$image")" $out/network
   rm -rf $looked
 }
+recovery() {
+  local hurts=target/image/crash
+  OUT=$hurts EXTRA=packaging/image/crash packaging/image/build.sh "${VERSION:-1}" >/dev/null
+  python3 packaging/image/recovery.py "$image" "$hurts/$(basename "$image")" $out/recovery
+  rm -rf $hurts
+}
 case $stage in
   quick | secure | budget | devices | drills) run "$stage" ;;
-  reproducible | watchdog | update | ways | network) $stage ;;
+  reproducible | watchdog | update | ways | network | recovery) $stage ;;
   camera | touch) played "$stage" ;;
   full)
     for each in quick devices budget secure drills; do run $each; done
     played camera touch
     network
+    recovery
     watchdog
     update
     reproducible

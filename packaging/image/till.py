@@ -6,6 +6,7 @@ is known of the terminal comes from its screen and, without power, from its disk
 import contextlib
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -22,7 +23,7 @@ KEYS = {"7": (128, 432), "8": (359, 432), "9": (590, 432), "4": (128, 612), "5":
         "0": (359, 972), ".": (590, 972), "charge": (474, 1168), "clear": (74, 158)}
 # 出码 below the prompt, the first wallet that is offered for it, and 下一笔 below an outcome.
 MAKE_CODE, FIRST_WALLET, NEXT = (186, 989), (133, 1040), (470, 1168)
-GREY, WHITE, BLUE, GREEN = (238, 241, 245), (255, 255, 255), (15, 91, 224), (8, 102, 42)
+GREY, WHITE, BLUE, GREEN, RED = (238, 241, 245), (255, 255, 255), (15, 91, 224), (8, 102, 42), (169, 29, 29)
 AMBER = (255, 241, 214)
 SECTOR = 512
 # A prompt without a code for so long does not make one any more.
@@ -33,13 +34,15 @@ SOUND_BUT = re.compile(r"\d+ records are sound, head \w+\n"
 
 
 @contextlib.contextmanager
-def machine(image, out, wire=None, **of_vm):
+def machine(image, out, wire=None, pin=False, **of_vm):
     """A machine of its own disk with a provisioned till, not started, and the sandbox beside it: (vm, sandbox).
     Both are gone afterwards, the disk when all went well. `wire` gives what else QEMU needs, from the
-    machine's folder."""
+    machine's folder; with `pin` the shop has a supervisor, whose PIN is drawn and told to nobody."""
     shutil.rmtree(out, ignore_errors=True)
     os.makedirs(out)
     sandbox = Sandbox(out)
+    if pin:
+        sandbox.pin = set_pin(f"{out}/supervisor.pin")
     disk, folder = f"{out}/disk.raw", f"{out}/vm"
     vm = None
     try:
@@ -61,7 +64,7 @@ class Sandbox:
         os.makedirs(folder, exist_ok=True)
         command = [program, "serve", "--dir", f"{folder}/sandbox", "--port", "0", "--page-port",
                    "0", "--time-scale", str(scale), *(["--reader", reader] if reader else [])]
-        self.folder = folder
+        self.folder, self.pin = folder, None
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         told = self.process.stdout.readline()
         if not told:
@@ -198,6 +201,16 @@ class Till:
         self.until(is_keypad, "the keypad after a sale", 90)
 
 
+def set_pin(file, ctl="target/debug/shouyinctl"):
+    """Six digits that the rules for PINs take."""
+    while True:
+        pin = "".join(random.SystemRandom().choice("0123456789") for _ in range(6))
+        made = subprocess.run([ctl, "pin", "set", "--file", file], input=pin + "\n", text=True,
+                              capture_output=True)
+        if made.returncode == 0:
+            return pin
+
+
 def is_keypad(screen):
     """White keys on grey, and the key for charging below."""
     return (screen.height == 1280 and screen.at(60, 400) == WHITE
@@ -229,6 +242,11 @@ def is_paid(screen):
     return screen.at(100, 200) == GREEN
 
 
+def is_stopped(screen):
+    """The screen of a terminal that does not start, with its key below."""
+    return screen.at(100, 200) == RED and screen.at(60, 1100) == BLUE
+
+
 def partition(image, name):
     """(first byte, bytes) of a partition."""
     told = subprocess.run(["sfdisk", "-J", image], capture_output=True, text=True, check=True)
@@ -254,27 +272,51 @@ def copy_image(image, copy, provision=None):
         file.truncate(size)
     subprocess.run(["mke2fs", "-q", "-t", "ext4", "-O", "metadata_csum,64bit", "-E",
                     "root_owner=0:0", "-L", "shouyin-data", "-d", seed, data], check=True)
-    subprocess.run(["dd", f"if={data}", f"of={copy}", "bs=1M", f"seek={start >> 20}",
-                    "conv=notrunc", "status=none"], check=True)
+    put_data(data, copy, start)
     os.unlink(data)
     shutil.rmtree(seed)
 
 
 def data_of(image, folder):
     """What is on the data partition of a machine without power, after its file system's recovery."""
-    start, size = partition(image, "shouyin-data")
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
-    data = f"{folder}/data.img"
-    subprocess.run(["dd", f"if={image}", f"of={data}", "bs=1M", f"skip={start >> 20}",
-                    f"count={size >> 20}", "conv=sparse", "status=none"], check=True)
+    with data_partition(image, f"{folder}/data.img") as data:
+        recovered(data)
+        subprocess.run(["debugfs", "-R", f"rdump /shouyin {folder}", data], check=True, capture_output=True)
+    return f"{folder}/shouyin"
+
+
+def recovered(data):
+    """Replays the file system's own log, as the kernel does at the next start."""
     checked = subprocess.run(["e2fsck", "-p", data], capture_output=True, text=True)
     if checked.returncode > 1:
         raise SystemExit(f"the data partition needs a repair by hand: {checked.stdout}")
-    subprocess.run(["debugfs", "-R", f"rdump /shouyin {folder}", data], check=True,
-                   capture_output=True)
+
+
+@contextlib.contextmanager
+def data_partition(image, data, kept=False):
+    """The data partition of a machine without power, as a file; `kept` puts it back as it was changed."""
+    start, size = partition(image, "shouyin-data")
+    subprocess.run(["dd", f"if={image}", f"of={data}", "bs=1M", f"skip={start >> 20}",
+                    f"count={size >> 20}", "conv=sparse", "status=none"], check=True)
+    yield data
+    if kept:
+        put_data(data, image, start)
     os.unlink(data)
-    return f"{folder}/shouyin"
+
+
+def put_data(data, image, start):
+    subprocess.run(["dd", f"if={data}", f"of={image}", "bs=1M", f"seek={start >> 20}", "conv=notrunc",
+                    "status=none"], check=True)
+
+
+def change(data, *orders):
+    """Orders to debugfs(8), which must complain of none."""
+    told = subprocess.run(["debugfs", "-w", "-f", "-", data], input="\n".join(orders) + "\n", text=True,
+                          capture_output=True, check=True)
+    complaints = told.stderr.splitlines()[1:]
+    assert not complaints, complaints
 
 
 def journal(folder, ctl="target/debug/shouyinctl"):

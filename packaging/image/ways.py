@@ -5,7 +5,6 @@ Owns the drill: 立即更新 with a PIN and a wrong one before it, an older vers
 not granted, and 退回 with a PIN. GOOD (version 2) and OLD (version 1, signed by the same key) are folders that a
 server offers. The PIN is drawn here and told to nobody. Fails at the first thing that is not as it must be."""
 import os
-import random
 import shutil
 import subprocess
 import sys
@@ -13,8 +12,8 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import update  # noqa: E402
-from till import (BLUE, GREY, KEYS, WHITE, Sandbox, Till, books_hold, copy_image, data_of,  # noqa: E402
-                  is_keypad, partition)
+from till import (BLUE, GREY, KEYS, WHITE, Sandbox, Till, books_hold, change, copy_image,  # noqa: E402
+                  data_of, data_partition, is_keypad, recovered, set_pin)
 from vm import Vm  # noqa: E402
 
 # From the keypad to the page of updates: each step is a place to tap and what the next page is known by. The only
@@ -56,16 +55,6 @@ def main():
         sandbox.stop()
     os.unlink(disk)
     print("image-test ways: everything passed")
-
-
-def set_pin(file, ctl="target/debug/shouyinctl"):
-    """Six digits that the rules for PINs take."""
-    while True:
-        pin = "".join(random.SystemRandom().choice("0123456789") for _ in range(6))
-        made = subprocess.run([ctl, "pin", "set", "--file", file], input=pin + "\n", text=True,
-                              capture_output=True)
-        if made.returncode == 0:
-            return pin
 
 
 def is_records(screen):
@@ -185,24 +174,19 @@ def older_is_wished_for(vm, till, old, out):
     """Whoever could write the terminal's own folder puts version 1 there, which is signed, and wishes for it."""
     vm.cut()
     before = update.kernels(vm.image)
-    start, size = partition(vm.image, "shouyin-data")
-    data, orders = f"{out}/data.img", f"{out}/orders"
-    subprocess.run(["dd", f"if={vm.image}", f"of={data}", "bs=1M", f"skip={start >> 20}", f"count={size >> 20}",
-                    "conv=sparse", "status=none"], check=True)
-    subprocess.run(["e2fsck", "-p", data], stdout=subprocess.DEVNULL)
     with open(f"{out}/apply", "w") as file:
         file.write("install 1 1\n")
-    with open(orders, "w") as file:
-        file.write("cd /shouyin/update\n")
+    with data_partition(vm.image, f"{out}/data.img", kept=True) as data:
+        recovered(data)
+        # What was fetched there before has the same names.
+        listed = subprocess.run(["debugfs", "-R", "ls -p /shouyin/update", data], capture_output=True,
+                                text=True, check=True).stdout
+        there = [line.split("/")[5] for line in listed.splitlines()]
         for path in [*(f"{old}/{name}" for name in sorted(os.listdir(old))), f"{out}/apply"]:
             name = os.path.basename(path)
-            file.write(f"rm {name}\nwrite {path} {name}\nsif {name} uid 900\nsif {name} gid 900\n")
-    subprocess.run(["debugfs", "-w", "-f", orders, data], check=True, capture_output=True)
-    listed = subprocess.run(["debugfs", "-R", "ls /shouyin/update", data], capture_output=True, text=True).stdout
-    assert "apply" in listed and "shouyin-1.slot" in listed, listed
-    subprocess.run(["dd", f"if={data}", f"of={vm.image}", "bs=1M", f"seek={start >> 20}", "conv=notrunc",
-                    "status=none"], check=True)
-    os.unlink(data)
+            taken = [f"rm {name}"] if name in there else []
+            change(data, "cd /shouyin/update", *taken, f"write {path} {name}", f"sif {name} uid 900",
+                   f"sif {name} gid 900")
     resets = vm.events.count("RESET")
     vm.power_on()
     till.sells()
