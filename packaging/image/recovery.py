@@ -13,7 +13,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from till import (KEYS, Till, books_hold, can_charge, change, data_of, data_partition, is_keypad,  # noqa: E402
+from till import (KEYS, Till, books_hold, change, data_of, data_partition, is_keypad,  # noqa: E402
                   is_prompt, is_stopped, machine, recovered)
 from ways import approves, is_approval, is_maintenance, is_records  # noqa: E402
 
