@@ -11,19 +11,19 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from till import (KEYS, Till, books_hold, change, data_of, data_partition, is_keypad,  # noqa: E402
-                  is_prompt, is_stopped, machine, recovered)
+from till import (RED, Till, books_hold, change, data_of, data_partition, equal_books,  # noqa: E402
+                  is_settled, is_stopped, machine, recovered)
 from ways import approves, is_approval, is_maintenance, is_records  # noqa: E402
 
 # On the keypad, on the list, and on the page 维护.
 RECORDS, MAINTENANCE, RESET = (74, 158), (360, 458), (360, 882)
 # The key of a screen that does not start.
 AGAIN = (360, 1168)
-# What is written to the disk while it starts needs no more.
-ALMOST = 8
-BLOCK = 4096
+# Beyond what a superblock takes; and what the file system itself needs for a file that fills it.
+HEAD, OWN = 8 << 10, 1 << 20
 
 
 def main():
@@ -43,8 +43,9 @@ def sells(vm, till, sandbox, amount):
     """From power-on to a sale that is paid."""
     vm.power_on()
     till.sells()
-    till.touches()
+    vm.pass_time(5)
     till.picture("keypad")
+    till.touches()
     till.sale(sandbox, amount)
 
 
@@ -76,7 +77,7 @@ def unmounted(vm, till, _, out):
     """A partition without a file system: the terminal says so, and nothing is written to it."""
     with data_partition(vm.image, f"{out}/data.img", kept=True) as data:
         with open(data, "r+b") as file:
-            file.write(bytes(2 * BLOCK))
+            file.write(bytes(HEAD))
     before = digest(vm, out)
     vm.power_on()
     till.until(is_stopped, "a screen that says why", 300)
@@ -99,33 +100,57 @@ def full(vm, till, sandbox, out):
     with data_partition(vm.image, f"{out}/data.img", kept=True) as data:
         recovered(data)
         with open(f"{out}/filler", "wb") as file:
-            file.write(b"\1" * ((free_blocks(data) - ALMOST) * BLOCK))
+            file.write(b"\1" * (free_bytes(data) - OWN))
         change(data, f"write {out}/filler filler")
         os.unlink(f"{out}/filler")
-        print(f"blocks left: {free_blocks(data)}", flush=True)
-    vm.power_on()
-    till.until(lambda screen: is_keypad(screen) or is_stopped(screen), "the screen of a full disk", 300)
-    vm.pass_time(20)
-    till.picture("full")
-    if is_keypad(vm.screen()):
-        till.charge("5.50")
-        vm.tap(*KEYS["charge"])
-        vm.pass_time(15)
-        till.picture("full-charge")
-        assert not is_prompt(vm.screen()), "a sale began on a full disk"
+        print(f"{free_bytes(data)} bytes left, which only root may use", flush=True)
+    sells_until_refused(vm, till, sandbox)
     vm.cut()
+    equal_books(vm.image, out, sandbox)
     with data_partition(vm.image, f"{out}/data.img", kept=True) as data:
         recovered(data)
         change(data, "rm filler")
     sells(vm, till, sandbox, "6.60")
+    till.until(is_settled, "the end of all open sales", 240)
     vm.cut()
-    books_hold(vm, out, sandbox, {440: "paid", 660: "paid"})
-    print("a full data partition: no sale begins; with room again one is paid, journal and books equal", flush=True)
+    orders = equal_books(vm.image, out, sandbox)
+    states = Counter(order["state"] for order in orders.values())
+    assert states["open"] == 0 and states["paid"] >= 2, states
+    print(f"a full data partition: new sales are refused; with room again one is paid, {dict(states)}, journal and books "
+          "equal, none open", flush=True)
 
 
-def free_blocks(data):
+class Refused(Exception):
+    """The screen says that no new sale begins."""
+
+
+def sells_until_refused(vm, till, sandbox):
+    """What a journal holds already may have room for another sale or two; none may be half stored."""
+    look = vm.screen
+
+    def watched():
+        screen = look()
+        if screen.at(100, 200) == RED:
+            raise Refused
+        return screen
+
+    vm.screen = watched
+    try:
+        sells(vm, till, sandbox, "5.50")
+        for cents in range(51, 60):
+            till.sale(sandbox, f"5.{cents}")
+    except Refused:
+        vm.screen = look
+        vm.pass_time(20)
+        till.picture("full")
+        return
+    raise SystemExit("ten sales on a full disk")
+
+
+def free_bytes(data):
     told = subprocess.run(["dumpe2fs", "-h", data], capture_output=True, text=True, check=True).stdout
-    return next(int(line.split()[-1]) for line in told.splitlines() if line.startswith("Free blocks:"))
+    head = dict(line.split(":", 1) for line in told.splitlines() if ":" in line)
+    return int(head["Free blocks"]) * int(head["Block size"])
 
 
 def to_maintenance(vm, till):
