@@ -14,8 +14,8 @@ import time
 from collections import Counter
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from till import (RED, Till, books_hold, change, data_of, data_partition, equal_books,  # noqa: E402
-                  is_settled, is_stopped, machine, recovered)
+from till import (RED, ROSE, Till, books_hold, change, data_of, data_partition, equal_books,  # noqa: E402
+                  is_keypad, is_settled, is_stopped, machine, recovered)
 from ways import approves, is_approval, is_maintenance, is_records  # noqa: E402
 
 # On the keypad, on the list, and on the page 维护.
@@ -124,13 +124,18 @@ class Refused(Exception):
     """The screen says that no new sale begins."""
 
 
+def is_refused(screen):
+    """A red strip above the keys, or the screen of a terminal out of service."""
+    return screen.at(100, 200) == RED or is_keypad(screen) and screen.at(690, 320) == ROSE
+
+
 def sells_until_refused(vm, till, sandbox):
     """What a journal holds already may have room for another sale or two; none may be half stored."""
     look = vm.screen
 
     def watched():
         screen = look()
-        if screen.at(100, 200) == RED:
+        if is_refused(screen):
             raise Refused
         return screen
 

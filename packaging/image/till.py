@@ -24,7 +24,7 @@ KEYS = {"7": (128, 432), "8": (359, 432), "9": (590, 432), "4": (128, 612), "5":
 # 出码 below the prompt, the first wallet that is offered for it, and 下一笔 below an outcome.
 MAKE_CODE, FIRST_WALLET, NEXT = (186, 989), (133, 1040), (470, 1168)
 GREY, WHITE, BLUE, GREEN, RED = (238, 241, 245), (255, 255, 255), (15, 91, 224), (8, 102, 42), (169, 29, 29)
-AMBER = (255, 241, 214)
+AMBER, ROSE = (255, 241, 214), (253, 233, 232)
 SECTOR = 512
 # A prompt without a code for so long does not make one any more.
 ASKS_AGAIN = 15

@@ -34,7 +34,7 @@ use crate::code::CodeTable;
 use crate::domain::{BatchNo, Money, Now, OperatorNo, Tick, TxnId};
 use crate::entropy::Entropy;
 use crate::evidence::{Claim, Verified};
-use crate::journal::{Journal, JournalError, NoSales};
+use crate::journal::{Journal, JournalError};
 use crate::limits;
 use crate::network::NetworkDesk;
 use crate::payment::{
@@ -179,8 +179,8 @@ impl Driver {
         if self.parts.state.background().next().is_some() {
             self.parts.desk.told = Some(Cause::Resumed);
         }
-        // A rebuilt journal that may lack records is told before anybody types an amount.
-        if let Ok(Some(reason @ NoSales::Unproven)) = self.parts.journal.may_sell().await {
+        // Whatever stands against new sales is told before anybody types an amount and a customer is asked.
+        if let Ok(Some(reason)) = self.parts.journal.may_sell().await {
             self.refuse_sales = Some(no_sales(reason));
             self.parts.desk.late.clone_from(&self.refuse_sales);
         }

@@ -192,6 +192,30 @@ fn a_full_disk_refuses_the_sale_with_j01_and_takes_the_next_when_there_is_space_
 }
 
 #[test]
+fn a_till_that_starts_on_a_full_disk_says_so_before_a_customer_is_asked() {
+    let mut bench = Bench::new("till-starts-full", 1);
+    bench.config.reserve_bytes = 256 * 1_024;
+    bench.disk.lock().format(Plan::Sound);
+    let (journal, _) = bench.open().unwrap();
+    bench.append(&journal, &bench.expected.units[0]).unwrap();
+    bench.disk.lock().limit_to(Some(0));
+    // A result takes the reserve; there is no room to put it back.
+    bench.append(&journal, &[started(2)]).unwrap();
+    drop(journal);
+    runtime().block_on(async {
+        let mut till = counter(&bench).await;
+        till.told("J01").await;
+        till.charge().await;
+        till.told("J01").await;
+        assert!(till.requests.try_recv().is_err(), "nothing was sent");
+        bench.disk.lock().limit_to(None);
+        till.charge().await;
+        till.wait("prompt", |page| matches!(page, Page::Prompt(_)))
+            .await;
+    });
+}
+
+#[test]
 fn a_full_disk_that_turns_out_broken_is_told_as_broken_instead_of_waited_for() {
     let mut bench = Bench::new("till-full-broken", 1);
     // Too small for a result, so that one finds no space at all.
