@@ -70,7 +70,8 @@ def repaired(vm, till, sandbox, out):
     with data_partition(vm.image, f"{out}/data.img") as data:
         recovered(data)
         assert is_sound(data), "a fault is left"
-    print("a faulty data partition: repaired at the start, twice; three sales paid, journal and books equal", flush=True)
+    print("a faulty data partition: repaired at the start, twice; three sales paid, journal and books equal",
+          flush=True)
 
 
 def unmounted(vm, till, _, out):
@@ -116,8 +117,8 @@ def full(vm, till, sandbox, out):
     orders = equal_books(vm.image, out, sandbox)
     states = Counter(order["state"] for order in orders.values())
     assert states["open"] == 0 and states["paid"] >= 2, states
-    print(f"a full data partition: new sales are refused; with room again one is paid, {dict(states)}, journal and books "
-          "equal, none open", flush=True)
+    print(f"a full data partition: new sales are refused; with room again one is paid, {dict(states)}, journal "
+          "and books equal, none open", flush=True)
 
 
 class Refused(Exception):
