@@ -21,6 +21,8 @@ SEED = int(os.environ.get("SEED", str(int(time.time()))))
 # A sale takes about so long on an emulated machine.
 SALE_SECONDS = 14
 LITTLE_MEMORY = 256
+# A code that nobody may have heard of is asked about until it cannot be paid any more, and a little longer.
+ENDS = 1200
 
 
 class PowerFails(Exception):
@@ -81,8 +83,15 @@ def reboots(disk, out):
 
 
 def power_cuts(disk, sandbox, out):
-    chance = random.Random(SEED)
     vm = Vm(disk, f"{out}/vm-cuts")
+    try:
+        return cuts(vm, disk, sandbox, out)
+    finally:
+        vm.cut()
+
+
+def cuts(vm, disk, sandbox, out):
+    chance = random.Random(SEED)
     left_open, longest = 0, 0.0
     for number in range(1, CUTS + 1):
         vm.power_on()
@@ -131,7 +140,7 @@ def finish(vm, sandbox, out, disk):
     vm.power_on()
     till = Till(vm, out)
     till.sells()
-    till.until(is_settled, "the end of all open sales", 240)
+    till.until(is_settled, "the end of all open sales", ENDS)
     till.picture("after-all-cuts")
     vm.cut()
     orders = equal_books(disk, out, sandbox)

@@ -112,7 +112,7 @@ def full(vm, till, sandbox, out):
         recovered(data)
         change(data, "rm filler")
     sells(vm, till, sandbox, "6.60")
-    till.until(is_settled, "the end of all open sales", 240)
+    till.until(is_settled, "the end of all open sales", 1200)
     vm.cut()
     orders = equal_books(vm.image, out, sandbox)
     states = Counter(order["state"] for order in orders.values())

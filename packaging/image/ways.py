@@ -46,9 +46,9 @@ def main():
         older_is_offered(vm, till, sandbox, old)
         older_is_wished_for(vm, till, old, out)
         back(vm, till, pin)
-        till.sale(sandbox, "9.90")
+        till.sale(sandbox, "9.60")
         vm.cut()
-        books_hold(vm, out, sandbox, {880: "paid", 990: "paid"})
+        books_hold(vm, out, sandbox, {880: "paid", 960: "paid"})
     finally:
         if vm.process is not None:
             vm.cut()
