@@ -21,7 +21,7 @@ SEED = int(os.environ.get("SEED", str(int(time.time()))))
 # A sale takes about so long on an emulated machine.
 SALE_SECONDS = 14
 LITTLE_MEMORY = 256
-# A code that nobody may have heard of is asked about until it cannot be paid any more, and a little longer.
+# A sale that nobody may have heard of is asked about more and more seldom.
 ENDS = 1200
 
 
