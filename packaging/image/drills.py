@@ -12,7 +12,7 @@ from collections import Counter
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from keep import keep, said  # noqa: E402
-from till import Sandbox, Till, copy_image, equal_books, is_settled  # noqa: E402
+from till import ENDS, Sandbox, Till, copy_image, equal_books, is_settled  # noqa: E402
 from vm import Vm  # noqa: E402
 
 CUTS = int(os.environ.get("CUTS", "50"))
@@ -21,8 +21,6 @@ SEED = int(os.environ.get("SEED", str(int(time.time()))))
 # A sale takes about so long on an emulated machine.
 SALE_SECONDS = 14
 LITTLE_MEMORY = 256
-# A sale that nobody may have heard of is asked about more and more seldom.
-ENDS = 1200
 
 
 class PowerFails(Exception):

@@ -28,6 +28,8 @@ AMBER, ROSE = (255, 241, 214), (253, 233, 232)
 SECTOR = 512
 # A prompt without a code for so long does not make one any more.
 ASKS_AGAIN = 15
+# Open sales are asked about more and more seldom.
+ENDS = 1200
 # What the tool says, with exit code 1, of a second copy whose only fault is that it ends too early.
 SOUND_BUT = re.compile(r"\d+ records are sound, head \w+\n"
                        r"the second copy lacks the newest records \((\d+)\); a start adds them\n")
@@ -209,6 +211,10 @@ def set_pin(file, ctl="target/debug/shouyinctl"):
                               capture_output=True)
         if made.returncode == 0:
             return pin
+
+
+def wrong(pin):
+    return "".join(str((int(digit) + 1) % 10) for digit in pin)
 
 
 def is_keypad(screen):

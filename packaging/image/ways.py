@@ -13,13 +13,13 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import update  # noqa: E402
 from till import (AMBER, BLUE, GREY, KEYS, WHITE, Sandbox, Till, books_hold, change, copy_image,  # noqa: E402
-                  data_of, data_partition, is_keypad, recovered, set_pin)
+                  data_of, data_partition, is_keypad, recovered, set_pin, wrong)
 from vm import Vm  # noqa: E402
 
 # From the keypad to the page of updates: each step is a place to tap and what the next page is known by. The only
 # thing to change when the page moves.
-WAY = [((74, 158), lambda screen: is_records(screen)), ((360, 458), lambda screen: is_maintenance(screen)),
-       ((590, 267), lambda screen: is_update(screen))]
+TO_MAINTENANCE = [((74, 158), lambda screen: is_records(screen)), ((360, 458), lambda screen: is_maintenance(screen))]
+WAY = [*TO_MAINTENANCE, ((590, 267), lambda screen: is_update(screen))]
 # The keys of that page.
 ACT, GO_BACK = (480, 1168), (360, 1000)
 # Beyond what a fetch and an installation take on a loaded machine.
@@ -95,9 +95,13 @@ def is_approval(screen):
 
 
 def to_updates(vm, till):
-    for place, there in WAY:
+    goes(vm, till, WAY)
+
+
+def goes(vm, till, way):
+    for place, there in way:
         vm.tap(*place)
-        till.until(there, "the next page on the way to 更新", 90)
+        till.until(there, "the next page on the way", 90)
 
 
 def approves(vm, till, pin):
@@ -118,7 +122,7 @@ def now(vm, till, pin):
     till.until(says_why_not, "that the batch is open", 90)
     till.picture("batch-open")
     vm.tap(*ACT)
-    approves(vm, till, "".join(str((int(digit) + 1) % 10) for digit in pin))
+    approves(vm, till, wrong(pin))
     vm.pass_time(5)
     assert is_approval(vm.screen()), "a wrong PIN led on"
     till.picture("wrong-pin")
