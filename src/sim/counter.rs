@@ -80,7 +80,9 @@ impl Sandbox {
 
     /// Says what became of a cashier order and of its payments.
     pub(super) fn counter_query(&self, fields: &Fields) -> Result<Reply, Refusal> {
-        let trade = self.counter_order(fields)?;
+        let Some(trade) = self.counter_order(fields)? else {
+            return no_such_order(fields);
+        };
         let books = self.books();
         let refunds: Vec<Refund> = books.refunds_of(&trade.out_trade_no).cloned().collect();
         let mut data = order_data(&trade);
@@ -93,7 +95,9 @@ impl Sandbox {
 
     /// Closes an unpaid cashier order.
     pub(super) fn counter_close(&self, fields: &Fields) -> Result<Reply, Refusal> {
-        let trade = self.counter_order(fields)?;
+        let Some(trade) = self.counter_order(fields)? else {
+            return no_such_order(fields);
+        };
         let mut books = self.books();
         let (code, msg) = match close(&mut books, &trade) {
             ("BBS00000", msg) => ("000000", msg),
@@ -104,7 +108,7 @@ impl Sandbox {
     }
 
     /// Finds a cashier order by either number; `pay_order_no` wins.
-    fn counter_order(&self, fields: &Fields) -> Result<Trade, Refusal> {
+    fn counter_order(&self, fields: &Fields) -> Result<Option<Trade>, Refusal> {
         fields.our_merchant()?;
         let (order, number) = (
             fields.optional("out_order_no", 32)?,
@@ -120,12 +124,20 @@ impl Sandbox {
         };
         let order = order.unwrap_or_default();
         self.advance(&mut books, &order, true);
-        books
-            .trade(&order)
-            .filter(|trade| trade.kind == Kind::Counter)
-            .cloned()
-            .ok_or_else(|| parameter("the cashier order is unknown"))
+        let trade = books.trade(&order);
+        Ok(trade.filter(|trade| trade.kind == Kind::Counter).cloned())
     }
+}
+
+/// The same words as for a trade that is unknown: Lakala's own code for a cashier order is not documented.
+fn no_such_order(fields: &Fields) -> Result<Reply, Refusal> {
+    let mut data = json!({"merchant_no": MERCHANT_NO});
+    for (name, length) in [("out_order_no", 32), ("pay_order_no", 64)] {
+        if let Some(number) = fields.optional(name, length)? {
+            data[name] = json!(number);
+        }
+    }
+    Ok(Reply::Signed(body("BBS11114", "订单不存在", &data)))
 }
 
 /// `order_status` of acquirer.md 2.7.

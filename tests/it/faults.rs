@@ -16,3 +16,4 @@ mod proxy;
 mod records;
 mod sandbox_kill;
 mod terminal_kill;
+mod unborn;

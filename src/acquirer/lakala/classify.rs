@@ -32,7 +32,7 @@ const REFUND_FAILED: [&str; 10] = [
 ];
 const SUCCESS: &str = "BBS00000";
 /// "Order not paid or not found" on an inquiry (weak source, acquirer.md 3.1).
-const NOT_FOUND: &str = "BBS11114";
+pub(super) const NOT_FOUND: &str = "BBS11114";
 /// Nesting deeper than this is refused.
 const DEPTH_MAX: usize = 16;
 

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::LakalaConfig;
-use super::classify::{named, particular, place, refuse_deep, refuse_twins};
+use super::classify::{NOT_FOUND, named, particular, place, refuse_deep, refuse_twins};
 use super::wire::{Built, envelope, local_time};
 use crate::domain::{MerchantNo, Money, Now, OrderNo, Timestamp};
 use crate::evidence::{Claim, ClaimState, TradeDetails, Undone};
@@ -176,21 +176,15 @@ fn is(text: &Option<String>, word: &str) -> bool {
     text.as_deref() == Some(word)
 }
 
+/// `NOT_FOUND` is documented for trades; that a cashier order's inquiry says it too is inferred (acquirer.md 2.7 is
+/// silent). Any other code leaves the order in checking.
 fn state(request: &Request, code: &str, status: Option<&str>) -> ClaimState {
-    if code != SUCCESS {
-        return ClaimState::Unknown;
-    }
-    match request {
-        Request::Preorder { .. } => ClaimState::Presentable,
-        Request::Close { .. } => ClaimState::RevokeAccepted,
-        Request::Inquire { .. } => order_state(status),
-        Request::Authorize { .. }
-        | Request::Revoke { .. }
-        | Request::Void { .. }
-        | Request::Refund { .. }
-        | Request::InquireRefund { .. }
-        | Request::Card(_)
-        | Request::Settlement(_) => ClaimState::Unknown,
+    match (request, code) {
+        (Request::Preorder { .. }, SUCCESS) => ClaimState::Presentable,
+        (Request::Close { .. }, SUCCESS) => ClaimState::RevokeAccepted,
+        (Request::Inquire { .. }, SUCCESS) => order_state(status),
+        (Request::Inquire { .. } | Request::Close { .. }, NOT_FOUND) => ClaimState::NotFound,
+        _ => ClaimState::Unknown,
     }
 }
 
@@ -209,6 +203,7 @@ pub(super) fn order_state(status: Option<&str>) -> ClaimState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{BatchNo, Channel};
     use crate::payment::Presentment;
 
     fn asked(status: &str, amount: &str) -> Claim {
@@ -236,6 +231,37 @@ mod tests {
             ("8", ClaimState::Unknown),
         ] {
             assert_eq!(asked(status, "100").state, state, "{status}");
+        }
+    }
+
+    #[test]
+    fn only_an_inquiry_and_a_close_hear_that_there_is_no_order_and_an_error_of_form_says_nothing() {
+        let order_no = OrderNo::new("A1").expect("order");
+        let entry = Presentment::OneCode;
+        let inquire = Request::Inquire {
+            order_no: order_no.clone(),
+            entry,
+        };
+        let close = Request::Close {
+            order_no: order_no.clone(),
+            entry,
+        };
+        let open = Request::Preorder {
+            order_no,
+            amount: Money::from_fen(100).expect("fen"),
+            channel: Channel::Unknown,
+            life_ms: 300_000,
+            batch: BatchNo::new(1).expect("a batch"),
+        };
+        let state = |request: &Request, code: &str| {
+            let body = format!(r#"{{"code":"{code}"}}"#);
+            claim(request, body.as_bytes()).expect("readable").state
+        };
+        assert_eq!(state(&inquire, "BBS11114"), ClaimState::NotFound);
+        assert_eq!(state(&close, "BBS11114"), ClaimState::NotFound);
+        assert_eq!(state(&open, "BBS11114"), ClaimState::Unknown);
+        for request in [&inquire, &close, &open] {
+            assert_eq!(state(request, "BBS11000"), ClaimState::Unknown);
         }
     }
 

@@ -138,15 +138,32 @@ fn fields_of_a_cashier_order_are_checked() {
         "BBS11000",
         "is missing",
     );
-    refused(
-        &shop().call(ASK, &named(&fresh("C"))),
-        "BBS11000",
-        "unknown",
+}
+
+#[test]
+fn an_unknown_cashier_order_is_told_by_a_signed_answer_that_names_it() {
+    let trade = fresh("T");
+    assert_eq!(
+        shop().code(super::MICROPAY, &super::micropay(&trade, 100)),
+        "BBS00000"
     );
-    refused(
-        &shop().call(END, &named(&fresh("C"))),
-        "BBS11000",
-        "unknown",
+    for path in [ASK, END] {
+        for order in [fresh("C"), trade.clone()] {
+            let told = shop().ask(path, &named(&order));
+            assert_eq!(told["code"], "BBS11114", "{path}: {told}");
+            assert_eq!(told["resp_data"], named(&order), "{path}: {told}");
+        }
+        let number = json!({"merchant_no": MERCHANT_NO, "pay_order_no": "20260101CC1"});
+        let told = shop().ask(path, &number);
+        assert_eq!(
+            (&told["code"], &told["resp_data"]),
+            (&json!("BBS11114"), &number)
+        );
+    }
+    assert_eq!(
+        shop().net(&trade),
+        100,
+        "a payment by code is no cashier order"
     );
 }
 
