@@ -18,8 +18,9 @@ from vm import Vm  # noqa: E402
 CUTS = int(os.environ.get("CUTS", "50"))
 REBOOTS = int(os.environ.get("REBOOTS", "20"))
 SEED = int(os.environ.get("SEED", str(int(time.time()))))
-# A sale takes about so long on an emulated machine.
-SALE_SECONDS = 14
+# The instant of a cut is drawn from so many times what a sale took on this host: a machine that is cut while somebody
+# types proves little.
+SALES = 1.5
 LITTLE_MEMORY = 256
 
 
@@ -36,8 +37,8 @@ def main():
     disk = f"{out}/disk.raw"
     try:
         copy_image(image, disk, sandbox.provision())
-        figures = [little_memory(disk, sandbox, out), reboots(disk, out),
-                   *power_cuts(disk, sandbox, out)]
+        little, sale_seconds = little_memory(disk, sandbox, out)
+        figures = [little, reboots(disk, out), *power_cuts(disk, sandbox, out, sale_seconds)]
     finally:
         sandbox.stop()
     os.unlink(disk)
@@ -46,17 +47,22 @@ def main():
 
 
 def little_memory(disk, sandbox, out):
+    """What to say of it, and how many seconds a sale took."""
     vm = Vm(disk, f"{out}/vm-memory", memory=LITTLE_MEMORY)
     vm.power_on()
     try:
         till = Till(vm, out)
         till.sells()
         till.touches()
+        # The first one waits for the machine's network, and is no measure.
         till.sale(sandbox, "5.50")
+        began = time.monotonic()
+        till.sale(sandbox, "5.60")
+        sale_seconds = time.monotonic() - began
         till.picture("256-mb")
     finally:
         vm.cut()
-    return said(f"{LITTLE_MEMORY} MB of memory: a sale is paid")
+    return said(f"{LITTLE_MEMORY} MB of memory: two sales are paid, the second in {sale_seconds:.0f} s"), sale_seconds
 
 
 def reboots(disk, out):
@@ -74,21 +80,21 @@ def reboots(disk, out):
             longest = max(longest, till.sells())
     finally:
         vm.cut()
-    # A starved host lets the machine's own watchdogs fire; that is told, and is no hang.
-    own = vm.events.count("RESET") - REBOOTS
-    return said(f"{REBOOTS} warm resets without a hang, the longest {longest:.1f} s until it sells, {own} more by "
-                f"the machine itself ({vm.events.count('WATCHDOG')} of them by the board's watchdog)")
+    # A reset that something in the machine asked for is told, and is no hang.
+    own = ", ".join(f"{reason} {seconds:.0f} s after one" for reason, seconds in vm.own_resets) or "none"
+    return said(f"{REBOOTS} warm resets without a hang, the longest {longest:.1f} s until it sells; more that the "
+                f"machine asked for itself: {own}; by the board's watchdog: {vm.events.count('WATCHDOG')}")
 
 
-def power_cuts(disk, sandbox, out):
+def power_cuts(disk, sandbox, out, sale_seconds):
     vm = Vm(disk, f"{out}/vm-cuts")
     try:
-        return cuts(vm, disk, sandbox, out)
+        return cuts(vm, disk, sandbox, out, sale_seconds)
     finally:
         vm.cut()
 
 
-def cuts(vm, disk, sandbox, out):
+def cuts(vm, disk, sandbox, out, sale_seconds):
     chance = random.Random(SEED)
     left_open, longest = 0, 0.0
     for number in range(1, CUTS + 1):
@@ -96,7 +102,7 @@ def cuts(vm, disk, sandbox, out):
         till = Till(vm, out)
         longest = max(longest, till.sells())
         till.touches()
-        vm.deadline = time.monotonic() + chance.uniform(0.5, SALE_SECONDS)
+        vm.deadline = time.monotonic() + chance.uniform(0.5, SALES * sale_seconds)
         amount = f"{chance.randint(1, 99)}.{chance.randint(10, 69)}"
         try:
             fails_in(vm, till, sandbox, amount)

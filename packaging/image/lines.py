@@ -165,7 +165,7 @@ def given(vm, till, _sandbox):
     to_network(vm, till)
     till.until(lambda screen: not has_wifi(screen) and screen.at(*LINK) == WHITE, "the wired link on the page", 90)
     till.picture("network")
-    order(vm, "radio")
+    order(vm, "radios 1")
     told = until(vm, lambda told: told.state("iwd").startswith("active") and told.parts.get("jobs") == [],
                  "iwd after a radio appeared")
     sound(told)
@@ -220,4 +220,5 @@ def to_network(vm, till):
         till.until(there, "the next page on the way to 网络", 90)
 
 
-main()
+if __name__ == "__main__":
+    main()

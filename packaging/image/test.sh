@@ -76,6 +76,7 @@ network() {
   local looked=target/image/looked
   packaging/image/lines/build.sh "${VERSION:-1}" $looked >/dev/null
   python3 packaging/image/lines.py "$looked/$(basename "$image")" $out/network
+  python3 packaging/image/wireless.py "$looked/$(basename "$image")" $out/wireless
   rm -rf $looked
 }
 recovery() {

@@ -64,6 +64,8 @@ class Vm:
             *([] if reboot else ["-no-reboot"]), *extra,
         ]
         self.process, self.lines, self.began, self.events = None, [], None, []
+        # Those that something in the machine asked for: why, and seconds after `began` when it was heard of.
+        self.own_resets = []
         self.first_date = None
 
     def _flash(self, secure):
@@ -121,6 +123,8 @@ class Vm:
             answer = json.loads(self.words.readline())
             if "event" in answer:
                 self.events.append(answer["event"])
+                if answer["event"] == "RESET" and answer["data"]["guest"]:
+                    self.own_resets.append((answer["data"]["reason"], time.monotonic() - self.began))
                 continue
             if "error" in answer:
                 raise RuntimeError(f"{command}: {answer['error']}")
