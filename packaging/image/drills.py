@@ -80,7 +80,8 @@ def reboots(disk, out):
             longest = max(longest, till.sells())
     finally:
         vm.cut()
-    # A reset that something in the machine asked for is told, and is no hang.
+    # A start that is reset at its first screen was not called healthy yet. After five of them in a row the version is
+    # given up as one that never works (init/attempts.rs), which is one reset more: told, and no hang.
     own = ", ".join(f"{reason} {seconds:.0f} s after one" for reason, seconds in vm.own_resets) or "none"
     return said(f"{REBOOTS} warm resets without a hang, the longest {longest:.1f} s until it sells; more that the "
                 f"machine asked for itself: {own}; by the board's watchdog: {vm.events.count('WATCHDOG')}")
