@@ -96,6 +96,7 @@ case $stage in
     recovery
     watchdog
     update
+    ways
     reproducible
     ;;
 esac
