@@ -323,6 +323,9 @@ data_partition() {
   truncate -s ${data_mb}M "$data"
   faketime -f "2026-01-01 00:00:00" mke2fs -q -t ext4 -U "$(own_id datafs)" -L shouyin-data \
     -E "root_owner=0:0,hash_seed=$(own_id seed)" -O metadata_csum,64bit -d "$seed" "$data"
+  # mke2fs copies the time of each file's last change, which nobody can set on the host.
+  find "$seed" -mindepth 1 -printf "sif \"/%P\" ctime @$SOURCE_DATE_EPOCH\n" |
+    faketime -f "2026-01-01 00:00:00" debugfs -w -f - "$data" >/dev/null
 }
 
 tell() {
