@@ -116,6 +116,17 @@ pub trait CopyFile: Send {
     fn refresh(&mut self, from: u64) -> io::Result<()>;
 }
 
+/// A lock until it is dropped. It is given back by word: a program that is just being started has a copy of the open
+/// file for a moment, and with it the lock of a file that was only closed (flock(2)).
+struct Held(File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // What the system does not give back now it gives back when the file is closed.
+        self.0.unlock().ok();
+    }
+}
+
 /// The system's own files.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemFiles;
@@ -124,7 +135,7 @@ impl Files for SystemFiles {
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Send>>> {
         let file = File::options().create(true).append(true).open(path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(file))),
+            Ok(()) => Ok(Some(Box::new(Held(file)))),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(source)) => Err(source),
         }

@@ -88,7 +88,12 @@ fn refuse_running(path: &Path) -> Result<(), JournalError> {
     };
     match file.try_lock_shared() {
         Err(std::fs::TryLockError::WouldBlock) => Err(JournalError::Locked { path: lock }),
-        Ok(()) | Err(std::fs::TryLockError::Error(_)) => Ok(()),
+        Ok(()) => {
+            // By word, as the journal's own lock: a copy of it would keep a terminal from its start.
+            file.unlock().ok();
+            Ok(())
+        }
+        Err(std::fs::TryLockError::Error(_)) => Ok(()),
     }
 }
 

@@ -536,8 +536,12 @@ mod tests {
         let mut source = open("folder", folder.path()).expect("the folder is there");
         assert_eq!(shade(&mut source), BLANK_SHADE);
         fs::write(folder.path().join("a.pgm"), pgm(10)).expect("written");
+        let old = fs::File::options()
+            .write(true)
+            .open(folder.path().join("a.pgm"));
+        old.and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH))
+            .expect("old");
         assert_eq!(shade(&mut source), 10);
-        thread::sleep(Duration::from_millis(20));
         fs::write(folder.path().join("b.pgm"), b"P5 4 2").expect("written");
         assert_eq!(shade(&mut source), 10);
         fs::write(folder.path().join("b.pgm"), pgm(20)).expect("written");

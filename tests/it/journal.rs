@@ -1,6 +1,8 @@
 //! The journal against alteration, full disks, torn copies, bad files and a second instance.
 
 use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 use shouyin::domain::{Epoch, Timestamp};
@@ -32,16 +34,7 @@ fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// Waits until nobody holds the lock: a process that another test starts has a copy of it until it becomes its own
-/// program.
-fn wait_closed(dir: &Path) {
-    if let Ok(file) = std::fs::File::open(dir.join("journal.lock")) {
-        file.lock().unwrap();
-    }
-}
-
 fn open(config: &JournalConfig) -> (Journal, shouyin::journal::Opened) {
-    wait_closed(&config.dir);
     Journal::open(config.clone()).unwrap()
 }
 
@@ -123,7 +116,6 @@ pub fn filled(dir: &Path, sales: u64) -> u64 {
         last
     });
     drop(journal);
-    wait_closed(dir);
     rows
 }
 
@@ -392,7 +384,6 @@ fn a_second_copy_that_could_not_be_written_is_told_and_filled_again() {
         }
         let rows = if last { 2 } else { 3 };
         drop(journal);
-        wait_closed(dir.path());
         let (_journal, opened) = open(&config(dir.path()));
         assert_eq!(opened.rows, rows);
         let copy = std::fs::read(dir.path().join("copy.log")).unwrap();
@@ -412,6 +403,26 @@ fn a_second_instance_is_told_who_holds_the_journal() {
     let refused = Journal::open(config(dir.path())).unwrap_err();
     assert!(matches!(refused, JournalError::Locked { .. }));
     assert!(refused.to_string().contains("stop it first"));
+}
+
+#[test]
+fn a_closed_journal_is_free_although_programs_are_being_started() {
+    let dir = TempDir::new().unwrap();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::SeqCst) {
+                Command::new("/bin/true").status().unwrap();
+            }
+        });
+        let opened: Vec<_> = (0..60)
+            .map(|_| Journal::open(config(dir.path())).map(|_| ()))
+            .collect();
+        stop.store(true, Ordering::SeqCst);
+        for opened in opened {
+            opened.unwrap();
+        }
+    });
 }
 
 #[test]
@@ -453,7 +464,6 @@ fn a_torn_second_copy_is_mended_from_the_journal() {
     let whole = std::fs::read(&copy).unwrap();
     std::fs::write(&copy, &whole[..whole.len() - 7]).unwrap();
     drop(open(&config(dir.path())));
-    wait_closed(dir.path());
     assert_eq!(std::fs::read(&copy).unwrap(), whole);
 }
 
@@ -469,7 +479,6 @@ fn damage_in_the_second_copy_is_mended_but_hides_no_rollback() {
     let (journal, _) = open(&config(dir.path()));
     assert_eq!(checked(&journal), Background::Sound);
     drop(journal);
-    wait_closed(dir.path());
     assert_eq!(std::fs::read(&copy).unwrap(), whole);
 
     std::fs::write(&copy, &damaged).unwrap();
@@ -520,7 +529,6 @@ fn a_full_disk_refuses_new_sales_and_still_stores_results() {
         "{refused} refused, {stored} stored"
     );
     drop(journal);
-    wait_closed(dir.path());
     let verdict = inspect::verify(&small.database(), None).unwrap();
     assert!(verdict.is_sound() && verdict.rows == stored, "{verdict:?}");
 }

@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::till::{Plan, Till, reconcile, runtime, sandbox, start};
+use crate::till::{Plan, Till, reconcile, runtime, sandbox, start, wait_closed};
 use crate::undo::scan;
 
 const MERCHANT_NO: &str = shouyin::sim::MERCHANT_NO;
@@ -313,10 +313,7 @@ fn forged_old_foreign_and_oversized_notices_change_nothing() {
 
 /// The facts of an order as the terminal's own tool exports them.
 fn facts_of(data: &Path, order: &str) -> String {
-    // The journal's thread lets go a moment after the till.
-    let lock = std::fs::File::open(data.join("journal.lock")).unwrap();
-    lock.lock().unwrap();
-    drop(lock);
+    wait_closed(data);
     let mut text = Vec::new();
     shouyin::journal::inspect::show(&data.join("journal.db"), Some(order), &mut text).unwrap();
     String::from_utf8(text).unwrap()

@@ -2,6 +2,7 @@
 //!
 //! Waits of both sides are divided by the same factor; nothing sleeps, every wait is for a screen.
 
+mod lossy;
 mod outfit;
 
 use std::net::SocketAddr;
@@ -31,6 +32,7 @@ use shouyin::view::{Desk, Intent, Language, OutcomeKind, Page, Screen, Shop, Tap
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 
+pub use self::lossy::losing;
 pub use crate::books::{ledger, reconcile};
 
 pub const FASTER: u64 = 40;
@@ -107,6 +109,12 @@ impl Plan {
 pub fn keypad_tells(code: &'static str) -> impl Fn(&Page) -> bool {
     let is_it = move |told: &shouyin::view::Notice| told.code == code;
     move |page| matches!(page, Page::Keypad(page) if page.notice.as_ref().is_some_and(is_it))
+}
+
+/// A prompt that tells this code.
+pub fn prompt_tells(code: &'static str) -> impl Fn(&Page) -> bool {
+    let is_it = move |told: &shouyin::view::Notice| told.code == code;
+    move |page| matches!(page, Page::Prompt(page) if page.notice.as_ref().is_some_and(is_it))
 }
 
 pub async fn till(dir: &TempDir) -> Till {
@@ -277,15 +285,15 @@ pub fn open(data: &std::path::Path) -> (Journal, shouyin::journal::Opened) {
     // A process of a kill test dies by this.
     let appends = std::env::var("DIES_AFTER_APPENDS").ok();
     config.abort_after_appends = appends.and_then(|count| count.parse().ok());
-    // A process that another test starts holds a copy of an earlier journal's lock until it becomes its own program.
-    loop {
-        if let Ok(file) = std::fs::File::open(data.join("journal.lock")) {
-            file.lock().unwrap();
-        }
-        match Journal::open(config.clone()) {
-            Err(shouyin::journal::JournalError::Locked { .. }) => std::thread::yield_now(),
-            opened => return opened.unwrap(),
-        }
+    wait_closed(data);
+    Journal::open(config).unwrap()
+}
+
+/// Waits until nobody holds a journal: its thread lets go a moment after the till.
+pub fn wait_closed(data: &std::path::Path) {
+    if let Ok(file) = std::fs::File::open(data.join("journal.lock")) {
+        file.lock().unwrap();
+        file.unlock().unwrap();
     }
 }
 
@@ -463,10 +471,6 @@ fn every_amount_trigger_ends_with_journal_and_books_equal() {
     });
     let data = dir.path().join("data");
     drop(open(&data));
-    std::fs::File::open(data.join("journal.lock"))
-        .unwrap()
-        .lock()
-        .unwrap();
     let verdict =
         inspect::verify(&data.join("journal.db"), Some(&data.join("mirror.log"))).unwrap();
     assert!(verdict.is_sound(), "{verdict:?}");

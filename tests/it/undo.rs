@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
-use shouyin::acquirer::{Acquirer, HttpsPost, Lakala, Reply, SendError};
-use shouyin::domain::{Channel, Now, TxnId};
+use shouyin::domain::{Channel, TxnId};
 use shouyin::journal::{SaleState, UndoState};
 use shouyin::payment::Request;
 use shouyin::view::pages::UndoStateView;
@@ -14,7 +13,10 @@ use shouyin::view::{Intent, OutcomeKind, Page};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::till::{PIN, Plan, Till, ledger, reconcile, runtime, sandbox, start, till, till_with};
+use crate::till::{
+    PIN, Plan, Till, ledger, losing, prompt_tells, reconcile, runtime, sandbox, start, till,
+    till_with,
+};
 
 /// The customer scans a code of ours on the wallet page. Returns the status of the answer.
 pub async fn scan(port: u16, text: &str) -> u16 {
@@ -235,11 +237,7 @@ fn our_code_that_nobody_could_be_asked_for_is_told_as_not_sent() {
             .await;
         till.tap(Intent::ShowCode(Channel::Alipay)).await;
         // The network is told, and not that a code ended.
-        let told = |page: &Page| {
-            matches!(page, Page::Prompt(prompt)
-                if prompt.notice.as_ref().is_some_and(|notice| notice.code == "P21"))
-        };
-        till.wait("why there is no code", told).await;
+        till.wait("why there is no code", prompt_tells("P21")).await;
         let order = &till.journal.recent(1).await.unwrap()[0];
         assert_eq!(order.state, SaleState::NotSent);
         till.stop().await;
@@ -414,19 +412,6 @@ fn a_changed_way_asks_for_the_same_amount_once_the_void_is_final() {
     });
 }
 
-/// Loses every void and every question while the line is down.
-struct Deaf(Lakala<HttpsPost>, Arc<AtomicBool>);
-
-impl Acquirer for Deaf {
-    async fn ask(&self, request: Request, now: Now) -> Reply {
-        let lost = matches!(request, Request::Void { .. } | Request::Inquire { .. });
-        if lost && self.1.load(Ordering::SeqCst) {
-            return Reply::Failed(SendError::NoAnswer("lost".to_owned()));
-        }
-        self.0.ask(request, now).await
-    }
-}
-
 #[test]
 fn a_void_whose_result_is_unknown_never_carries_its_amount_over() {
     let dir = TempDir::new().unwrap();
@@ -437,7 +422,11 @@ fn a_void_whose_result_is_unknown_never_carries_its_amount_over() {
         let file = dir.path().join("sandbox/terminal.toml");
         let mut plan = Plan::new(&[file], dir.path().join("data"));
         plan.timing.park_after_ms = 3_600_000;
-        let mut till = start(plan, |lakala| Deaf(lakala, line)).await;
+        let lost = move |request: &Request| {
+            let asks = matches!(request, Request::Void { .. } | Request::Inquire { .. });
+            asks && line.load(Ordering::SeqCst)
+        };
+        let mut till = start(plan, losing(lost)).await;
         till.sell(5_001, "281234567890700003").await;
         let txn = till.change_way().await;
         // Nobody gets past it with "seen": nothing has ended.

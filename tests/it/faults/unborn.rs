@@ -3,26 +3,13 @@
 //! The sale is neither paid nor failed then. It ends by inquiries that find nothing, far enough apart, and never stays
 //! in checking, whichever code was wanted.
 
-use shouyin::acquirer::{Acquirer, HttpsPost, Lakala, Reply, SendError};
-use shouyin::domain::{Channel, Now};
+use shouyin::domain::Channel;
 use shouyin::journal::SaleState;
 use shouyin::payment::Request;
 use shouyin::view::{Intent, Page};
 use tempfile::TempDir;
 
-use crate::till::{Plan, reconcile, runtime, sandbox, start};
-
-/// Loses every order for a code of ours on its way.
-struct CutOff(Lakala<HttpsPost>);
-
-impl Acquirer for CutOff {
-    async fn ask(&self, request: Request, now: Now) -> Reply {
-        if matches!(request, Request::Preorder { .. }) {
-            return Reply::Failed(SendError::NoAnswer("cut off".to_owned()));
-        }
-        self.0.ask(request, now).await
-    }
-}
+use crate::till::{Plan, losing, prompt_tells, reconcile, runtime, sandbox, start};
 
 #[test]
 fn an_order_that_never_arrived_ends_as_not_charged_whichever_code_was_wanted() {
@@ -34,7 +21,8 @@ fn an_order_that_never_arrived_ends_as_not_charged_whichever_code_was_wanted() {
         // Nothing is late here: what would arrive later has no time to.
         plan.timing.recheck_ms = 20;
         plan.timing.revoke_idle_ms = 200;
-        let mut till = start(plan, CutOff).await;
+        let orders = |request: &Request| matches!(request, Request::Preorder { .. });
+        let mut till = start(plan, losing(orders)).await;
         let wanted = [Channel::Unknown, Channel::Alipay, Channel::UnionPay];
         for (fen, channel) in (1_010..).zip(wanted) {
             till.charge(fen).await;
@@ -42,11 +30,7 @@ fn an_order_that_never_arrived_ends_as_not_charged_whichever_code_was_wanted() {
             till.wait("prompt", prompt).await;
             till.tap(Intent::ShowCode(channel)).await;
             // It ends while the cashier waits, and the customer may pay in another way.
-            let ended = |page: &Page| {
-                matches!(page, Page::Prompt(page)
-                    if page.notice.as_ref().is_some_and(|notice| notice.code == "P23"))
-            };
-            till.wait("its end", ended).await;
+            till.wait("its end", prompt_tells("P23")).await;
             till.tap(Intent::Cancel).await;
             let keypad = |page: &Page| matches!(page, Page::Keypad(_));
             till.wait("keypad", keypad).await;

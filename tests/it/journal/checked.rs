@@ -52,7 +52,6 @@ fn an_old_altered_record_is_found_in_the_background_and_stops_new_sales_but_not_
     assert_eq!(stored.last_row, rows + 1, "what is owed is still stored");
     assert_eq!(stored.no_sales, Some(NoSales::Altered));
     drop(journal);
-    wait_closed(dir.path());
     let refused = Journal::open(config(dir.path())).unwrap_err();
     assert!(
         matches!(refused, JournalError::Chain { .. }),
@@ -69,7 +68,6 @@ fn a_new_record_that_was_altered_is_found_at_the_start() {
     let (journal, _) = open(&config(dir.path()));
     let stored = runtime().block_on(journal.append(next)).unwrap();
     drop(journal);
-    wait_closed(dir.path());
     // As if the process had been killed before it could leave its note.
     std::fs::write(dir.path().join("journal.checked"), before).unwrap();
     let last = stored.last_row;
@@ -114,7 +112,6 @@ fn a_journal_that_shrank_is_refused_even_when_the_second_copy_shrank_with_it() {
     let (journal, _) = open(&config(dir.path()));
     runtime().block_on(journal.append(next)).unwrap();
     drop(journal);
-    wait_closed(dir.path());
     for file in ["journal.db", "copy.log"] {
         std::fs::copy(older.path().join(file), dir.path().join(file)).unwrap();
     }
@@ -156,7 +153,6 @@ fn a_forged_body_in_the_second_copy_is_found_although_its_checksum_fits() {
     let (journal, _) = open(&config(dir.path()));
     assert_eq!(checked(&journal), Background::Failed);
     drop(journal);
-    wait_closed(dir.path());
     let refused = Journal::open(config(dir.path())).unwrap_err();
     assert!(
         matches!(refused, JournalError::ForeignMirror { number: 2, .. }),
@@ -172,7 +168,6 @@ fn a_missing_second_copy_is_written_again_whole() {
     let whole = std::fs::read(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     drop(open(&config(dir.path())));
-    wait_closed(dir.path());
     assert_eq!(std::fs::read(&path).unwrap(), whole);
     let (records, _) = parse_mirror(&whole);
     assert_eq!(records.len() as u64, rows);
@@ -237,6 +232,5 @@ fn a_copy_that_ends_before_the_newest_records_lacks_them_and_any_other_differs()
     std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
     let (journal, _) = open(&config(dir.path()));
     drop(journal);
-    wait_closed(dir.path());
     assert_eq!(std::fs::read(&path).unwrap(), whole, "a start adds them");
 }

@@ -252,7 +252,6 @@ pub(super) fn unproven_until_accepted(config: &JournalConfig) {
         let stored = runtime.block_on(journal.append(vec![owed])).unwrap();
         assert_eq!(stored.no_sales, Some(NoSales::Unproven));
     }
-    wait_closed(&config.dir);
     assert!(accept(config, OperatorNo::new("07").unwrap(), NOW).unwrap());
     assert!(!accept(config, OperatorNo::new("07").unwrap(), NOW).unwrap());
     let (journal, _) = open(config);
@@ -260,7 +259,6 @@ pub(super) fn unproven_until_accepted(config: &JournalConfig) {
     assert_eq!(runtime.block_on(journal.may_sell()).unwrap(), None);
     runtime.block_on(journal.append(vec![intent])).unwrap();
     drop(journal);
-    wait_closed(&config.dir);
     walk(&stored(&config.database()));
 }
 

@@ -379,7 +379,6 @@ fn a_start_rebuilds_by_itself_and_says_so() {
     assert!(told.whole);
     assert_eq!(opened.rows, killed.rows.len() as u64 + 1);
     drop(journal);
-    wait_closed(killed.dir.path());
     let (_journal, _, report) = Journal::open_or_rebuild(killed.config(), NOW).unwrap();
     assert_eq!(report, None);
 }
@@ -443,7 +442,6 @@ fn a_rotten_page_of_the_lists_ends_the_service_and_the_next_start_rebuilds() {
     let killed = Killed::new().checkpointed();
     // With a note that fits, so that the start reads on from it.
     drop(open(&killed.config()));
-    wait_closed(killed.dir.path());
     let database = Connection::open(killed.config().database()).unwrap();
     let root = |name: &str| -> usize {
         let sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
@@ -458,7 +456,6 @@ fn a_rotten_page_of_the_lists_ends_the_service_and_the_next_start_rebuilds() {
     let refused = runtime().block_on(journal.append(vec![intent.unwrap()]));
     assert!(refused.is_err(), "{refused:?}");
     drop(journal);
-    wait_closed(killed.dir.path());
     let (journal, _, report) = Journal::open_or_rebuild(killed.config(), NOW).unwrap();
     let report = report.expect("the next start looks at everything");
     assert!(report.rebuilt.whole, "{report:?}");

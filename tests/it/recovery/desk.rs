@@ -4,10 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use shouyin::acquirer::{Acquirer, HttpsPost, Lakala, Reply, SendError};
-use shouyin::domain::{Now, Timestamp};
+use shouyin::domain::Timestamp;
 use shouyin::journal::JournalConfig;
-use shouyin::payment::Request;
 use shouyin::recovery::erase::SystemGround;
 use shouyin::recovery::wish::{Found, Wish, WishFile};
 use shouyin::terminal::reset_at_start;
@@ -16,7 +14,7 @@ use shouyin::view::{
 };
 use tempfile::TempDir;
 
-use crate::till::{PIN, Plan, Till, keypad_tells, ledger, runtime, sandbox, start, till};
+use crate::till::{PIN, Plan, Till, keypad_tells, ledger, losing, runtime, sandbox, start, till};
 
 fn data(dir: &TempDir) -> PathBuf {
     dir.path().join("data")
@@ -87,18 +85,6 @@ impl Till {
     }
 }
 
-/// Nothing comes back while the line is down.
-struct Line(Lakala<HttpsPost>, Arc<AtomicBool>);
-
-impl Acquirer for Line {
-    async fn ask(&self, request: Request, now: Now) -> Reply {
-        if self.1.load(Ordering::SeqCst) {
-            return Reply::Failed(SendError::NoAnswer("lost".to_owned()));
-        }
-        self.0.ask(request, now).await
-    }
-}
-
 #[test]
 fn with_an_open_sale_it_is_refused_and_the_sale_goes_on() {
     let dir = TempDir::new().unwrap();
@@ -109,7 +95,7 @@ fn with_an_open_sale_it_is_refused_and_the_sale_goes_on() {
         let file = dir.path().join("sandbox/terminal.toml");
         let mut plan = Plan::new(&[file], data(&dir));
         plan.timing.park_after_ms = 3_600_000;
-        let mut till = start(plan, |lakala| Line(lakala, line)).await;
+        let mut till = start(plan, losing(move |_| line.load(Ordering::SeqCst))).await;
         till.charge(1_280).await;
         till.type_code("281234567890155501").await;
         let parks = |page: &Page| matches!(page, Page::Waiting(page) if page.can_park);
