@@ -8,9 +8,13 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
 use shouyin::scanner::decode::{Decoder, thread_cpu_ms, yardstick};
 use shouyin::scanner::frame::GreyFrame;
 
+#[path = "../tests/support/noise.rs"]
+mod noise;
 #[path = "../tests/support/phone_frames.rs"]
 #[allow(dead_code, reason = "shared with the tests")]
 mod phone_frames;
@@ -28,6 +32,8 @@ const SEED: u64 = 20_261_125;
 const LIVE_MS_MAX: f64 = 33.0;
 /// No frame may take longer than this.
 const FRAME_MS_MAX: f64 = 100.0;
+/// The kinds of noise take turns.
+const NOISE_FRAMES: usize = 400;
 
 struct Drawn {
     frame: GreyFrame,
@@ -146,7 +152,11 @@ fn main() -> ExitCode {
         without,
         LIVE_MS_MAX,
     ));
-    slowest(&frames, &mut report);
+    let seen: Vec<&GreyFrame> = frames.iter().map(|drawn| &drawn.frame).collect();
+    slowest("decode, single image, slowest frame", &seen, &mut report);
+    let noise = noise();
+    let noise: Vec<&GreyFrame> = noise.iter().collect();
+    slowest("decode, noise, slowest frame", &noise, &mut report);
     shares(&frames, &mut report);
     criterion.final_summary();
     report.finish()
@@ -163,23 +173,27 @@ fn bounded(what: &str, ours: f64, most: f64) -> Row {
     }
 }
 
+/// Large frames of every kind of noise: what somebody draws to keep a reader busy.
+fn noise() -> Vec<GreyFrame> {
+    let mut dice = ChaCha8Rng::seed_from_u64(SEED);
+    let kinds = noise::KINDS.iter().cycle();
+    let frames = kinds.filter_map(|kind| noise::frame(*kind, (WIDTH, HEIGHT), &mut dice));
+    frames.take(NOISE_FRAMES).collect()
+}
+
 /// The slowest frame, each taken as the fastest of three looks.
-fn slowest(frames: &[Drawn], report: &mut Report) {
+fn slowest(what: &str, frames: &[&GreyFrame], report: &mut Report) {
     let mut decoder = Decoder::new();
     let mut worst = 0.0_f64;
-    for drawn in frames {
+    for frame in frames {
         let looks = (0..3).map(|_| {
             let begun = thread_cpu_ms();
-            black_box(decoder.exhaustive(&drawn.frame).len());
+            black_box(decoder.exhaustive(frame).len());
             thread_cpu_ms() - begun
         });
         worst = worst.max(looks.fold(f64::INFINITY, f64::min));
     }
-    report.row(bounded(
-        "decode, single image, slowest frame",
-        worst,
-        FRAME_MS_MAX,
-    ));
+    report.row(bounded(what, worst, FRAME_MS_MAX));
 }
 
 fn shares(frames: &[Drawn], report: &mut Report) {
