@@ -15,7 +15,7 @@ use crate::limits;
 use crate::update::fetch::{Offered, Server};
 use crate::update::rule::Window;
 use crate::update::shared::{Failure, Manifest, Refused, Request, TrustedKeys, Wish};
-use crate::update::store::{FetchError, Store, report};
+use crate::update::store::{Fate, FetchError, Store, report};
 use crate::view::{Offer, UpdateNote, UpdateStage, UpdateState};
 
 /// After the first look that failed the next one comes so soon: the terminal is faster than its network.
@@ -145,23 +145,24 @@ impl Worker {
         let store = &self.parts.store;
         // A wish that nobody took is not taken hours later.
         store.withdraw();
-        if let Some((tried, told)) = store.tried() {
-            let note = if tried == running {
-                info!(running, "this version was installed");
-                UpdateNote::Updated(running)
-            } else {
-                warn!(
-                    tried,
-                    running, "the version that was installed does not run"
-                );
-                UpdateNote::FellBack(tried)
-            };
-            if !told {
-                self.change(|state| state.note = Some(note));
+        if let Some((tried, fate)) = store.tried() {
+            let note = became(tried, fate, running);
+            info!(
+                tried,
+                ?fate,
+                running,
+                ?note,
+                "the version that was chosen last"
+            );
+            if note.is_some() {
+                self.change(|state| state.note = note);
             }
-            // A version above this one is not installed by itself once more.
             let noted = if tried > running {
-                store.told_of(tried)
+                // A version above this one is not installed by itself once more.
+                store.note_tried(tried, Fate::Told)
+            } else if fate == Fate::Left && tried == running {
+                // The machine has not started anew yet.
+                Ok(())
             } else {
                 store.forget_tried()
             };
@@ -326,7 +327,7 @@ impl Worker {
             return self.refused(UpdateStage::Idle, UpdateNote::NotInstalled);
         }
         self.change(|state| state.stage = UpdateStage::Installing);
-        let done = match self.parts.store.try_version(version) {
+        let done = match self.parts.store.note_tried(version, Fate::Chosen) {
             Ok(()) => self.wish(Wish::Install(version)).await,
             Err(error) => {
                 error!(%error, "the update folder cannot be written");
@@ -358,7 +359,7 @@ impl Worker {
         self.change(|state| state.stage = UpdateStage::Installing);
         // What is left here is not installed again by itself.
         let own = self.parts.running.unwrap_or_default();
-        let noted = self.parts.store.try_version(own);
+        let noted = self.parts.store.note_tried(own, Fate::Left);
         let done = match noted {
             Ok(()) => self.wish(Wish::Back(version)).await,
             Err(_) => Err(UpdateNote::NotInstalled),
@@ -455,6 +456,16 @@ const fn failed_because(failure: Failure) -> UpdateNote {
         | Failure::Unproven
         | Failure::NoOther
         | Failure::Disk => UpdateNote::NotInstalled,
+    }
+}
+
+/// What is told of the version that was chosen last, now that one runs.
+fn became(tried: u32, fate: Fate, running: u32) -> Option<UpdateNote> {
+    match fate {
+        Fate::Told => None,
+        Fate::Left => (tried != running).then_some(UpdateNote::WentBack(running)),
+        Fate::Chosen if tried == running => Some(UpdateNote::Updated(running)),
+        Fate::Chosen => Some(UpdateNote::FellBack(tried)),
     }
 }
 

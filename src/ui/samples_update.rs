@@ -44,6 +44,7 @@ fn notes() -> Vec<UpdateNote> {
         UpdateNote::NotInstalled,
         UpdateNote::Restarting,
         UpdateNote::TooFar(14),
+        UpdateNote::WentBack(11),
     ]
 }
 

@@ -19,11 +19,20 @@ use crate::limits;
 const MANIFEST: &str = "update.json";
 const SIGNATURE: &str = "update.json.sig";
 const TRIED: &str = "tried";
-/// Behind the version.
-const TOLD: &str = " told";
 const WISH: &str = "apply";
 const REPORT_BYTES: u64 = 1024;
 const BUFFER: usize = 64 * 1024;
+
+/// What became of the version that was to be started or left last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is to be started next.
+    Chosen,
+    /// A supervisor goes back from it.
+    Left,
+    /// Somebody was told what became of it.
+    Told,
+}
 
 /// Why an update does not lie ready. What was complete before is still there, or is fetched anew.
 #[derive(Debug, thiserror::Error)]
@@ -194,23 +203,18 @@ impl Store {
         Ok(self.put(MANIFEST, manifest)?)
     }
 
-    /// Returns the version that was to be installed last, and whether somebody was told what became of it.
-    pub fn tried(&self) -> Option<(u32, bool)> {
+    /// Returns the version that was to be started or left last, and what became of it. The version that runs may be
+    /// older than the one that wrote the note, so a word that it does not know is none.
+    pub fn tried(&self) -> Option<(u32, Fate)> {
         let bytes = self.small(TRIED, 16)?;
-        let text = std::str::from_utf8(&bytes).ok()?.trim();
-        let (version, told) = match text.strip_suffix(TOLD) {
-            Some(version) => (version, true),
-            None => (text, false),
+        let mut words = std::str::from_utf8(&bytes).ok()?.split_whitespace();
+        let version = words.next()?.parse().ok()?;
+        let fate = match words.next() {
+            Some("told") => Fate::Told,
+            Some("left") => Fate::Left,
+            _ => Fate::Chosen,
         };
-        Some((version.parse().ok()?, told))
-    }
-
-    /// Notes that it was told what became of it.
-    ///
-    /// # Errors
-    /// The disk's.
-    pub fn told_of(&self, version: u32) -> io::Result<()> {
-        self.put(TRIED, format!("{version}{TOLD}\n").as_bytes())
+        Some((version, fate))
     }
 
     /// Forgets it.
@@ -222,12 +226,17 @@ impl Store {
         self.sync()
     }
 
-    /// Notes that this version is to be started, so that the next start knows whether it was.
+    /// Notes what becomes of this version, so that the next start knows.
     ///
     /// # Errors
     /// The disk's.
-    pub fn try_version(&self, version: u32) -> io::Result<()> {
-        self.put(TRIED, format!("{version}\n").as_bytes())
+    pub fn note_tried(&self, version: u32, fate: Fate) -> io::Result<()> {
+        let word = match fate {
+            Fate::Chosen => "",
+            Fate::Left => " left",
+            Fate::Told => " told",
+        };
+        self.put(TRIED, format!("{version}{word}\n").as_bytes())
     }
 
     /// Gives the installer a wish.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::shared::{Failure, Request, Wish};
-use super::store::{Store, report};
+use super::store::{Fate, Store, report};
 
 /// The installer's report is looked for so often.
 const LISTEN: Duration = Duration::from_millis(250);
@@ -39,7 +39,7 @@ pub async fn go(
     first_number: u64,
 ) -> Result<(), NoWayBack> {
     // What is left here is not installed again by itself.
-    store.try_version(running)?;
+    store.note_tried(running, Fate::Left)?;
     if let Err(problem) = wish(store, report, Wish::Back(version), first_number).await {
         // Not there is what is wanted.
         store.forget_tried().ok();

@@ -135,10 +135,10 @@ impl Desk {
 impl Cause {
     /// How urgent it is when it is about the terminal itself.
     pub(super) const fn own_severity(&self) -> Severity {
-        use UpdateNote::{Restarting, Unreachable, Updated};
+        use UpdateNote::{Restarting, Unreachable, Updated, WentBack};
         if matches!(
             self,
-            Self::Update(Updated(_)) | Self::Reset(ResetNote::Done)
+            Self::Update(Updated(_) | WentBack(_)) | Self::Reset(ResetNote::Done)
         ) || matches!(self, Self::Network(note) if note.is_good())
         {
             Severity::Good

@@ -291,6 +291,7 @@ const fn update_code(note: UpdateNote) -> &'static str {
         UpdateNote::NotInstalled => "V09",
         UpdateNote::Restarting => "V10",
         UpdateNote::TooFar(_) => "V11",
+        UpdateNote::WentBack(_) => "V12",
     }
 }
 

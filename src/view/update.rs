@@ -11,8 +11,10 @@ use super::screen::Language;
 pub enum UpdateNote {
     /// This version was installed and runs.
     Updated(u32),
-    /// This version was installed, did not become healthy or was left, and the one before runs.
+    /// This version was installed and did not become healthy, and the one before runs.
     FellBack(u32),
+    /// A supervisor went back to this version, and it runs.
+    WentBack(u32),
     /// The server cannot be reached, or the connection ended.
     Unreachable,
     /// What it offers is not signed by a key that is trusted.
@@ -37,9 +39,10 @@ impl UpdateNote {
     /// To show beside the words: the version that is meant.
     pub(super) fn detail(self) -> String {
         match self {
-            Self::Updated(version) | Self::FellBack(version) | Self::TooFar(version) => {
-                version.to_string()
-            }
+            Self::Updated(version)
+            | Self::FellBack(version)
+            | Self::WentBack(version)
+            | Self::TooFar(version) => version.to_string(),
             Self::Unreachable
             | Self::Foreign
             | Self::Damaged
@@ -53,7 +56,10 @@ impl UpdateNote {
 
     /// Tells whether it is about the start, and is told at the keypad, too.
     pub const fn is_news(self) -> bool {
-        matches!(self, Self::Updated(_) | Self::FellBack(_))
+        matches!(
+            self,
+            Self::Updated(_) | Self::FellBack(_) | Self::WentBack(_)
+        )
     }
 }
 
@@ -136,7 +142,7 @@ pub struct UpdatePage {
     pub offered: Option<u32>,
     /// What is new, in the language of the screen.
     pub notes: String,
-    /// It fell back once: only a supervisor begins it again.
+    /// It was installed and is not in use: only a supervisor begins it again.
     pub tried: bool,
     /// The hours in which it is installed by itself; empty when only people begin it.
     pub window: String,

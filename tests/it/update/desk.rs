@@ -7,6 +7,7 @@ use std::time::Duration;
 use shouyin::terminal::UpdaterParts;
 use shouyin::update::rule::Window;
 use shouyin::update::shared::Wish;
+use shouyin::update::store::Fate;
 use shouyin::view::{Intent, MaintainWish, Page, UpdatePage, UpdateStage, UpdateWish};
 use tempfile::TempDir;
 
@@ -236,7 +237,7 @@ fn the_version_before_is_gone_back_to_with_a_supervisors_word() {
         // The older one tells at its start that the newer one was left, and does not install it again by itself.
         machine.stand.serve(RUNNING, 1, &machine.stand.signer);
         let mut till = machine.till(Some(1), Some(now())).await;
-        till.wait("left", keypad_tells("V02")).await;
+        till.wait("left", keypad_tells("V12")).await;
         till.show_update().await;
         let page = till.update_page("it lies ready", is_ready).await;
         assert!(page.tried && !machine.wish().exists());
@@ -245,14 +246,39 @@ fn the_version_before_is_gone_back_to_with_a_supervisors_word() {
 }
 
 #[test]
-fn a_new_version_says_so_once() {
+fn what_became_of_a_version_is_said_once() {
     runtime().block_on(async {
         let machine = Machine::new().await;
-        machine.stand.store.try_version(3).unwrap();
+        let store = &machine.stand.store;
+        for (tried, fate, code, left) in [
+            (3, Fate::Chosen, "V01", None),
+            (4, Fate::Chosen, "V02", Some((4, Fate::Told))),
+            (4, Fate::Left, "V12", Some((4, Fate::Told))),
+        ] {
+            store.note_tried(tried, fate).unwrap();
+            let mut till = machine.till(Some(3), None).await;
+            till.wait(code, keypad_tells(code)).await;
+            till.stop().await;
+            assert_eq!(store.tried(), left, "{code}");
+        }
+    });
+}
+
+#[test]
+fn a_way_back_that_waits_for_its_restart_is_told_after_it_only() {
+    runtime().block_on(async {
+        let machine = Machine::new().await;
+        machine.stand.serve(4, 1, &machine.stand.signer);
+        machine.stand.store.note_tried(3, Fate::Left).unwrap();
         let mut till = machine.till(Some(3), None).await;
-        till.wait("new", keypad_tells("V01")).await;
+        till.show_update().await;
+        // The look comes after what is told of the start.
+        let page = till.update_page("it lies ready", is_ready).await;
+        assert_eq!(page.notice, None);
         till.stop().await;
-        assert_eq!(machine.stand.store.tried(), None);
+        let mut till = machine.till(Some(2), None).await;
+        till.wait("gone back", keypad_tells("V12")).await;
+        till.stop().await;
     });
 }
 
