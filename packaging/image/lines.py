@@ -13,10 +13,10 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from till import BLUE, WHITE, Sandbox, Till, copy_image, is_keypad  # noqa: E402
 from vm import Vm  # noqa: E402
-from ways import is_maintenance, is_records  # noqa: E402
+from ways import TO_MAINTENANCE, goes  # noqa: E402
 
-# From the keypad to the page of the network, and its key for Wi-Fi.
-WAY = [((74, 158), is_records), ((360, 458), is_maintenance), ((186, 267), lambda screen: is_network(screen))]
+# From the keypad to the page of the network.
+WAY = [*TO_MAINTENANCE, ((186, 267), lambda screen: is_network(screen))]
 # The key for Wi-Fi there, and the card of the first link.
 WIFI, LINK = (380, 185), (60, 570)
 # QEMU's own network gives this address by DHCP, and takes any other of its range.
@@ -162,7 +162,7 @@ def given(vm, till, _sandbox):
     print(f"by DHCP: {GIVEN}, no failed unit, shouyin-network active (exited), D-Bus and iwd inactive", flush=True)
     print("sockets:\n  " + "\n  ".join(line for line in told.of("sockets")[2:]), flush=True)
     till.touches()
-    to_network(vm, till)
+    goes(vm, till, WAY)
     till.until(lambda screen: not has_wifi(screen) and screen.at(*LINK) == WHITE, "the wired link on the page", 90)
     till.picture("network")
     order(vm, "radios 1")
@@ -212,12 +212,6 @@ def is_network(screen):
 def has_wifi(screen):
     """A second key beside the title."""
     return is_network(screen) and screen.at(*WIFI) == WHITE
-
-
-def to_network(vm, till):
-    for place, there in WAY:
-        vm.tap(*place)
-        till.until(there, "the next page on the way to 网络", 90)
 
 
 if __name__ == "__main__":

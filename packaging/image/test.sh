@@ -81,8 +81,9 @@ network() {
 }
 recovery() {
   local hurts=target/image/crash
-  OUT=$hurts EXTRA=packaging/image/crash packaging/image/build.sh "${VERSION:-1}" >/dev/null
-  python3 packaging/image/recovery.py "$image" "$hurts/$(basename "$image")" $out/recovery
+  OUT=$hurts EXTRA=packaging/image/crash packaging/image/build.sh 2 >/dev/null
+  python3 packaging/image/recovery.py "$image" $hurts/shouyin-2.raw $out/recovery
+  python3 packaging/image/safe.py "$image" $hurts/update $out/safe
   rm -rf $hurts
 }
 case $stage in

@@ -9,9 +9,9 @@ import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from lines import GIVEN, WIFI, fail, has_wifi, holds, order, report, sound, to_network, until  # noqa: E402
+from lines import GIVEN, WAY, WIFI, fail, has_wifi, holds, order, report, sound, until  # noqa: E402
 from till import AMBER, BLUE, GREY, WHITE, Till, machine  # noqa: E402
-from ways import approves, is_approval  # noqa: E402
+from ways import approves, goes, is_approval  # noqa: E402
 
 NAME, PASSWORD, WRONG = "Shop-5G", "13572468", "13572469"
 # A good notice, as on the pages.
@@ -63,7 +63,7 @@ def on_air(vm):
 
 
 def to_list(vm, till):
-    to_network(vm, till)
+    goes(vm, till, WAY)
     till.until(has_wifi, "the key for Wi-Fi", 90)
     vm.tap(*WIFI)
     till.until(is_list, "a network in the list", 180)
