@@ -6,13 +6,11 @@ after another wish. Which units run, addresses and routes are told by the servic
 Fails at the first thing that is not as it must be, with the last report."""
 import os
 import re
-import shutil
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from till import BLUE, WHITE, Sandbox, Till, copy_image, is_keypad  # noqa: E402
-from vm import Vm  # noqa: E402
+from till import BLUE, WHITE, Till, is_keypad, machine  # noqa: E402
 from ways import TO_MAINTENANCE, goes  # noqa: E402
 
 # From the keypad to the page of the network.
@@ -36,27 +34,19 @@ def main():
 
 def drill(image, out, wish, has):
     """A machine of its own that sells; its data hold the wish, if there is one."""
-    shutil.rmtree(out, ignore_errors=True)
-    os.makedirs(out)
-    sandbox = Sandbox(out)
-    disk = f"{out}/disk.raw"
-    vm = Vm(disk, f"{out}/vm")
-    try:
-        provision = sandbox.provision()
+    def provision(sandbox):
+        folder = sandbox.provision()
         if wish:
-            os.makedirs(f"{provision}/network")
-            with open(f"{provision}/network/wired", "w") as file:
+            os.makedirs(f"{folder}/network")
+            with open(f"{folder}/network/wired", "w") as file:
                 file.write(wish + "\n")
-        copy_image(image, disk, provision)
+        return folder
+
+    with machine(image, out, provision=provision) as (vm, sandbox):
         vm.power_on()
         till = Till(vm, out)
         print(f"first screen {till.sells():.0f} s after power-on", flush=True)
         has(vm, till, sandbox)
-    finally:
-        if vm.process is not None:
-            vm.cut()
-        sandbox.stop()
-    os.unlink(disk)
 
 
 class Report:

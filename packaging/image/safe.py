@@ -6,16 +6,14 @@ crashes three times; then 导出日志, 网络 and 退回 are used by taps, and 
 told to nobody. Fails at the first thing that is not as it must be."""
 import glob
 import os
-import shutil
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import update  # noqa: E402
-from till import (WHITE, Sandbox, Till, books_hold, copy_image, is_stopped, set_pin, wrong)  # noqa: E402
 from lines import is_network  # noqa: E402
-from vm import Vm  # noqa: E402
+from till import WHITE, Till, books_hold, is_stopped, machine, wrong  # noqa: E402
 from ways import approves, is_approval  # noqa: E402
 
 # The three keys above 重试, and the way back from the pages they open.
@@ -24,29 +22,16 @@ LOGS, NETWORK, GO_BACK, BACK = (100, 988), (350, 988), (600, 988), (144, 1168)
 
 def main():
     image, crashing, out = sys.argv[1:4]
-    shutil.rmtree(out, ignore_errors=True)
-    os.makedirs(out)
-    sandbox = Sandbox(out)
-    disk = f"{out}/disk.raw"
-    vm = Vm(disk, f"{out}/vm")
-    try:
-        pin = set_pin(f"{out}/supervisor.pin")
-        folder = update.provision(sandbox)
-        copy_image(image, disk, folder)
+    with machine(image, out, pin=True, provision=update.provision) as (vm, sandbox):
         update.offer(sandbox, crashing)
         till = Till(vm, out)
         crashes(vm, till)
-        report(vm, till, [pin, *secrets(folder)])
+        report(vm, till, [sandbox.pin, *secrets(f"{out}/provision")])
         line(vm, till)
-        back(vm, till, pin)
+        back(vm, till, sandbox.pin)
         till.sale(sandbox, "8.30")
         vm.cut()
         books_hold(vm, out, sandbox, {830: "paid"})
-    finally:
-        if vm.process is not None:
-            vm.cut()
-        sandbox.stop()
-    os.unlink(disk)
     print("image-test safe: everything passed")
 
 

@@ -36,10 +36,11 @@ SOUND_BUT = re.compile(r"\d+ records are sound, head \w+\n"
 
 
 @contextlib.contextmanager
-def machine(image, out, wire=None, pin=False, **of_vm):
+def machine(image, out, wire=None, pin=False, provision=None, **of_vm):
     """A machine of its own disk with a provisioned till, not started, and the sandbox beside it: (vm, sandbox).
     Both are gone afterwards, the disk when all went well. `wire` gives what else QEMU needs, from the
-    machine's folder; with `pin` the shop has a supervisor, whose PIN is drawn and told to nobody."""
+    machine's folder; with `pin` the shop has a supervisor, whose PIN is drawn and told to nobody; `provision`
+    makes the configuration and keys in another way than `Sandbox.provision`."""
     shutil.rmtree(out, ignore_errors=True)
     os.makedirs(out)
     sandbox = Sandbox(out)
@@ -48,7 +49,7 @@ def machine(image, out, wire=None, pin=False, **of_vm):
     disk, folder = f"{out}/disk.raw", f"{out}/vm"
     vm = None
     try:
-        copy_image(image, disk, sandbox.provision())
+        copy_image(image, disk, (provision or Sandbox.provision)(sandbox))
         vm = Vm(disk, folder, extra=wire(folder) if wire else (), **of_vm)
         yield vm, sandbox
     finally:

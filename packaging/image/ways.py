@@ -5,16 +5,14 @@ Owns the drill: 立即更新 with a PIN and a wrong one before it, an older vers
 not granted, and 退回 with a PIN. GOOD (version 2) and OLD (version 1, signed by the same key) are folders that a
 server offers. The PIN is drawn here and told to nobody. Fails at the first thing that is not as it must be."""
 import os
-import shutil
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import update  # noqa: E402
-from till import (AMBER, BLUE, GREY, KEYS, WHITE, Sandbox, Till, books_hold, change, copy_image,  # noqa: E402
-                  data_of, data_partition, is_keypad, recovered, set_pin, wrong)
-from vm import Vm  # noqa: E402
+from till import (AMBER, BLUE, GREY, KEYS, WHITE, Till, books_hold, change, data_of,  # noqa: E402
+                  data_partition, is_keypad, machine, recovered, wrong)
 
 # From the keypad to the page of updates: each step is a place to tap and what the next page is known by. The only
 # thing to change when the page moves.
@@ -28,14 +26,8 @@ PATIENCE = 900
 
 def main():
     image, good, old, out = sys.argv[1:5]
-    shutil.rmtree(out, ignore_errors=True)
-    os.makedirs(out)
-    sandbox = Sandbox(out)
-    disk = f"{out}/disk.raw"
-    vm = Vm(disk, f"{out}/vm")
-    try:
-        pin = set_pin(f"{out}/supervisor.pin")
-        copy_image(image, disk, update.provision(sandbox, window=None))
+    with machine(image, out, pin=True, provision=lambda sandbox: update.provision(sandbox, window=None)) as (vm, sandbox):
+        pin = sandbox.pin
         update.offer(sandbox, good)
         vm.power_on()
         till = Till(vm, out)
@@ -49,11 +41,6 @@ def main():
         till.sale(sandbox, "9.60")
         vm.cut()
         books_hold(vm, out, sandbox, {880: "paid", 960: "paid"})
-    finally:
-        if vm.process is not None:
-            vm.cut()
-        sandbox.stop()
-    os.unlink(disk)
     print("image-test ways: everything passed")
 
 

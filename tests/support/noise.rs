@@ -186,19 +186,11 @@ fn damaged(kind: Noise, size: (usize, usize), dice: &mut ChaCha8Rng) -> Option<G
     let whole = finders(size, dice);
     let (width, height) = (size.0 as u32, size.1 as u32);
     let mut bytes = Vec::new();
-    let written = match kind {
-        Noise::Png => PngEncoder::new(&mut bytes).write_image(
-            whole.pixels(),
-            width,
-            height,
-            ExtendedColorType::L8,
-        ),
-        _ => JpegEncoder::new_with_quality(&mut bytes, 60).write_image(
-            whole.pixels(),
-            width,
-            height,
-            ExtendedColorType::L8,
-        ),
+    let (pixels, shades) = (whole.pixels(), ExtendedColorType::L8);
+    let written = if matches!(kind, Noise::Png) {
+        PngEncoder::new(&mut bytes).write_image(pixels, width, height, shades)
+    } else {
+        JpegEncoder::new_with_quality(&mut bytes, 60).write_image(pixels, width, height, shades)
     };
     written.expect("encodable");
     for _ in 0..below(dice, 12) + 1 {
