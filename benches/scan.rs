@@ -1,6 +1,7 @@
 //! Thread CPU milliseconds a frame: our cascade beside zxing-cpp with everything on and rqrr, on the
 //! same drawn frames, and how many each of them reads.
 
+use std::borrow::Borrow;
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -152,11 +153,9 @@ fn main() -> ExitCode {
         without,
         LIVE_MS_MAX,
     ));
-    let seen: Vec<&GreyFrame> = frames.iter().map(|drawn| &drawn.frame).collect();
-    slowest("decode, single image, slowest frame", &seen, &mut report);
-    let noise = noise();
-    let noise: Vec<&GreyFrame> = noise.iter().collect();
-    slowest("decode, noise, slowest frame", &noise, &mut report);
+    let drawn = frames.iter().map(|drawn| &drawn.frame);
+    slowest("decode, single image, slowest frame", drawn, &mut report);
+    slowest("decode, noise, slowest frame", noise(), &mut report);
     shares(&frames, &mut report);
     criterion.final_summary();
     report.finish()
@@ -174,21 +173,21 @@ fn bounded(what: &str, ours: f64, most: f64) -> Row {
 }
 
 /// Large frames of every kind of noise: what somebody draws to keep a reader busy.
-fn noise() -> Vec<GreyFrame> {
+fn noise() -> impl Iterator<Item = GreyFrame> {
     let mut dice = ChaCha8Rng::seed_from_u64(SEED);
     let kinds = noise::KINDS.iter().cycle();
-    let frames = kinds.filter_map(|kind| noise::frame(*kind, (WIDTH, HEIGHT), &mut dice));
-    frames.take(NOISE_FRAMES).collect()
+    let frames = kinds.filter_map(move |kind| noise::frame(*kind, (WIDTH, HEIGHT), &mut dice));
+    frames.take(NOISE_FRAMES)
 }
 
 /// The slowest frame, each taken as the fastest of three looks.
-fn slowest(what: &str, frames: &[&GreyFrame], report: &mut Report) {
+fn slowest(what: &str, frames: impl Iterator<Item = impl Borrow<GreyFrame>>, report: &mut Report) {
     let mut decoder = Decoder::new();
     let mut worst = 0.0_f64;
     for frame in frames {
         let looks = (0..3).map(|_| {
             let begun = thread_cpu_ms();
-            black_box(decoder.exhaustive(frame).len());
+            black_box(decoder.exhaustive(frame.borrow()).len());
             thread_cpu_ms() - begun
         });
         worst = worst.max(looks.fold(f64::INFINITY, f64::min));

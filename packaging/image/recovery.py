@@ -15,8 +15,8 @@ from collections import Counter
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from keep import digest  # noqa: E402
 from till import (ENDS, RED, ROSE, Till, books_hold, change, data_of, data_partition, equal_books,  # noqa: E402
-                  is_keypad, is_settled, is_stopped, machine, recovered, wrong)
-from ways import TO_MAINTENANCE, approves, goes, is_approval, is_maintenance  # noqa: E402
+                  is_keypad, is_settled, is_stopped, machine, recovered)
+from ways import TO_MAINTENANCE, approves_at_last, goes, is_maintenance  # noqa: E402
 
 # On the page 维护.
 RESET = (360, 882)
@@ -163,10 +163,7 @@ def emptied(vm, till, sandbox, out):
     goes(vm, till, TO_MAINTENANCE)
     till.picture("maintenance")
     vm.tap(*RESET)
-    approves(vm, till, wrong(sandbox.pin))
-    vm.pass_time(5)
-    assert is_approval(vm.screen()), "a wrong PIN led on"
-    approves(vm, till, sandbox.pin)
+    approves_at_last(vm, till, sandbox.pin)
     till.until(is_maintenance, "the page again", 90)
     till.picture("approved")
     vm.tap(*RESET)

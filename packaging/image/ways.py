@@ -99,6 +99,33 @@ def approves(vm, till, pin):
     vm.tap(*KEYS["charge"])
 
 
+def approves_at_last(vm, till, pin):
+    """A wrong PIN, which leads nowhere, and the right one."""
+    approves(vm, till, wrong(pin))
+    vm.pass_time(5)
+    assert is_approval(vm.screen()), "a wrong PIN led on"
+    till.picture("wrong-pin")
+    approves(vm, till, pin)
+
+
+def older_starts(vm, till):
+    """Version 1 after 退回, at once and at the next power-on; version 2 counts as tried."""
+    took = update.starts_anew(vm, PATIENCE)
+    vm.began = time.monotonic()
+    till.sells()
+    till.picture("back")
+    vm.pass_time(update.PROVES)
+    till.touches()
+    print(f"退回 with a PIN: version 1 starts {took:.0f} s later", flush=True)
+    vm.cut()
+    names = update.kernels(vm.image)
+    assert names[0] == "shouyin_1.efi" and "shouyin_2.efi" not in names, names
+    print(f"the boot partition after it: {names}", flush=True)
+    vm.power_on()
+    till.sells()
+    till.touches()
+
+
 def now(vm, till, pin):
     """立即更新: fetched by itself, the batch that is open, 仍要更新, a wrong PIN, the right one."""
     to_updates(vm, till)
@@ -109,11 +136,7 @@ def now(vm, till, pin):
     till.until(says_why_not, "that the batch is open", 90)
     till.picture("batch-open")
     vm.tap(*ACT)
-    approves(vm, till, wrong(pin))
-    vm.pass_time(5)
-    assert is_approval(vm.screen()), "a wrong PIN led on"
-    till.picture("wrong-pin")
-    approves(vm, till, pin)
+    approves_at_last(vm, till, pin)
     took = update.starts_anew(vm, PATIENCE)
     vm.began = time.monotonic()
     till.sells()
@@ -146,20 +169,7 @@ def back(vm, till, pin):
     till.until(is_approval, "the keys for a PIN", 90)
     till.picture("approve-back")
     approves(vm, till, pin)
-    took = update.starts_anew(vm, PATIENCE)
-    vm.began = time.monotonic()
-    till.sells()
-    till.picture("back")
-    vm.pass_time(update.PROVES)
-    till.touches()
-    print(f"退回 with a PIN: version 1 starts {took:.0f} s later", flush=True)
-    vm.cut()
-    names = update.kernels(vm.image)
-    assert names[0] == "shouyin_1.efi" and "shouyin_2.efi" not in names, names
-    print(f"the boot partition after it: {names}", flush=True)
-    vm.power_on()
-    till.sells()
-    till.touches()
+    older_starts(vm, till)
 
 
 def older_is_wished_for(vm, till, old, out):

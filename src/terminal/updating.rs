@@ -147,13 +147,14 @@ impl Worker {
         store.withdraw();
         if let Some((tried, fate)) = store.tried() {
             let note = became(tried, fate, running);
-            info!(
-                tried,
-                ?fate,
-                running,
-                ?note,
-                "the version that was chosen last"
-            );
+            if matches!(note, Some(UpdateNote::FellBack(_))) {
+                warn!(
+                    tried,
+                    running, "the version that was installed does not run"
+                );
+            } else {
+                info!(tried, ?fate, running, "what became of a version");
+            }
             if note.is_some() {
                 self.change(|state| state.note = note);
             }

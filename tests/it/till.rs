@@ -107,14 +107,16 @@ impl Plan {
 
 /// A keypad that tells this code.
 pub fn keypad_tells(code: &'static str) -> impl Fn(&Page) -> bool {
-    let is_it = move |told: &shouyin::view::Notice| told.code == code;
-    move |page| matches!(page, Page::Keypad(page) if page.notice.as_ref().is_some_and(is_it))
+    move |page| matches!(page, Page::Keypad(page) if tells(page.notice.as_ref(), code))
 }
 
 /// A prompt that tells this code.
 pub fn prompt_tells(code: &'static str) -> impl Fn(&Page) -> bool {
-    let is_it = move |told: &shouyin::view::Notice| told.code == code;
-    move |page| matches!(page, Page::Prompt(page) if page.notice.as_ref().is_some_and(is_it))
+    move |page| matches!(page, Page::Prompt(page) if tells(page.notice.as_ref(), code))
+}
+
+fn tells(notice: Option<&shouyin::view::Notice>, code: &str) -> bool {
+    notice.is_some_and(|told| told.code == code)
 }
 
 pub async fn till(dir: &TempDir) -> Till {
